@@ -1,0 +1,62 @@
+# The two commands that matter are `make repro` and `make test`; `make help` prints the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PORT ?= 5000
+
+# Stages run `python`, which must be the environment's; MLflow and DVC stay quiet and offline.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := true
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test lint check-types ui report track recipe translate experiment bench clean
+
+help:  ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is `$(PYTHON) --version`: make PYTHON=python3.11 ..."; exit 1; }
+	@echo "Making the environment in $(VENV) (some minutes, about 2 GB) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
+	@dvc repro
+	@python -m pipeline.track --lock --quiet
+	@python -m pipeline.summary
+
+test: $(READY)  ## Run the tests
+	@python -m pytest
+
+lint: $(READY)  ## Style, types and the import law
+	@ruff check . && ruff format --check . && mypy && lint-imports
+
+ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000)
+	@python -m pipeline.track --links --port $(PORT)
+	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port $(PORT)
+
+report: $(READY)  ## Rebuild the report and print where it is
+	@dvc repro report && echo "open $(CURDIR)/results/report/index.html"
+
+track: $(READY)  ## Add to MLflow what it lacks (ALL=1: of every commit and experiment)
+	@python -m pipeline.track $(if $(ALL),--all,--lock)
+
+recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)
+	@python -m pipeline.recipe $(NAME)
+
+translate: $(READY)  ## Translate TEXT="..." with the trained model
+	@python -m pipeline.translate $(if $(TEXT),"$(TEXT)")
+
+experiment: $(READY)  ## Run an experiment (SET="-S train.learning_rate=0.001")
+	@dvc exp run $(SET)
+
+bench: $(READY)  ## Measure the project
+	@for script in benchmarks/*.py; do python $$script; done
+
+clean:  ## Remove results, not the caches and not the runs
+	@rm -rf data/raw data/prepared data/tokenized models results
