@@ -1,0 +1,50 @@
+"""Where the model runs and in which kind of number."""
+
+import ctypes
+import sys
+
+import torch
+
+from attn2seq.errors import UserError
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is the GPU where there is one; raises UserError where `cuda` is asked in vain."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device is cuda, but torch sees no GPU here: set it to auto or cpu")
+    return torch.device(name)
+
+
+def pick_number_type(name: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 where the processor multiplies it natively, else float32."""
+    if name != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words: the GPU's name, or the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep large freed buffers instead of handing them back to the system.
+
+    A training step frees and takes the same large buffers again; handed back each time, most of
+    a CPU step would go into page faults. Elsewhere than on glibc nothing changes.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt") and hasattr(libc, "gnu_get_libc_version"):
+        m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h
+        libc.mallopt(m_mmap_threshold, 32 * 2**20)  # the most that glibc accepts
+        libc.mallopt(m_trim_threshold, 2**31 - 1)

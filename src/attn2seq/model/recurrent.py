@@ -1,0 +1,71 @@
+"""Recurrent layers over whole sequences.
+
+Shapes: B batch, T positions, I input units, H units of one direction.
+A state is a tuple of BH tensors: (h, c) for an LSTM, (h,) for a GRU and a plain RNN.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+State = tuple[Tensor, ...]
+
+_CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+class RecurrentLayer(nn.Module):
+    """One recurrent layer, forward or in both directions.
+
+    LSTM: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; GRU: Cho et al.
+    2014, arXiv 1406.1078; plain RNN: Elman 1990, with tanh.
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.rnn = _CELLS[cell](
+            input_size, hidden_size, batch_first=True, bidirectional=bidirectional
+        )
+        if cell == "lstm":
+            self._open_forget_gates(hidden_size)
+
+    def forward(
+        self, inputs_BTI: Tensor, state: State | None, lengths_B: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """All outputs and the last state; both directions are concatenated in each.
+
+        With `lengths_B` (on the CPU) positions past a sentence's end are not read and come out as
+        zeros, and the last state is that of each sentence's own last token.
+        """
+        start = _to_torch(state)
+        if lengths_B is None:
+            outputs_BTH, last = self.rnn(inputs_BTI, start)
+        else:
+            packed = pack_padded_sequence(
+                inputs_BTI, lengths_B, batch_first=True, enforce_sorted=False
+            )
+            outputs, last = self.rnn(packed, start)
+            outputs_BTH, _ = pad_packed_sequence(
+                outputs, batch_first=True, total_length=inputs_BTI.shape[1]
+            )
+        return outputs_BTH, _from_torch(last)
+
+    def _open_forget_gates(self, hidden_size: int) -> None:
+        # A forget gate that starts open lets gradients reach far back (Jozefowicz et al. 2015).
+        # The gates stand in the order input, forget, cell, output, and two biases are summed.
+        for name, parameter in self.rnn.named_parameters():
+            if name.startswith("bias_"):
+                value = 1.0 if name.startswith("bias_ih") else 0.0
+                nn.init.constant_(parameter[hidden_size : 2 * hidden_size], value)
+
+
+def _to_torch(state: State | None) -> Tensor | tuple[Tensor, Tensor] | None:
+    """The state as torch's modules take it: a leading dimension of layers times directions."""
+    if state is None:
+        return None
+    parts = [part_BH.unsqueeze(0).contiguous() for part_BH in state]
+    return (parts[0], parts[1]) if len(parts) == 2 else parts[0]
+
+
+def _from_torch(last: Tensor | tuple[Tensor, Tensor]) -> State:
+    parts = last if isinstance(last, tuple) else (last,)
+    return tuple(torch.cat(part_DBH.unbind(0), dim=-1) for part_DBH in parts)

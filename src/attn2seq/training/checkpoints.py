@@ -1,0 +1,109 @@
+"""Where an interrupted training goes on: its whole state, each few hundred steps."""
+
+import hashlib
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+from attn2seq.errors import UserError
+
+KEPT = 2  # a damaged newest one leaves one to fall back to
+
+
+class CheckpointFolder:
+    """The checkpoints of one training, held by one process at a time.
+
+    Each is named by its step, written beside and then renamed, with a digest. On a good end the
+    finished trainings beside this one are dropped; its own checkpoint stays until a later
+    training ends, so that nothing is lost before the result is recorded.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.say = say
+        self.lock = FileLock(folder / "lock")
+
+    def __enter__(self) -> Self:
+        """Take the folder. Raises UserError where another process has it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        holder = self.folder / "pid"
+        try:
+            self.lock.acquire(timeout=0)
+        except Timeout:
+            pid = holder.read_text(encoding="ascii") if holder.exists() else "unknown"
+            raise UserError(
+                f"process {pid} is at this very training already; wait for it, or stop it first"
+            ) from None
+        holder.write_text(str(os.getpid()), encoding="ascii")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            (self.folder / "finished").touch()
+            for marker in self.folder.parent.glob("*/finished"):
+                if marker.parent != self.folder:
+                    shutil.rmtree(marker.parent, ignore_errors=True)
+        self.lock.release()
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Keep `state` as the newest checkpoint and drop all but the last few."""
+        path = self.folder / f"step-{step:08d}.pt"
+        beside = path.with_suffix(".new")
+        torch.save(state, beside)
+        _digest_path(path).write_text(_digest(beside), encoding="ascii")
+        os.replace(beside, path)
+        for old in self._paths()[KEPT:]:
+            old.unlink()
+            _digest_path(old).unlink(missing_ok=True)
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest sound state, or None where there is none."""
+        for path in self._paths():
+            digest = _digest_path(path)
+            if digest.is_file() and digest.read_text(encoding="ascii") == _digest(path):
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                return state
+            self.say(f"checkpoint {path} is damaged: it is skipped for the one before")
+        return None
+
+    def _paths(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.folder.glob("step-*.pt"), reverse=True)
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def random_states() -> dict[str, Any]:
+    """The states of all random generators, in kinds that load without pickle."""
+    numpy_state: Any = np.random.get_state(legacy=True)
+    name, keys, position, has_gauss, cached = numpy_state
+    return {
+        "python": random.getstate(),
+        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random_states(states: dict[str, Any]) -> None:
+    """Set all random generators back."""
+    random.setstate(states["python"])
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if states["cuda"]:
+        torch.cuda.set_rng_state_all(states["cuda"])

@@ -1,0 +1,199 @@
+"""The training loop: batches, steps, looks at the dev set, checkpoints, the best weights."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from attn2seq.batching.batch import Batch, Pairs
+from attn2seq.batching.sampler import BatchLimits, plan_batches
+from attn2seq.errors import UserError
+from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.tokenization.tokenizer import PAD_ID
+from attn2seq.training.checkpoints import (
+    CheckpointFolder,
+    random_states,
+    restore_random_states,
+)
+from attn2seq.training.evaluation import evaluate_pairs
+from attn2seq.training.history import History
+from attn2seq.training.loss import cross_entropy
+from attn2seq.training.optimizer import Optimizer
+from attn2seq.training.settings import TrainSettings
+
+
+@dataclass
+class Progress:
+    """How far training has come; with weights and random states, all that a resume needs."""
+
+    epoch: int = 0  # passes finished
+    batch: int = 0  # batches done in this pass
+    tokens: int = 0  # target tokens seen since the start
+    best_loss: float = float("inf")  # lowest dev loss, nats a token
+    best_step: int = 0
+    looks_without_gain: int = 0
+    finished: bool = False
+    window_loss: float = 0.0  # summed since the last row of the history
+    window_tokens: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Trainer:
+    """One training run, from fresh weights or from the newest checkpoint."""
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        train_pairs: Pairs,
+        dev_pairs: Pairs,
+        settings: TrainSettings,
+        history: History,
+        checkpoints: CheckpointFolder,
+        say: Callable[[str], None],
+    ) -> None:
+        self.model, self.settings = model, settings
+        self.train_pairs, self.dev_pairs = train_pairs, dev_pairs
+        self.history, self.checkpoints, self.say = history, checkpoints, say
+        self.device = next(model.parameters()).device
+        self.limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
+        self.kept = _short_enough(train_pairs, settings.max_tokens)
+        self.steps_per_epoch = len(self._plan(0))
+        self.total_steps = self.steps_per_epoch * settings.max_epochs
+        if settings.max_steps:
+            self.total_steps = min(self.total_steps, settings.max_steps)
+        self.optimizer = Optimizer(model, settings, self.total_steps)
+        self.progress = Progress()
+
+    def run(self) -> dict[str, Tensor]:
+        """Train to the end; gives the weights with the lowest dev loss.
+
+        Raises UserError where the loss is no finite number.
+        """
+        self._resume()
+        started, first_step = time.monotonic(), self.optimizer.step_number
+        self.model.train()
+        with tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar:
+            while not self.progress.finished:
+                for indices in self._plan(self.progress.epoch)[self.progress.batch :]:
+                    self._step(indices)
+                    bar.update()
+                    self._measure(started, first_step)
+                    if self.progress.finished:
+                        break
+        return self.progress.best_weights
+
+    def _plan(self, epoch: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+        src, tgt = self.train_pairs.src.lengths[self.kept], self.train_pairs.tgt.lengths[self.kept]
+        plan = plan_batches(src, tgt, self.limits, self.settings.seed, epoch)
+        return [self.kept[indices] for indices in plan]
+
+    def _step(self, indices: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        """One optimizer step on one batch: the mean loss of its target tokens."""
+        batch: Batch = self.train_pairs.batch(indices, self.device)
+        real = batch.tgt_out_BT != PAD_ID
+        targets_N = batch.tgt_out_BT[real]
+        loss = cross_entropy(
+            self.model(batch)[real], self.model.output, targets_N, self.settings.label_smoothing
+        )
+        (loss.smoothed / len(targets_N)).backward()
+        self.grad_norm = self.optimizer.step()
+        progress = self.progress
+        progress.batch += 1
+        progress.tokens += len(targets_N)
+        progress.window_loss += float(loss.smoothed.detach())
+        progress.window_tokens += len(targets_N)
+        if not np.isfinite(self.grad_norm):
+            raise UserError(
+                f"training broke off in step {self.optimizer.step_number}: the loss or its "
+                f"gradient is no finite number (norm {self.grad_norm}). The step's training pairs, "
+                f"counted from 0: {sorted(indices.tolist())[:20]}. Lower train.learning_rate or "
+                f"set train.clip_norm; the last checkpoint is kept in {self.checkpoints.folder}"
+            )
+
+    def _measure(self, started: float, first_step: int) -> None:
+        """After a step: the curve, and where it is time the dev set and a checkpoint."""
+        settings, progress, step = self.settings, self.progress, self.optimizer.step_number
+        if progress.batch == self.steps_per_epoch:
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+        ended = step >= self.total_steps
+        looks = ended or step % settings.evaluate_every_steps == 0
+        if not looks and step % settings.log_every_steps:
+            return
+        row: dict[str, float | int] = {
+            "step": step,
+            "epoch": progress.epoch + progress.batch / self.steps_per_epoch,
+            "train_loss": progress.window_loss / progress.window_tokens,
+            "train_learning_rate": self.optimizer.learning_rate,
+            "train_grad_norm": self.grad_norm,
+            "train_tokens": progress.tokens,
+        }
+        progress.window_loss, progress.window_tokens = 0.0, 0
+        if looks:
+            row |= self._look_at_dev(step)
+            progress.finished = ended or 0 < settings.patience <= progress.looks_without_gain
+        self.history.add(row)
+        if looks:
+            self._say_look(row, started, first_step)
+            self.checkpoints.save(step, self._state())
+
+    def _look_at_dev(self, step: int) -> dict[str, float | int]:
+        """Score the dev set, and keep the weights where they are the best so far."""
+        scores = evaluate_pairs(self.model, self.dev_pairs, self.limits, self.device)
+        progress = self.progress
+        if scores.loss < progress.best_loss:
+            progress.best_loss, progress.best_step = scores.loss, step
+            progress.looks_without_gain = 0
+            progress.best_weights = self.optimizer.weights()
+        else:
+            progress.looks_without_gain += 1
+        return {
+            "dev_loss": scores.loss,
+            "dev_perplexity": scores.perplexity,
+            "dev_accuracy": scores.accuracy,
+        }
+
+    def _say_look(self, row: dict[str, float | int], started: float, first_step: int) -> None:
+        step = int(row["step"])
+        seconds_a_step = (time.monotonic() - started) / max(1, step - first_step)
+        left = 0.0 if self.progress.finished else seconds_a_step * (self.total_steps - step)
+        self.say(
+            f"step {step}/{self.total_steps}, epoch {row['epoch']:.2f}: "
+            f"train loss {row['train_loss']:.3f}, dev loss {row['dev_loss']:.3f}, "
+            f"dev accuracy {row['dev_accuracy']:.1f}%"
+            f"{' (best)' if self.progress.best_step == step else ''}, "
+            f"{left / 60:.1f} min left at most"
+        )
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "optimizer": self.optimizer.state(),
+            "progress": {**vars(self.progress)},
+            "history": self.history.rows,
+            "random": random_states(),
+        }
+
+    def _resume(self) -> None:
+        state = self.checkpoints.load()
+        if state is None:
+            return
+        self.optimizer.restore(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+        self.history.restore(state["history"])
+        restore_random_states(state["random"])
+        self.say(f"going on from the checkpoint of step {self.optimizer.step_number}")
+
+
+def _short_enough(pairs: Pairs, max_tokens: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Indices of the pairs whose sides both fit. Raises UserError where none does."""
+    longest = np.maximum(pairs.src.lengths, pairs.tgt.lengths)
+    kept = np.flatnonzero(longest <= max_tokens)
+    if not len(kept):
+        raise UserError(
+            f"no training pair is left: all {len(pairs)} are longer than train.max_tokens "
+            f"({max_tokens}); the shortest has {longest.min()} tokens"
+        )
+    return kept

@@ -1,0 +1,95 @@
+"""Label-smoothed cross-entropy over a large vocabulary, without holding all logits at once.
+
+Shapes: N target positions (no padding among them), R readout, V vocabulary, C chunk of N.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+# Rows of logits held at once: large enough for efficient products, small enough to stay in
+# memory that the allocator keeps.
+CHUNK_ROWS = 512
+
+
+class Loss(NamedTuple):
+    """Sums over target positions, for the caller to divide once."""
+
+    smoothed: Tensor  # what is minimised; differentiable
+    nats: Tensor  # plain negative log-likelihood
+    correct: Tensor  # positions whose likeliest token is the right one
+
+
+def cross_entropy(
+    readout_NR: Tensor, output: nn.Linear, targets_N: Tensor, label_smoothing: float
+) -> Loss:
+    """Loss of the output layer's distribution against the targets, summed over positions.
+
+    With smoothing e the target distribution gives e/V to every token and 1-e more to the right
+    one (Szegedy et al. 2016, section 7). The softmax runs in float32.
+    """
+    smoothed, nats, correct = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        readout_NR, output.weight, output.bias, targets_N, label_smoothing
+    )
+    return Loss(smoothed, nats, correct)
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """The gradient of the logits is known with the loss, so each chunk is finished at once."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        readout_NR: Tensor,
+        weight_VR: Tensor,
+        bias_V: Tensor,
+        targets_N: Tensor,
+        label_smoothing: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        needs_grad = any(ctx.needs_input_grad[:3])
+        grad_readout = torch.empty_like(readout_NR) if needs_grad else None
+        grad_weight = torch.zeros_like(weight_VR, dtype=torch.float32) if needs_grad else None
+        grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_grad else None
+        vocabulary_size = weight_VR.shape[0]
+        smoothed, nats, correct = (readout_NR.new_zeros((), dtype=torch.float32) for _ in range(3))
+        for start in range(0, readout_NR.shape[0], CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            readout_CR, targets_C1 = readout_NR[rows], targets_N[rows].unsqueeze(1)
+            log_probs_CV = torch.addmm(bias_V, readout_CR, weight_VR.t()).float()
+            log_probs_CV = torch.log_softmax(log_probs_CV, dim=-1)
+            chunk_nats = -log_probs_CV.gather(1, targets_C1).sum()
+            uniform = -log_probs_CV.sum() / vocabulary_size
+            nats += chunk_nats
+            smoothed += (1 - label_smoothing) * chunk_nats + label_smoothing * uniform
+            correct += (log_probs_CV.argmax(1, keepdim=True) == targets_C1).sum()
+            if grad_readout is not None and grad_weight is not None and grad_bias is not None:
+                # d loss / d logits = softmax - target distribution
+                grad_CV = log_probs_CV.exp_().sub_(label_smoothing / vocabulary_size)
+                grad_CV.scatter_add_(
+                    1,
+                    targets_C1,
+                    torch.full_like(targets_C1, label_smoothing - 1, dtype=torch.float32),
+                )
+                grad_bias += grad_CV.sum(0)
+                grad_logits_CV = grad_CV.to(readout_NR.dtype)
+                grad_readout[rows] = grad_logits_CV @ weight_VR
+                grad_weight += grad_logits_CV.t() @ readout_CR
+        if grad_readout is not None and grad_weight is not None and grad_bias is not None:
+            ctx.save_for_backward(grad_readout, grad_weight, grad_bias)
+            ctx.dtype = weight_VR.dtype
+        ctx.mark_non_differentiable(nats, correct)
+        return smoothed, nats, correct
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        grad_readout, grad_weight, grad_bias = ctx.saved_tensors
+        return (
+            grad_readout * grad.to(grad_readout.dtype),
+            (grad_weight * grad).to(ctx.dtype),
+            (grad_bias * grad).to(ctx.dtype),
+            None,
+            None,
+        )

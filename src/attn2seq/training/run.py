@@ -1,0 +1,94 @@
+"""From a folder of token ids to a folder with a trained model."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from attn2seq.batching.batch import Pairs
+from attn2seq.errors import UserError
+from attn2seq.model.checkpoint import save_model
+from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.model.settings import ModelSettings
+from attn2seq.seeding import seed_everything
+from attn2seq.tokenization.token_store import TokenStore
+from attn2seq.tokenization.tokenizer import Tokenizer
+from attn2seq.training.checkpoints import CheckpointFolder
+from attn2seq.training.history import History
+from attn2seq.training.loop import Trainer
+from attn2seq.training.settings import TrainSettings
+
+TOKENIZERS = ("src.model", "tgt.model")
+
+
+def train_model(
+    tokenized: Path,
+    model_folder: Path,
+    metrics_path: Path,
+    model_settings: ModelSettings,
+    settings: TrainSettings,
+    device: torch.device,
+    number_type: torch.dtype,
+    history: History,
+    checkpoints: CheckpointFolder,
+    say: Callable[[str], None],
+) -> None:
+    """Train, then write the model folder (weights, config, tokenizers) and the metrics.
+
+    Raises UserError where the tokenized data cannot serve the model.
+    """
+    src, tgt = (Tokenizer(tokenized / name) for name in TOKENIZERS)
+    if model_settings.tie_embeddings == "all" and not _same_bytes(tokenized):
+        raise UserError(
+            "model.tie_embeddings is all, which needs one vocabulary for both sides: "
+            "set tokenize.joint_vocabulary to true"
+        )
+    seed_everything(settings.seed)
+    model = Seq2Seq(model_settings, src.vocabulary_size, tgt.vocabulary_size)
+    model.to(device, number_type)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
+    say(f"{len(train_pairs):,} training pairs, {len(dev_pairs):,} dev pairs, {count:,} parameters")
+    trainer = Trainer(model, train_pairs, dev_pairs, settings, history, checkpoints, say)
+    left_out = len(train_pairs) - len(trainer.kept)
+    if left_out:
+        say(f"left out {left_out:,} pairs longer than train.max_tokens ({settings.max_tokens})")
+    weights = trainer.run()
+    say(f"best dev loss {trainer.progress.best_loss:.4f} in step {trainer.progress.best_step}")
+    beside = model_folder.with_name(model_folder.name + ".new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    save_model(beside, model, weights)
+    for name in TOKENIZERS:
+        shutil.copyfile(tokenized / name, beside / name)
+    shutil.rmtree(model_folder, ignore_errors=True)
+    os.replace(beside, model_folder)
+    _write_metrics(metrics_path, trainer, count)
+
+
+def _pairs(tokenized: Path, split: str) -> Pairs:
+    return Pairs(TokenStore(tokenized / f"{split}.src"), TokenStore(tokenized / f"{split}.tgt"))
+
+
+def _same_bytes(tokenized: Path) -> bool:
+    src, tgt = ((tokenized / name).read_bytes() for name in TOKENIZERS)
+    return src == tgt
+
+
+def _write_metrics(path: Path, trainer: Trainer, parameters: int) -> None:
+    """The figures of the weights that are kept: those with the lowest dev loss."""
+    best = next(row for row in trainer.history.rows if row["step"] == trainer.progress.best_step)
+    metrics = {
+        "steps": trainer.optimizer.step_number,
+        "epochs": round(trainer.history.rows[-1]["epoch"], 2),
+        "best_step": trainer.progress.best_step,
+        "parameters": parameters,
+        **{
+            name: round(best[name], 4)
+            for name in ("train_loss", "dev_loss", "dev_perplexity", "dev_accuracy")
+        },
+    }
+    path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

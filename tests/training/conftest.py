@@ -1,0 +1,51 @@
+"""A copy task: small enough to be learnt to perfection in seconds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from attn2seq.batching.batch import Pairs
+from attn2seq.tokenization.token_store import TokenStore, write_token_store
+from attn2seq.training.settings import TrainSettings
+
+
+@pytest.fixture
+def train_settings() -> Callable[..., TrainSettings]:
+    """Settings for a short training; any field can be given."""
+
+    def make(**changes: Any) -> TrainSettings:
+        values = {
+            "seed": 1, "device": "cpu", "number_type": "float32", "threads": 1, "max_epochs": 2,
+            "max_steps": 0, "batch_tokens": 200, "batch_sentences": 40, "max_tokens": 50,
+            "optimizer": "adam", "learning_rate": 0.01, "adam_beta2": 0.98, "weight_decay": 0.0,
+            "schedule": "constant", "warmup_steps": 0, "label_smoothing": 0.0, "clip_norm": 1.0,
+            "log_every_steps": 5, "evaluate_every_steps": 10, "patience": 0,
+        }  # fmt: skip
+        return TrainSettings.model_validate(values | changes)
+
+    return make
+
+
+@pytest.fixture
+def copy_pairs(tmp_path: Path) -> Callable[..., Pairs]:
+    """Pairs whose target is the source, of `shortest` to 5 tokens."""
+
+    def make(
+        count: int, seed: int, shortest: int = 1, folder: Path = tmp_path, name: str = ""
+    ) -> Pairs:
+        generator = np.random.default_rng(seed)
+        rows = [
+            generator.integers(4, 20, generator.integers(shortest, 6)).tolist()
+            for _ in range(count)
+        ]
+        stores = []
+        for side in ("src", "tgt"):
+            prefix = folder / f"{name or seed}.{side}"
+            write_token_store(prefix, rows)
+            stores.append(TokenStore(prefix))
+        return Pairs(*stores)
+
+    return make

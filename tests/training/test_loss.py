@@ -1,0 +1,50 @@
+"""The chunked loss against torch's own cross-entropy."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from attn2seq.training import loss as loss_module
+from attn2seq.training.loss import cross_entropy
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("chunk", [3, 512])
+def test_equals_torch(monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", chunk)
+    torch.manual_seed(1)
+    output, readout = nn.Linear(6, 11), torch.randn(8, 6, requires_grad=True)
+    targets = torch.randint(0, 11, (8,))
+    logits = output(readout)
+    expected = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
+    inputs = (readout, output.weight, output.bias)
+    expected_grads = torch.autograd.grad(expected * 0.3, inputs)
+    found = cross_entropy(readout, output, targets, smoothing)
+    grads = torch.autograd.grad(found.smoothed * 0.3, inputs)
+    torch.testing.assert_close(found.smoothed, expected)
+    torch.testing.assert_close(found.nats, F.cross_entropy(logits, targets, reduction="sum"))
+    assert found.correct == (logits.argmax(1) == targets).sum()
+    for ours, theirs in zip(grads, expected_grads, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_smoothing_by_hand() -> None:
+    # Two tokens with probabilities 1/4 and 3/4; the right one is the second; e = 0.2:
+    # 0.9 * -ln(3/4) + 0.1 * -ln(1/4) = 0.2589 + 0.1386
+    output = nn.Linear(1, 2)
+    with torch.no_grad():
+        output.weight.zero_()
+        output.bias.copy_(torch.tensor([0.0, 3.0]).log().nan_to_num(neginf=0.0))
+    found = cross_entropy(torch.ones(1, 1), output, torch.tensor([1]), 0.2)
+    assert float(found.smoothed.detach()) == pytest.approx(0.3975, abs=1e-4)
+    assert float(found.nats) == pytest.approx(0.2877, abs=1e-4)
+
+
+def test_bfloat16_stays_near_float32() -> None:
+    torch.manual_seed(1)
+    output, readout, targets = nn.Linear(32, 50), torch.randn(40, 32), torch.randint(0, 50, (40,))
+    plain = cross_entropy(readout, output, targets, 0.1).smoothed
+    rounded = cross_entropy(readout.bfloat16(), output.bfloat16(), targets, 0.1).smoothed
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded, plain, rtol=0.01, atol=0.01)
