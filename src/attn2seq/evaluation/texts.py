@@ -1,0 +1,124 @@
+"""The texts and numbers of one split, read and checked against each other."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from attn2seq.errors import UserError
+from attn2seq.evaluation.measures import Numbers
+
+
+@dataclass(frozen=True)
+class SplitTexts:
+    """One split as scored: sentence i is row i everywhere.
+
+    `references` holds all references of a sentence, `target` the first, which `nats` (its
+    negative log-probability) and `tokens` (with the end of sentence) speak of.
+    """
+
+    sources: list[str]
+    targets: list[str]
+    references: list[list[str]]
+    hypotheses: list[str]
+    nats: Numbers
+    tokens: Numbers
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """What the scores need to know of the corpus."""
+
+    bleu_tokenizer: str
+    extra_metrics: tuple[str, ...]
+
+
+def read_corpus_facts(path: Path) -> CorpusFacts:
+    """From the corpus description that prepare wrote. Raises UserError."""
+    facts = read_json(path)
+    try:
+        return CorpusFacts(str(facts["bleu_tokenizer"]), tuple(facts["metrics"] or ()))
+    except KeyError as error:
+        raise UserError(f"{path} has no key {error}; run prepare again") from None
+
+
+def read_split(pairs_file: Path, decoded: Path) -> SplitTexts:
+    """One split: the prepared pairs, and what decode wrote for them.
+
+    Raises UserError where a file is missing, the numbers of lines differ, or nats are no numbers.
+    """
+    pairs = read_table(pairs_file)
+    targets = [str(text) for text in pairs["tgt"]]
+    references = (
+        [[str(text) for text in texts] for texts in pairs["refs"]]
+        if "refs" in pairs
+        else [[text] for text in targets]
+    )
+    hypotheses_file, nats_file = decoded / "hypotheses.txt", decoded / "reference_nats.parquet"
+    hypotheses = read_lines(hypotheses_file)
+    nats = read_table(nats_file)
+    for path, count in ((hypotheses_file, len(hypotheses)), (nats_file, len(nats))):
+        if count != len(pairs):
+            raise UserError(
+                f"{path} has {count} lines, but {pairs_file} has {len(pairs)}: "
+                "they are of different corpora or runs; decode again"
+            )
+    if not len(pairs):
+        raise UserError(f"{pairs_file} holds no sentence: there is nothing to score")
+    split = SplitTexts(
+        sources=[str(text) for text in pairs["src"]],
+        targets=targets,
+        references=references,
+        hypotheses=hypotheses,
+        nats=nats["nats"].to_numpy(np.float64),
+        tokens=nats["tokens"].to_numpy(np.float64),
+    )
+    bad = np.flatnonzero(~np.isfinite(split.nats))
+    if bad.size:
+        raise UserError(
+            f"{nats_file}, line {bad[0] + 1}: {split.nats[bad[0]]} nats; the model gave no "
+            "probability, so it did not train (look at the loss in the history)"
+        )
+    return split
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text, parted at newlines alone: a rarer line separator is part of a line."""
+    try:
+        lines = path.read_bytes().decode("utf-8").split("\n")
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start})") from None
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds a mapping. Raises UserError."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold a mapping")
+    return values
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A parquet file. Raises UserError where it is missing."""
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise _missing(path) from None
+
+
+def _missing(path: Path) -> UserError:
+    return UserError(f"{path} is missing: run the stage that writes it (make repro)")

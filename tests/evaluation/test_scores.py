@@ -1,0 +1,87 @@
+import math
+from collections.abc import Callable
+
+import pytest
+
+from attn2seq.errors import UserError
+from attn2seq.evaluation.scores import (
+    ALWAYS,
+    match_measures,
+    probability_measures,
+    score_split,
+)
+from attn2seq.evaluation.settings import EvaluateSettings
+from attn2seq.evaluation.texts import CorpusFacts, SplitTexts
+
+SETTINGS = EvaluateSettings(bootstrap_samples=200, seed=12345)
+MakeSplit = Callable[..., SplitTexts]
+
+
+def test_perplexity_by_hand(make_split: MakeSplit) -> None:
+    # 9 ln 2 nats over 3 tokens are 3 bits a token, 8 ways to go on; over 6 characters 1.5 bits.
+    split = make_split(
+        ["", ""], [["abcd"], ["ef"]], nats=[8 * math.log(2), math.log(2)], tokens=[1, 2]
+    )
+    found = probability_measures(split)
+    assert found["perplexity"].score() == pytest.approx(8.0)
+    assert found["bits_per_character"].score() == pytest.approx(1.5)
+
+
+def test_perplexity_of_a_model_gone_astray_is_a_number(make_split: MakeSplit) -> None:
+    split = make_split(["a"], [["a"]], nats=[1e6], tokens=[1])
+    assert math.isfinite(probability_measures(split)["perplexity"].score())
+
+
+def test_word_error_rate_takes_any_pronunciation(make_split: MakeSplit) -> None:
+    # The first word has two pronunciations and hits the second; the other three are wrong.
+    references = [["T AH M EY T OW", "T AH M AA T OW"], ["K AE T"], ["D AO G"], ["M AE N"]]
+    hypotheses = ["T AH M AA T OW", "K AH T", "", "M AE N Z"]
+    found = match_measures(make_split(hypotheses, references), ("word_error_rate", "accuracy"))
+    assert found["word_error_rate"].score() == 75.0
+    assert found["accuracy"].score() == 25.0
+    assert found["exact_match"].score() == 25.0
+
+
+def test_exact_match_collapses_space_but_not_case(make_split: MakeSplit) -> None:
+    split = make_split([" a  b ", "A b"], [["a b"], ["a b"]])
+    assert match_measures(split, ())["exact_match"].score() == 50.0
+
+
+def test_a_corpus_may_ask_for_what_is_there_anyway(make_split: MakeSplit) -> None:
+    assert set(match_measures(make_split(["a"], [["a"]]), ("rougeL",))) == {"exact_match"}
+
+
+def test_unknown_metric_of_a_corpus(make_split: MakeSplit) -> None:
+    with pytest.raises(UserError, match=r"metric 'acuracy' .*did you mean accuracy\?"):
+        match_measures(make_split(["a"], [["a"]]), ("acuracy",))
+
+
+def test_all_metrics_with_intervals_that_hold_them(make_split: MakeSplit) -> None:
+    references = [[f"the {name} dog runs to house {name}"] for name in "abcdefghij"]
+    hypotheses = [texts[0].replace("dog", "cat") if i % 2 else texts[0]
+                  for i, texts in enumerate(references)]  # fmt: skip
+    split = make_split(hypotheses, references, nats=[1.0 + i for i in range(10)], tokens=[8] * 10)
+    found = score_split(split, CorpusFacts("13a", ("accuracy",)), SETTINGS)
+    assert set(found.metrics) == {
+        *ALWAYS,
+        "accuracy",
+    }
+    assert found.metrics["exact_match"] == 50.0
+    for name, score in found.metrics.items():
+        row = found.signatures[name]
+        assert row["low"] <= score <= row["high"], name
+        assert row["signature"]
+    again = score_split(split, CorpusFacts("13a", ("accuracy",)), SETTINGS)
+    assert again.signatures == found.signatures
+
+
+def test_rows_of_sentences(make_split: MakeSplit) -> None:
+    split = make_split(
+        ["Ein Hund.", ""], [["Ein Hund."], ["Ja, gern."]], sources=["A dog.", "Yes, gladly."]
+    )
+    rows = score_split(split, CorpusFacts("13a", ()), SETTINGS).sentences
+    assert list(rows["line"]) == [0, 1]
+    assert list(rows["exact_match"]) == [True, False]
+    assert list(rows["bleu"]) == [100.0, 0.0]
+    assert list(rows["hypothesis_words"]) == [2, 0]
+    assert list(rows["src_words"]) == [2, 2]
