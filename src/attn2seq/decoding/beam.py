@@ -1,0 +1,224 @@
+"""Beam search: at each step the K most probable unfinished hypotheses are kept.
+
+A hypothesis ends where its eos is among the K best continuations of its sentence; a sentence ends
+when K hypotheses have, or at its length limit. With K = 1 that is greedy search.
+
+Shapes: B sentences still searched, K beam, N = B * K rows of a step, S source positions,
+V vocabulary.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from attn2seq.decoding.candidates import best_continuations, first_best
+from attn2seq.decoding.length import length_penalties
+from attn2seq.decoding.search import (
+    Endings,
+    Found,
+    follow_endings,
+    forbid_,
+    staying,
+    token_limits,
+)
+from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.decoding.step_model import E, S, StepModel
+from attn2seq.decoding.trace import Trace
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID
+
+
+@dataclass(frozen=True)
+class BeamState:
+    """All that the search knows between two steps, a row for each sentence."""
+
+    sentences_B: Tensor  # int64: places in the batch as given
+    limits_B: Tensor  # int64: most tokens, eos counted
+    alive_B: Tensor  # bool: whether the search goes on
+    scores_BK: Tensor  # float32: log-probabilities, best first; -inf where there is no hypothesis
+    tokens_BK: Tensor  # int64: the last tokens
+    previous_BK: Tensor  # int64: the rows of the last step that they continue
+    ended_scores_BK: Tensor  # float32: the best hypotheses ended so far, normalised, best first
+    ended_log_probs_BK: Tensor  # float32; -inf where there is none yet
+    ended_calls_BK: Tensor  # int64: the step each ended at
+    ended_rows_BK: Tensor  # int64: and its row there
+    ended_counts_B: Tensor  # int64: how many hypotheses have ended
+
+    def select(self, index_B: Tensor) -> Self:
+        """The sentences at `index_B`."""
+        return type(self)(*(getattr(self, entry.name)[index_B] for entry in fields(self)))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What stays the same throughout a search."""
+
+    settings: DecodeSettings
+    penalties_T: Tensor  # float32: the length penalty of each number of tokens
+    early_stop: bool
+
+
+def beam_search(
+    model: StepModel[E, S],
+    src_BS: Tensor,
+    src_lengths_B: Tensor,
+    settings: DecodeSettings,
+    keep_attention: bool = False,
+    _early_stop: bool = True,
+) -> list[list[Found]]:
+    """The `nbest` hypotheses of each sentence, best score first.
+
+    `src_lengths_B` counts eos and lies on the CPU. Of equal scores the one that ended first
+    comes first. Eos is preferred to an equally probable word, a lower token id to a higher.
+    """
+    with torch.inference_mode():
+        return _search(model, src_BS, src_lengths_B, settings, keep_attention, _early_stop)
+
+
+def _search(
+    model: StepModel[E, S],
+    src_BS: Tensor,
+    src_lengths_B: Tensor,
+    settings: DecodeSettings,
+    keep_attention: bool,
+    early_stop: bool,
+) -> list[list[Found]]:
+    limits_B = token_limits(src_lengths_B, settings)
+    nearest, longest = int(limits_B.min()), int(limits_B.max())
+    beam = start_beam(limits_B.to(src_BS.device), settings.beam_size)
+    rules = Rules(settings, length_penalties(settings, longest, src_BS.device), early_stop)
+    encoded = model.encode(src_BS, src_lengths_B).select(flatten_beam_dim(beam.previous_BK))
+    state = model.initial_state(encoded)
+    trace, left = Trace(), []
+    for step in range(1, longest + 1):
+        tokens_N = flatten_beam_dim(beam.tokens_BK)
+        log_probs_NV, attn_weights_NS, state = model.decode_step(tokens_N, state, encoded)
+        trace.note(
+            tokens_N,
+            flatten_beam_dim(beam.previous_BK),
+            attn_weights_NS if keep_attention else None,
+        )
+        limits_N = beam.limits_B.repeat_interleave(settings.beam_size)
+        forbid_(log_probs_NV, step, limits_N, nearest, settings.min_length)
+        beam = advance(beam, log_probs_NV, step, rules)
+        index_B = staying(beam.alive_B, step)
+        if index_B is not None:
+            left.append(beam.select((~beam.alive_B).nonzero().squeeze(1)))
+            if not len(index_B):
+                break
+            beam = beam.select(index_B)
+            # The rows of a sentence hold the same source: any order among them will do.
+            encoded = encoded.select(flatten_beam_dim(beam.previous_BK))
+        state = state.select(flatten_beam_dim(beam.previous_BK))
+    else:
+        left.append(beam)
+    return follow_endings(trace, best_endings(left, settings.kept), src_lengths_B)
+
+
+def start_beam(limits_B: Tensor, beam_size: int) -> BeamState:
+    """Each sentence starts from one empty hypothesis; the other places of its beam are free."""
+    batch, device = len(limits_B), limits_B.device
+    sentences_B = torch.arange(batch, device=device)
+    zeros_BK = torch.zeros(batch, beam_size, dtype=torch.int64, device=device)
+    none_BK = torch.full((batch, beam_size), -torch.inf, device=device)
+    scores_BK = none_BK.clone()
+    scores_BK[:, 0] = 0.0
+    return BeamState(
+        sentences_B=sentences_B,
+        limits_B=limits_B,
+        alive_B=torch.ones_like(limits_B, dtype=torch.bool),
+        scores_BK=scores_BK,
+        tokens_BK=zeros_BK + BOS_ID,
+        previous_BK=zeros_BK + sentences_B.unsqueeze(1),
+        ended_scores_BK=none_BK,
+        ended_log_probs_BK=none_BK,
+        ended_calls_BK=zeros_BK + 1,
+        ended_rows_BK=zeros_BK,
+        ended_counts_B=torch.zeros_like(limits_B),
+    )
+
+
+def advance(beam: BeamState, log_probs_NV: Tensor, step: int, rules: Rules) -> BeamState:
+    """One step: the best continuations live on, those with eos among them end.
+
+    The early stop: as no token's log-probability is above 0 and no length penalty falls with the
+    length, nothing that continues a hypothesis of log-probability s scores above
+    s / penalty(limit). Once the n-best ended hypotheses score at least that for every live one,
+    the rest of the search cannot change them.
+    """
+    beam_size = beam.scores_BK.shape[1]
+    log_probs_BKV = unflatten_beam_dim(log_probs_NV, beam_size)
+    ends_BK = beam.scores_BK + log_probs_BKV[:, :, EOS_ID]
+    log_probs_BKV[:, :, EOS_ID] = -torch.inf
+    scores_BK, parents_BK, tokens_BK = best_continuations(beam.scores_BK, log_probs_BKV, beam_size)
+    first_row_B1 = torch.arange(len(scores_BK), device=scores_BK.device).unsqueeze(1) * beam_size
+    beam = add_ended(beam, ends_BK, scores_BK, first_row_B1, step, rules.penalties_T)
+    alive_B = beam.alive_B & (beam.ended_counts_B < beam_size) & (beam.limits_B > step)
+    if rules.early_stop:
+        reachable_B = scores_BK[:, 0] / rules.penalties_T[beam.limits_B]
+        alive_B = alive_B & (reachable_B > beam.ended_scores_BK[:, rules.settings.kept - 1])
+    return replace(
+        beam,
+        alive_B=alive_B,
+        scores_BK=scores_BK,
+        tokens_BK=tokens_BK,
+        previous_BK=first_row_B1 + parents_BK,
+    )
+
+
+def add_ended(
+    beam: BeamState,
+    ends_BK: Tensor,
+    scores_BK: Tensor,
+    first_row_B1: Tensor,
+    step: int,
+    penalties_T: Tensor,
+) -> BeamState:
+    """Take in the hypotheses whose eos is among the K best of all continuations.
+
+    `ends_BK` are the log-probabilities with eos, `scores_BK` those of the best other ones.
+    """
+    beam_size = ends_BK.shape[1]
+    best_BK = first_best(torch.cat([ends_BK, scores_BK], dim=1), beam_size)
+    is_end_BK = (best_BK < beam_size) & beam.alive_B.unsqueeze(1)
+    parents_BK = best_BK.clamp(max=beam_size - 1)
+    log_probs_BK = ends_BK.gather(1, parents_BK).masked_fill(~is_end_BK, -torch.inf)
+    all_scores = torch.cat([beam.ended_scores_BK, log_probs_BK / penalties_T[step]], dim=1)
+    kept_BK = first_best(all_scores, beam_size)
+    all_calls = torch.cat([beam.ended_calls_BK, torch.full_like(parents_BK, step)], dim=1)
+    all_rows = torch.cat([beam.ended_rows_BK, first_row_B1 + parents_BK], dim=1)
+    all_log_probs = torch.cat([beam.ended_log_probs_BK, log_probs_BK], dim=1)
+    return replace(
+        beam,
+        ended_scores_BK=all_scores.gather(1, kept_BK),
+        ended_log_probs_BK=all_log_probs.gather(1, kept_BK),
+        ended_calls_BK=all_calls.gather(1, kept_BK),
+        ended_rows_BK=all_rows.gather(1, kept_BK),
+        ended_counts_B=beam.ended_counts_B + (log_probs_BK > -torch.inf).sum(dim=1),
+    )
+
+
+def best_endings(beams: list[BeamState], nbest: int) -> Endings:
+    """The best hypotheses of all sentences, which left the search in several groups."""
+
+    def column(values: list[Tensor]) -> Tensor:
+        return torch.cat(values)[:, :nbest].flatten()
+
+    return Endings(
+        sentences_P=torch.cat([beam.sentences_B for beam in beams]).repeat_interleave(nbest),
+        calls_P=column([beam.ended_calls_BK for beam in beams]),
+        rows_P=column([beam.ended_rows_BK for beam in beams]),
+        log_probs_P=column([beam.ended_log_probs_BK for beam in beams]),
+        scores_P=column([beam.ended_scores_BK for beam in beams]),
+    )
+
+
+def flatten_beam_dim(values: Tensor) -> Tensor:
+    """From (B, K, ...) to rows (B * K, ...)."""
+    return values.flatten(0, 1)
+
+
+def unflatten_beam_dim(values: Tensor, beam_size: int) -> Tensor:
+    """From rows (B * K, ...) to (B, K, ...)."""
+    return values.view(-1, beam_size, *values.shape[1:])

@@ -1,0 +1,108 @@
+"""A model whose every probability is a row of a table, so that right answers can be enumerated.
+
+What comes next depends on the whole prefix: a number made from the source's first token and the
+target tokens read so far picks the row.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
+
+ROWS = 9973
+FIRST_WORD = 4
+
+
+def decode_settings(**overrides: Any) -> DecodeSettings:
+    values = {
+        "device": "cpu",
+        "number_type": "float32",
+        "beam_size": 4,
+        "nbest": 1,
+        "length_normalisation": "wu",
+        "length_alpha": 0.6,
+        "min_length": 0,
+        "max_length_factor": 0.0,
+        "max_length_offset": 4,
+        "max_source_length": 50,
+        "batch_tokens": 1000,
+        "attention_maps": 0,
+    }
+    return DecodeSettings(**{**values, **overrides})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded source or state: one number a row, and the source's mask."""
+
+    number_N: Tensor
+    src_mask_NS: Tensor
+    step: int = 0
+
+    def select(self, index_N: Tensor) -> "Rows":
+        return Rows(self.number_N[index_N], self.src_mask_NS[index_N], self.step)
+
+
+def next_row(row: Any, token: Any) -> Any:
+    return (row * 31 + token * 7 + 1) % ROWS
+
+
+class TableModel:
+    """`table` has one row of log-probabilities for each number; it attends to position `step`."""
+
+    def __init__(self, table: Tensor) -> None:
+        self.table = table
+        self.rows_read = 0
+        self.most_rows = 0  # of any call
+
+    @classmethod
+    def random(cls, seed: int, vocabulary_size: int, spread: float = 1.5) -> "TableModel":
+        generator = torch.Generator().manual_seed(seed)
+        logits = torch.randn(ROWS, vocabulary_size, generator=generator) * spread
+        return cls(logits.log_softmax(dim=-1))
+
+    def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Rows:
+        return Rows(src_BS[:, 0] * 101, src_BS != PAD_ID)
+
+    def initial_state(self, encoded: Rows) -> Rows:
+        return encoded
+
+    def decode_step(
+        self, tokens_N: Tensor, state: Rows, encoded: Rows
+    ) -> tuple[Tensor, Tensor | None, Rows]:
+        row_N = next_row(state.number_N, tokens_N)
+        self.rows_read += len(row_N)
+        self.most_rows = max(self.most_rows, len(row_N))
+        attn_weights_NS = torch.zeros(encoded.src_mask_NS.shape)
+        attn_weights_NS[:, state.step % attn_weights_NS.shape[1]] = row_N + 1.0
+        state = Rows(row_N, state.src_mask_NS, state.step + 1)
+        return self.table[row_N].clone(), attn_weights_NS * encoded.src_mask_NS, state
+
+    def walk(self, source: list[int], tokens: list[int]) -> list[int]:
+        """The table's row behind each of `tokens`, which end with eos."""
+        row = source[0] * 101
+        rows = []
+        for token in [BOS_ID, *tokens[:-1]]:
+            row = next_row(row, token)
+            rows.append(row)
+        return rows
+
+    def log_prob(self, source: list[int], tokens: list[int]) -> float:
+        rows = self.walk(source, tokens)
+        return math.fsum(
+            float(self.table[row, token]) for row, token in zip(rows, tokens, strict=True)
+        )
+
+    def all_hypotheses(self, source: list[int], shortest: int, longest: int) -> list[list[int]]:
+        words = range(FIRST_WORD, self.table.shape[1])
+        return [
+            [*pieces, EOS_ID]
+            for length in range(shortest, longest + 1)
+            for pieces in itertools.product(words, repeat=length)
+        ]

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from table_model import decode_settings
+from tiny_model import TEXTS
+
+from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.decoding.translator import EMPTY, Translator
+from attn2seq.errors import UserError
+
+
+def settings(**overrides: object) -> DecodeSettings:
+    return decode_settings(beam_size=3, nbest=2, min_length=1, max_length_offset=10, **overrides)
+
+
+def test_order_and_empty_lines_are_kept(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())
+    done: list[int] = []
+    translations = translator.translate(TEXTS, progress=done.append)
+    assert sum(done) == len(TEXTS)
+    assert [translation == EMPTY for translation in translations] == [
+        not text.strip() for text in TEXTS
+    ]
+    assert translations[2].hypotheses[0].text == ""
+    assert translations[0] == translations[6]
+    for text, translation in zip(TEXTS, translations, strict=True):
+        assert "".join(translation.src_pieces[:-1]).replace("▁", " ").strip() == text.strip()
+        assert len(translation.hypotheses) == (2 if text.strip() else 1)
+
+
+def test_a_hypothesis_says_what_it_is_made_of(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())
+    for translation in translator.translate(TEXTS[:2], attention_maps=1):
+        for hypothesis in translation.hypotheses:
+            assert hypothesis.pieces[-1] == "</s>"
+            assert hypothesis.tokens == len(hypothesis.pieces)
+            pieces = "".join(hypothesis.pieces[:-1]).replace("▁", " ")
+            assert pieces.strip() == hypothesis.text
+            assert hypothesis.log_prob < hypothesis.score < 0
+    first, second = translator.translate(TEXTS[:2], attention_maps=1)
+    weights = first.hypotheses[0].attn_weights_TS
+    assert weights is not None
+    assert weights.shape == (first.hypotheses[0].tokens, len(first.src_pieces))
+    assert first.src_pieces[-1] == "</s>"
+    assert second.src_pieces[-1] == "</s>"
+
+
+def test_only_blank_lines_never_reach_the_model(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())
+    translator.model = None  # type: ignore[assignment]
+    assert translator.translate(["", "  ", "\t"]) == [EMPTY] * 3
+    assert translator.translate([]) == []
+
+
+def test_a_line_that_is_too_long_is_cut_with_a_warning(model_folder: Path) -> None:
+    warnings: list[str] = []
+    translator = Translator(model_folder, settings(max_source_length=6), warnings.append)
+    long, short = translator.translate(["a dog runs " * 300, "a cat"])
+    assert len(long.src_pieces) == 7
+    assert len(short.src_pieces) <= 7
+    assert len(warnings) == 1
+    assert warnings[0].startswith("cut to the first 6 of ")
+    assert "'a dog runs a dog" in warnings[0]
+
+
+def test_scores_of_references(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())
+    translations = translator.translate(TEXTS[:2])
+    targets = [translation.hypotheses[0].text for translation in translations]
+    scores = translator.score([*TEXTS[:2], ""], [*targets, "a cat"])
+    assert len(scores) == 3
+    assert all(score.nats > 0 for score in scores)
+    assert [score.tokens for score in scores] == [
+        len(ids) + 1 for ids in translator.tgt_tokenizer.encode([*targets, "a cat"])
+    ]
+
+
+def test_weights_that_are_no_numbers_are_explained(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())
+    translator.model.output.bias.data.fill_(float("nan"))
+    with pytest.raises(UserError, match="weights are damaged or its training diverged"):
+        translator.translate(["a cat"])

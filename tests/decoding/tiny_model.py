@@ -1,0 +1,49 @@
+"""A real network with random weights: its texts are nonsense, its machinery is not."""
+
+import torch
+
+from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.model.settings import ModelSettings
+from attn2seq.tokenization.tokenizer import EOS_ID
+
+VOCABULARY = 36
+TEXTS = [
+    "a dog runs on the grass",
+    "two men sit at a table",
+    "",
+    "the children play with a red ball near the old house",
+    "   ",
+    "a cat",
+    "a dog runs on the grass",
+    "she reads",
+]
+
+
+def tiny_model(attention: str = "additive", input_feeding: bool = True) -> Seq2Seq:
+    settings = ModelSettings.model_validate(
+        {
+            "cell": "lstm",
+            "embedding_size": 16,
+            "encoder_layers": 1,
+            "encoder_hidden_size": 8,
+            "bidirectional": True,
+            "decoder_layers": 2,
+            "decoder_hidden_size": 16,
+            "attention": attention,
+            "attention_size": 8,
+            "input_feeding": input_feeding,
+            "readout_size": 16,
+            "residual": False,
+            "dropout": 0.1,
+            "tie_embeddings": "none",
+        }
+    )
+    torch.manual_seed(5)
+    model = Seq2Seq(settings, VOCABULARY, VOCABULARY)
+    # Far from uniform, so that a search has a choice, and ending now and then.
+    for parameter in model.parameters():
+        parameter.data.mul_(4)
+    model.output.weight.data.mul_(3)
+    model.output.bias.data.zero_()
+    model.output.bias.data[EOS_ID] = 3
+    return model.eval()
