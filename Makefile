@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 
 repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
 	@dvc repro
-	@python -m pipeline.track --lock --quiet
+	@python -m pipeline.track --quiet
 	@python -m pipeline.summary
 
 test: $(READY)  ## Run the tests
@@ -44,7 +44,7 @@ report: $(READY)  ## Rebuild the report and print where it is
 	@dvc repro report && echo "open $(CURDIR)/results/report/index.html"
 
 track: $(READY)  ## Add to MLflow what it lacks (ALL=1: of every commit and experiment)
-	@python -m pipeline.track $(if $(ALL),--all,--lock)
+	@python -m pipeline.track $(if $(ALL),--all)
 
 recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)
 	@python -m pipeline.recipe $(NAME)

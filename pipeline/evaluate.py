@@ -5,6 +5,7 @@ from pathlib import Path
 from attn2seq.evaluation.results import evaluate
 from attn2seq.evaluation.settings import EvaluateSettings
 from pipeline.stage import Stage, run_stage
+from pipeline.tracker import complete
 
 SHOWN = ("bleu", "chrf", "ter", "rougeL", "exact_match", "perplexity")
 
@@ -22,4 +23,4 @@ def main(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main)
+    run_stage("evaluate", main, then=complete)

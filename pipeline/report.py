@@ -5,6 +5,7 @@ from pathlib import Path
 from attn2seq.report.page import ReportInputs, write_report
 from attn2seq.report.settings import ReportSettings
 from pipeline.stage import Stage, run_stage
+from pipeline.tracker import complete
 
 INPUTS = ReportInputs(
     prepare=Path("results/prepare"),
@@ -24,4 +25,4 @@ def main(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("report", main)
+    run_stage("report", main, then=complete)

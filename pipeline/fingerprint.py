@@ -1,0 +1,130 @@
+"""What a result follows from, boiled down to two names: one for a training, one for a run.
+
+Both come from inputs alone: params, code and raw data. The files' digests are DVC's own, so that
+the same names follow from a workspace and from the dvc.lock of a commit.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from attn2seq.config import read_yaml
+from attn2seq.errors import UserError
+
+RUN_STAGES = ("download", "prepare", "tokenize", "train", "decode", "evaluate")
+RAW = "data/raw"
+CODE_ROOTS = ("src/", "pipeline/")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run's scores follow from."""
+
+    params: dict[str, Any]  # section -> its values
+    code: dict[str, str]  # path, as the deps in dvc.yaml name it -> md5
+    raw_md5: str  # of data/raw
+
+
+def inputs_of_workspace(root: Path) -> Inputs:
+    """The inputs as they stand in the files under `root`."""
+    stages = read_yaml(root / "dvc.yaml")["stages"]
+    params = read_yaml(root / "params.yaml")
+    sections = sorted({name for stage in RUN_STAGES for name in stages[stage].get("params", [])})
+    paths = sorted({path for stage in RUN_STAGES for path in code_deps(stages[stage])})
+    return Inputs(
+        params={name: params[name] for name in sections},
+        code={path: md5_of(root / path) for path in paths},
+        raw_md5=md5_of(root / RAW),
+    )
+
+
+def inputs_of_lock(lock: Mapping[str, Any]) -> Inputs:
+    """The inputs that a parsed dvc.lock records. Raises KeyError where a stage is missing."""
+    stages = [lock["stages"][name] for name in RUN_STAGES]
+    params: dict[str, Any] = {}
+    code: dict[str, str] = {}
+    for stage in stages:
+        params |= stage.get("params", {}).get("params.yaml", {})
+        code |= {
+            dep["path"]: dep["md5"] for dep in stage["deps"] if dep["path"].startswith(CODE_ROOTS)
+        }
+    raw = [out["md5"] for out in lock["stages"]["download"]["outs"] if out["path"] == RAW]
+    return Inputs(dict(sorted(params.items())), dict(sorted(code.items())), raw[0])
+
+
+def run_fingerprint(inputs: Inputs) -> str:
+    """The name of a run: equal inputs, equal name."""
+    return digest(asdict(inputs))
+
+
+def train_fingerprint(root: Path, machine: Mapping[str, Any]) -> str:
+    """The name of a training: its params, code and data, and what of the machine counts.
+
+    `machine` holds the resolved device, number type, thread count and torch version: bytes repeat
+    only where these are the same.
+    """
+    stage = read_yaml(root / "dvc.yaml")["stages"]["train"]
+    data = [path for path in stage["deps"] if not path.startswith(CODE_ROOTS)]
+    return digest(
+        {
+            "inputs": stage_inputs(root, "train"),
+            "data": {path: md5_of(root / path) for path in data},
+            "machine": dict(machine),
+        }
+    )
+
+
+def stage_inputs(root: Path, name: str) -> dict[str, Any]:
+    """The params and the code digests of one stage, as they stand now."""
+    stage = read_yaml(root / "dvc.yaml")["stages"][name]
+    params = read_yaml(root / "params.yaml")
+    sections = [section for section in stage.get("params", []) if isinstance(section, str)]
+    return {
+        "params": {section: params.get(section) for section in sections},
+        "code": {path: md5_of(root / path) for path in code_deps(stage)},
+    }
+
+
+def code_deps(stage: Mapping[str, Any]) -> list[str]:
+    """The deps of a stage that are code."""
+    return [path for path in stage["deps"] if path.startswith(CODE_ROOTS)]
+
+
+def md5_of(path: Path) -> str:
+    """The md5 that DVC gives a file, or a folder: there, of the list of its files' md5s.
+
+    Raises UserError where there is neither.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is missing, and dvc.yaml names it as a dependency")
+    if not path.is_dir():
+        return _file_md5(path)
+    entries = [
+        {"md5": _file_md5(file), "relpath": file.relative_to(path).as_posix()}
+        for file in _files(path)
+    ]
+    entries.sort(key=lambda entry: entry["relpath"])
+    text = json.dumps(entries, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def digest(value: Any) -> str:
+    """Sixteen hexadecimal digits for a value that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    # What .dvcignore leaves out is left out here.
+    return (
+        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
+
+
+def _file_md5(path: Path) -> str:
+    with path.open("rb") as file:
+        # Not for security: it is the name that DVC's cache has for the file.
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,0 +1,107 @@
+"""What every stage script shares: its settings, its voice, and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from attn2seq.config import Settings, read_yaml, validate
+from attn2seq.errors import UserError
+from pipeline.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
+
+PARAMS = Path("params.yaml")
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running stage: paths are relative to the working directory, a repository or its copy."""
+
+    name: str
+    params: dict[str, Any]
+
+    def settings(self, kind: type[S], section: str | None = None) -> S:
+        """The validated section, by default the one named like the stage. Raises ConfigError."""
+        name = section or self.name
+        record = validate({name: kind}, self.params, source=str(PARAMS))[name]
+        assert isinstance(record, kind)
+        return record
+
+    def say(self, text: str) -> None:
+        """A line of progress; a progress bar below it stays whole."""
+        tqdm.write(f"{self.name}: {text}", file=sys.stderr)
+        sys.stderr.flush()
+
+    def say_result(self, path: Path | str) -> None:
+        """Where the result lies."""
+        self.say(f"results in {path}")
+
+
+def main_root() -> Path:
+    """The main repository, also from within a queued experiment's temporary copy of it."""
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
+    found = subprocess.run(
+        ["git", "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False
+    )
+    return Path(found.stdout.strip()) if found.returncode == 0 else Path.cwd()
+
+
+def run_stage(
+    name: str, main: Callable[[Stage], None], then: Callable[[Stage], None] | None = None
+) -> None:
+    """Run a stage and leave the process: 0, 1 after a user's mistake, 130 after Ctrl-C.
+
+    `then` follows a good end, for what can no longer change the result.
+    """
+    try:
+        before = stage_inputs(Path.cwd(), name)
+        started = time.monotonic()
+        stage = Stage(name, read_yaml(PARAMS))
+        main(stage)
+        _refuse_edits(name, before)
+        _write_timing(name, time.monotonic() - started)
+        if then:
+            then(stage)
+    except UserError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _write_timing(name: str, seconds: float) -> None:
+    """Times are no outputs, since they would change a result's digest: they lie in the cache."""
+    path = main_root() / ".cache" / "timings" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = {"seconds": round(seconds, 1)}
+    if Path(RAW).exists():
+        values["run_fingerprint"] = run_fingerprint(inputs_of_workspace(Path.cwd()))
+    beside = path.with_suffix(f".{os.getpid()}")
+    beside.write_text(json.dumps(values) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def _refuse_edits(name: str, before: dict[str, Any]) -> None:
+    """DVC records params and code as they stand when a stage ends, so an edit must not pass."""
+    after = stage_inputs(Path.cwd(), name)
+    if after == before:
+        return
+    edited = [
+        f"params.yaml, section {key}" if kind == "params" else key
+        for kind in ("params", "code")
+        for key in before[kind].keys() | after[kind].keys()
+        if before[kind].get(key) != after[kind].get(key)
+    ]
+    raise UserError(
+        f"edited while the stage ran: {', '.join(sorted(edited))}. The result follows from the "
+        f"state before the edit, so it is not recorded; run `dvc repro` again"
+    )

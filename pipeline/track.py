@@ -1,0 +1,151 @@
+"""Shows runs in MLflow: adds what is missing there, and changes nothing that is there.
+
+python -m pipeline.track                  the run that the workspace's dvc.lock describes
+python -m pipeline.track --all            every commit's and DVC experiment's too
+python -m pipeline.track --after evaluate    the workspace's run, from within that stage
+python -m pipeline.track --follow FILE    a training's curves, while it runs
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import attn2seq
+from attn2seq.errors import UserError
+from attn2seq.runs import Completed, RunRecord, Store, TrackingUnavailableError
+from attn2seq.tracking import Tracker
+from pipeline import restore
+from pipeline.fingerprint import inputs_of_workspace
+from pipeline.follow import LATER, follow, watch_stdin
+from pipeline.run_artifacts import REPORT
+from pipeline.run_record import Circumstances, collected_record
+from pipeline.stage import main_root
+from pipeline.ui_links import how_to_look
+
+# Seconds until a server counts as down: short beside a training, longer where files are sent.
+FOLLOW_TIMEOUT_S, COMPLETE_TIMEOUT_S = 3, 20
+PACKAGE = Path(attn2seq.__file__).parent
+COMPARED = 3  # runs in the link to a comparison
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: a store that does not answer is no fault of a stage, but of `make track`."""
+    options = _parser().parse_args(arguments)
+    in_stage = options.follow is not None or options.after is not None or options.quiet
+    root = main_root()
+    store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
+    try:
+        if options.follow is not None:
+            ended = watch_stdin()
+            tracker = Tracker(store, FOLLOW_TIMEOUT_S)
+            follow(options.follow, tracker, circumstances(Path.cwd()), ended)
+            return 0
+        tracker = Tracker(store, COMPLETE_TIMEOUT_S)
+        if options.after is not None:
+            tracker.complete(running_record(Path.cwd(), root / ".cache", options.after))
+            return 0
+        if options.all:
+            track_committed(tracker, root)
+        if not options.links:
+            track_workspace(tracker, Path.cwd(), root / ".cache")
+        if not in_stage:
+            print(how_to_look(store, tracker.latest(COMPARED), options.port))
+    except TrackingUnavailableError as error:
+        print(f"{error}; {LATER}" if in_stage else str(error), file=sys.stderr)
+        return 0 if in_stage else 1
+    except restore.NothingToRestoreError as error:
+        print(f"workspace: nothing to add: {error}", file=sys.stderr)
+        return 0 if options.all else 1
+    except UserError as error:
+        print(f"track: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def store_of(root: Path, uri: str | None) -> Store:
+    """The server at `uri`, or else the database in the main repository."""
+    lock = root / "mlflow.db.lock"
+    if uri is None or not uri.strip():
+        database = root / "mlflow.db"
+        return Store(f"sqlite:///{database}", lock, database, root / "mlartifacts")
+    served = uri.startswith(("http:", "https:"))
+    return Store(uri, lock, artifacts=None if served else root / "mlartifacts")
+
+
+def circumstances(workspace: Path) -> Circumstances:
+    """Of a run in this workspace, now. Outputs and params.yaml do not make a commit dirty: the
+    former follow from the run, the latter is in it.
+    """
+    apart = [f":(exclude){path}" for path in ("dvc.lock", "params.yaml", "results")]
+    changes = restore.git(workspace, "status", "--porcelain", "-uno", "--", ".", *apart)
+    head = restore.git(workspace, "rev-parse", "HEAD")
+    return Circumstances(
+        # In an experiment's copy HEAD may be a commit that only the copy has.
+        git_commit=os.environ.get("DVC_EXP_BASELINE_REV") or (head or b"").decode().strip() or None,
+        git_dirty=bool(changes),
+        dvc_exp_name=os.environ.get("DVC_EXP_NAME"),
+        package=PACKAGE,
+    )
+
+
+def running_record(workspace: Path, cache: Path, stage: str) -> RunRecord:
+    """The workspace's run as seen from a stage that has just ended, before DVC writes dvc.lock."""
+    # Until the report stage has run, the report is that of the run before.
+    leave_out = {"dvc.lock"} if stage == "report" else {"dvc.lock", REPORT}
+    return collected_record(
+        workspace,
+        inputs_of_workspace(workspace),
+        circumstances(workspace),
+        cache,
+        frozenset(leave_out),
+    )
+
+
+def track_workspace(tracker: Tracker, workspace: Path, cache: Path) -> Completed:
+    """Complete the run of the workspace's dvc.lock, and say so. Raises UserError."""
+    source = restore.workspace_source(workspace)
+    with tempfile.TemporaryDirectory() as scratch:
+        about = circumstances(workspace)
+        record = restore.restored_record(source, about, cache, Path(scratch))
+        return _complete(tracker, "workspace", record)
+
+
+def track_committed(tracker: Tracker, root: Path) -> None:
+    """Complete the run of every commit and experiment whose results can be had; a line for each."""
+    dvc_cache = restore.dvc_cache(root)
+    for state in restore.committed_states(root):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder, code = Path(scratch, "state"), Path(scratch, "code")
+            source = restore.commit_source(root, state.commit, dvc_cache, code)
+            about = Circumstances(git_commit=state.commit, dvc_exp_name=state.exp_name)
+            try:
+                record = restore.restored_record(source, about, root / ".cache", folder)
+            except restore.NothingToRestoreError as error:
+                print(f"{state.label}: nothing to restore: {error}")
+            else:
+                _complete(tracker, state.label, record)
+
+
+def _complete(tracker: Tracker, label: str, record: RunRecord) -> Completed:
+    completed = tracker.complete(record)
+    what = f"added {', '.join(completed.added)}" if completed.added else "complete"
+    print(f"{label}: run {record.name}: {what}")
+    return completed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pipeline.track", description=__doc__)
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--all", action="store_true", help="every commit's and experiment's run too")
+    mode.add_argument("--after", metavar="STAGE", choices=("evaluate", "report"))
+    mode.add_argument("--follow", metavar="FILE", type=Path)
+    mode.add_argument("--links", action="store_true", help="add nothing, say how to look")
+    parser.add_argument("--port", type=int, default=5000, help="where `make ui` serves (links)")
+    parser.add_argument("--quiet", action="store_true", help="a store that is down is no failure")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,10 @@
+"""Whether runs are shown in MLflow."""
+
+from attn2seq.config import Settings
+
+
+class TrackSettings(Settings):
+    """Tracking changes no result: it is no part of any fingerprint."""
+
+    enabled: bool
+    # whether the stages add their run to MLflow while they run; `make track` does so in any case

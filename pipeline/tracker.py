@@ -1,0 +1,84 @@
+"""Starts the processes that show a run in MLflow; training itself never waits for MLflow.
+
+Files are the truth and MLflow is a view of them: a follower process reads the training curve from
+the file that training writes, and a completion after a stage adds what is missing.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.fingerprint import inputs_of_workspace, run_fingerprint
+from pipeline.stage import Stage, main_root
+
+# A follower that has not sent its last rows by then is left behind; `make track` adds them later.
+PATIENCE_SECONDS = 10
+COMPLETION_SECONDS = 120
+
+
+@contextmanager
+def follow(
+    stage: Stage, train_fingerprint: str, machine: dict[str, str], history: Path, speed: Path
+) -> Iterator[None]:
+    """Show the training curve in MLflow while it grows, from a process of its own."""
+    if not _enabled(stage):
+        yield
+        return
+    snapshot = _snapshot(stage, train_fingerprint, machine, history, speed)
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.track", "--follow", str(snapshot)], stdin=subprocess.PIPE
+    )
+    try:
+        yield
+    finally:
+        assert follower.stdin is not None
+        follower.stdin.close()  # how the follower learns that training has ended
+        try:
+            follower.wait(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            follower.kill()
+            stage.say("MLflow is slow: `make track` completes the run later")
+
+
+def complete(stage: Stage) -> None:
+    """Add to MLflow what the run has after this stage; a failure is said and changes nothing."""
+    if not _enabled(stage):
+        return
+    command = [sys.executable, "-m", "pipeline.track", "--after", stage.name]
+    try:
+        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=COMPLETION_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        stage.say("MLflow is slow: `make track` completes the run later")
+
+
+def _enabled(stage: Stage) -> bool:
+    section = stage.params.get("track")
+    return isinstance(section, dict) and section.get("enabled") is True
+
+
+def _snapshot(
+    stage: Stage, train_fingerprint: str, machine: dict[str, str], history: Path, speed: Path
+) -> Path:
+    """The run's inputs as they stand at its start, for the follower to read."""
+    fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd()))
+    values: dict[str, Any] = {
+        "run_fingerprint": fingerprint,
+        "train_fingerprint": train_fingerprint,
+        "machine": machine,
+        "params": stage.params,
+        "workspace": str(Path.cwd()),
+        "history": str(history.resolve()),
+        "speed": str(speed),
+        "parent_pid": os.getpid(),
+    }
+    path = main_root() / ".cache" / "runs" / f"{fingerprint}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}")
+    beside.write_text(json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False), "utf-8")
+    os.replace(beside, path)
+    return path

@@ -1,0 +1,82 @@
+"""Train the model of params.yaml on the tokenized corpus."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from attn2seq.model.device import (
+    describe_device,
+    keep_freed_memory,
+    pick_device,
+    pick_number_type,
+)
+from attn2seq.model.settings import ModelSettings
+from attn2seq.training.checkpoints import CheckpointFolder
+from attn2seq.training.history import History, Row
+from attn2seq.training.run import train_model
+from attn2seq.training.settings import TrainSettings
+from pipeline.fingerprint import train_fingerprint
+from pipeline.stage import Stage, main_root, run_stage
+from pipeline.tracker import follow
+
+TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("results/train")
+
+
+def main(stage: Stage) -> None:
+    settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
+    keep_freed_memory()
+    device = pick_device(settings.device)
+    number_type = pick_number_type(settings.number_type, device)
+    torch.set_num_threads(settings.threads or torch.get_num_threads())
+    stage.say(f"on {describe_device(device)}, in {str(number_type).removeprefix('torch.')}")
+    machine = {
+        "device": describe_device(device),
+        "number_type": str(number_type),
+        "torch": torch.__version__,
+    }
+    fingerprint = train_fingerprint(Path.cwd(), machine)
+    speed = main_root() / ".cache" / "timings" / f"train-{fingerprint}.csv"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    history = History(RESULTS / "history.csv", also=speed_writer(speed))
+    with (
+        CheckpointFolder(main_root() / ".cache" / "checkpoints" / fingerprint, stage.say) as folder,
+        follow(stage, fingerprint, machine, history.path, speed),
+    ):
+        train_model(
+            TOKENIZED,
+            MODEL,
+            RESULTS / "metrics.json",
+            model_settings,
+            settings,
+            device,
+            number_type,
+            history,
+            folder,
+            stage.say,
+        )
+    stage.say_result(MODEL)
+
+
+def speed_writer(path: Path) -> Callable[[Row], None]:
+    """Appends seconds and target tokens a second to a file of its own, for each new row."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_text("step,seconds,tokens_per_second\n", encoding="utf-8")
+    started = time.monotonic()
+    last: list[float] = []
+
+    def write(row: Row) -> None:
+        seconds = time.monotonic() - started
+        if last:
+            rate = (row["train_tokens"] - last[1]) / (seconds - last[0])
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{row['step']},{seconds:.1f},{rate:.0f}\n")
+        last[:] = [seconds, row["train_tokens"]]
+
+    return write
+
+
+if __name__ == "__main__":
+    run_stage("train", main)

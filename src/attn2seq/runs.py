@@ -1,0 +1,87 @@
+"""What a run consists of, as plain records: whoever collects it knows no MLflow, whoever shows it
+no files' places.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import attn2seq
+from attn2seq.errors import UserError
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of one metric; a final score is the one point of its key, at step 0."""
+
+    key: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One split as the run read it."""
+
+    name: str
+    digest: str
+    source: str  # path from the repository's root
+    rows: int
+    columns: tuple[str, ...]
+    context: str  # train, dev or test
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A trained model, the settings it was scored with, and the code that runs it."""
+
+    folder: Path
+    decode: Mapping[str, Any]
+    package: Path = Path(attn2seq.__file__).parent  # holds pyfunc.py
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All that is known of a run; parts that are not known (yet) are empty."""
+
+    fingerprint: str
+    experiment: str
+    name: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    points: Sequence[Point] = ()
+    data_sets: Sequence[DataSet] = ()
+    # path inside the run -> what writes it to the path it is given
+    artifacts: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
+    model: ModelFiles | None = None
+    finished: bool = False  # scored: nothing but additions from here on
+
+
+class TrackingUnavailableError(UserError):
+    """MLflow is not installed, or does not answer; nothing but the view of the runs is lost."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the runs are: a server's address, or a database file made where it is missing."""
+
+    uri: str
+    lock: Path
+    database: Path | None = None
+    artifacts: Path | None = None  # None: the server decides
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run that MLflow has."""
+
+    run_id: str
+    experiment_id: str
+
+
+@dataclass(frozen=True)
+class Completed(Shown):
+    """A run, and what `Tracker.complete` added to it."""
+
+    added: tuple[str, ...]
