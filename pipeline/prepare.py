@@ -1,0 +1,23 @@
+"""Clean the raw pairs and split them into train, dev and test."""
+
+from pathlib import Path
+
+from attn2seq.corpus.prepare import prepare_corpus
+from attn2seq.corpus.settings import PrepareSettings
+from pipeline.stage import Stage, run_stage
+
+RAW, PREPARED, METRICS = (
+    Path("data/raw"),
+    Path("data/prepared"),
+    Path("results/prepare/metrics.json"),
+)
+
+
+def main(stage: Stage) -> None:
+    """Read data/raw, write data/prepared and the account of pairs kept and dropped."""
+    prepare_corpus(RAW, PREPARED, METRICS, stage.settings(PrepareSettings), stage.say)
+    stage.say_result(f"{PREPARED} and {METRICS}")
+
+
+if __name__ == "__main__":
+    run_stage("prepare", main)

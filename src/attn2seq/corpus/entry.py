@@ -1,0 +1,166 @@
+"""What a catalogue entry may hold: one YAML file that makes a corpus known.
+
+name: my-corpus                       # the file is data/catalogue/my-corpus.yaml
+title: My own sentences
+task: translation
+src_lang: en
+tgt_lang: de
+files:
+  - path: mine.tsv                    # in data/local/; or url and sha256
+reader: delimited
+delimiter: "\\t"
+columns: {src: 1, tgt: 2}
+splits:
+  train: {file: mine.tsv}
+make_splits: {dev: 500, test: 500, seed: 1}
+bleu_tokenizer: 13a
+licence: my own
+citation: none
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PlainValidator
+
+from attn2seq.config import Settings
+
+Text = Annotated[str, Field(min_length=1)]
+Reader = Literal["parallel_lines", "delimited", "json_lines", "key_value_lines", "generated"]
+
+
+def _column(value: object) -> int | str:
+    if (isinstance(value, int) and not isinstance(value, bool) and value >= 1) or (
+        isinstance(value, str) and value
+    ):
+        return value
+    raise ValueError(f"must be a column's number, from 1, or its name, got {value!r}")
+
+
+def _size(value: object) -> int | float:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    raise ValueError(
+        f"must be a number of source sentences, from 1, or a share between 0 and 1, got {value!r}"
+    )
+
+
+Column = Annotated[int | str, PlainValidator(_column)]
+Size = Annotated[int | float, PlainValidator(_size)]
+
+
+class SourceFile(Settings):
+    """A file to fetch from `url`, or to take from `path` in data/local/."""
+
+    url: Text | None = None
+    path: Text | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @property
+    def name(self) -> str:
+        """How splits name it: the last part of its address or path."""
+        return (self.url or self.path or "").rsplit("/", maxsplit=1)[-1]
+
+
+class SplitFiles(Settings):
+    """Where the pairs of a split lie: `src` and `tgt` for parallel lines, else `file`.
+
+    A file within an archive is named `archive.zip/folder/file.txt`. `references` are further
+    targets of the same lines.
+    """
+
+    src: Text | None = None
+    tgt: Text | None = None
+    references: list[Text] = Field(default_factory=list)
+    file: Text | None = None
+
+    @property
+    def all(self) -> list[str]:
+        return [name for name in (self.file, self.src, self.tgt, *self.references) if name]
+
+
+class Splits(Settings):
+    """The splits that the corpus gives."""
+
+    train: SplitFiles
+    dev: SplitFiles | None = None
+    test: SplitFiles | None = None
+
+
+class MakeSplits(Settings):
+    """How many distinct source sentences of train become dev and test, where these are missing."""
+
+    dev: Size | None = None
+    test: Size | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Columns(Settings):
+    """Columns by number, from 1, or by their name in the header line.
+
+    `references` holds further targets, which only dev and test need to have.
+    """
+
+    src: Column
+    tgt: Column
+    references: list[Column] = Field(default_factory=list)
+
+
+class Keys(Settings):
+    """The same for JSON lines and for lines such as `IN: walk OUT: WALK` (keys `IN:`, `OUT:`)."""
+
+    src: Text
+    tgt: Text
+    references: list[Text] = Field(default_factory=list)
+
+
+class Generator(Settings):
+    """A corpus that is made instead of fetched: the pairs of each split follow from the seed."""
+
+    name: Literal["phrasebook"]
+    seed: Annotated[int, Field(ge=0)]
+    train: Annotated[int, Field(ge=1)]
+    dev: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)]
+
+
+class CatalogueEntry(Settings):
+    """A corpus: where its texts are, how to read them, and how to score a model of them."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    title: Text
+    task: Text
+    """What kind of task, in a word or two: translation, summarisation, ..."""
+    src_lang: Text
+    tgt_lang: Text
+    folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
+    """Folder of the files in a mirror, where it is not `name`."""
+    files: list[SourceFile] = Field(default_factory=list)
+    reader: Reader
+    delimiter: Text | None = None
+    """What stands between columns."""
+    header: bool = False
+    """Whether the first line holds the names of the columns."""
+    max_columns: Annotated[int, Field(ge=2)] | None = None
+    """Number of columns where the last one may hold the delimiter as text."""
+    comment: Text | None = None
+    """What starts a comment that reaches to the end of the line."""
+    remove_from_src: Text | None = None
+    """Regular expression for what is no part of a source, as `\\(\\d\\)$` in `word(2)`."""
+    columns: Columns | None = None
+    keys: Keys | None = None
+    generator: Generator | None = None
+    splits: Splits | None = None
+    make_splits: MakeSplits | None = None
+    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"]
+    """How sacreBLEU cuts texts: 13a for most languages, zh for Chinese, char for other scripts
+    without spaces, none for texts that are tokens already."""
+    metrics: list[Literal["accuracy", "word_error_rate"]] = Field(default_factory=list)
+    """Scores on top of the usual ones."""
+    licence: Text
+    citation: Text
+
+    def source_file(self, name: str) -> SourceFile:
+        """The declared file of that name."""
+        return next(file for file in self.files if file.name == name)

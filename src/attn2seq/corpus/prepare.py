@@ -1,0 +1,191 @@
+"""From raw files to clean pairs in three tables, and an account of what was dropped and why."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from attn2seq.corpus.catalogue import read_raw_entry
+from attn2seq.corpus.cleaning import REASONS, PairFilter, normalise_text, text_key
+from attn2seq.corpus.entry import CatalogueEntry
+from attn2seq.corpus.readers import Row, read_rows
+from attn2seq.corpus.settings import PrepareSettings
+from attn2seq.corpus.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
+from attn2seq.corpus.tables import sample_table, write_table
+from attn2seq.errors import UserError
+from attn2seq.whole_folder import whole_folder
+
+Say = Callable[[str], None]
+# What later stages need to know of the corpus.
+FACTS = (
+    "name", "title", "task", "src_lang", "tgt_lang", "bleu_tokenizer", "metrics", "licence",
+    "citation",
+)  # fmt: skip
+# A line in the log now and then.
+_SAY_EVERY_ROWS = 1_000_000
+
+
+@dataclass
+class Account:
+    """What became of the pairs of a split: read = kept + merged + all dropped.
+
+    `merged` counts the pairs that became a further reference of another pair's row.
+    """
+
+    read: int
+    kept: int
+    merged: int
+    dropped: dict[str, int]
+
+
+def prepare_corpus(
+    raw: Path, prepared: Path, metrics: Path, settings: PrepareSettings, say: Say
+) -> None:
+    """Write the tables of train, dev and test, the corpus's facts, and the account `metrics`.
+
+    `raw` is what download left; the folder `prepared` is written as a whole. Dev and test keep
+    every pair that has text on both sides; only train is filtered. Raises UserError.
+    """
+    entry = read_raw_entry(raw)
+    corpus = _Corpus(raw, entry, settings, say)
+    with whole_folder(prepared) as folder:
+        tables, accounts, splitter = _evaluation_tables(corpus)
+        for split, rows in tables.items():
+            write_table(folder / f"{split}.parquet", rows)
+            say(_describe(split, accounts[split]))
+        train = _write_train(folder / "train.parquet", corpus, splitter, _source_keys(tables))
+        say(_describe("train", train))
+        _write_json(folder / "corpus.json", {name: getattr(entry, name) for name in FACTS})
+    metrics.parent.mkdir(parents=True, exist_ok=True)
+    counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
+    _write_json(metrics, counts)
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """Where the rows come from."""
+
+    raw: Path
+    entry: CatalogueEntry
+    settings: PrepareSettings
+    say: Say
+
+    def gives(self, split: str) -> bool:
+        """Whether the split is given, and not to be made."""
+        return self.entry.splits is None or getattr(self.entry.splits, split) is not None
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """The rows of a given split, normalised, without their empty targets."""
+        form = self.settings.unicode_form
+        rows = read_rows(self.raw, self.entry, split)
+        for line, src, targets in tqdm(rows, desc=split, unit=" rows", leave=False, disable=None):
+            clean = (normalise_text(text, form) for text in targets)
+            yield Row(line, normalise_text(src, form), [text for text in clean if text])
+
+
+Tables = dict[str, list[Row]]
+
+
+def _evaluation_tables(
+    corpus: _Corpus,
+) -> tuple[Tables, dict[str, Account], SourceSplitter | None]:
+    """Dev and test, as given or made, and who makes them."""
+    tables: Tables = {}
+    accounts: dict[str, Account] = {}
+    for split in filter(corpus.gives, EVALUATION_SPLITS):
+        rows = list(corpus.rows(split))
+        tables[split] = [row for row in rows if _has_text(row)]
+        kept = len(tables[split])
+        accounts[split] = Account(len(rows), kept, 0, {"empty": len(rows) - kept})
+        if not kept:
+            raise UserError(
+                f"no pair of {split} has text on both sides ({len(rows):,} were read); "
+                f"look at the columns and files of the corpus {corpus.entry.name}"
+            )
+    made = [split for split in EVALUATION_SPLITS if split not in tables]
+    if not made:
+        return tables, accounts, None
+    assert corpus.entry.make_splits is not None
+    sources = (row.src for row in corpus.rows("train") if _has_text(row))
+    splitter = SourceSplitter(sources, corpus.entry.make_splits, _source_keys(tables))
+    pairs: Tables = {split: [] for split in made}
+    for row in corpus.rows("train"):
+        if _has_text(row) and (split := splitter.split_of(row.src)) in pairs:
+            pairs[split].append(row)
+    for split, rows in pairs.items():
+        tables[split] = merge_sources(rows)
+        kept = len(tables[split])
+        accounts[split] = Account(len(rows), kept, len(rows) - kept, {"empty": 0})
+    return tables, accounts, splitter
+
+
+def _write_train(
+    path: Path, corpus: _Corpus, splitter: SourceSplitter | None, evaluation: frozenset[int]
+) -> Account:
+    """Raises UserError where no pair is left."""
+    settings = corpus.settings
+    account = Account(0, 0, 0, dict.fromkeys(REASONS, 0))
+    pair_filter = PairFilter(settings, evaluation)
+
+    def kept() -> Iterator[Row]:
+        for row in corpus.rows("train"):
+            if splitter and _has_text(row) and splitter.split_of(row.src) != "train":
+                continue
+            account.read += 1
+            if account.read % _SAY_EVERY_ROWS == 0:
+                corpus.say(f"read {account.read:,} pairs of train")
+            reason = pair_filter.reason(row.src, row.targets[0] if row.targets else "")
+            if reason is None:
+                yield row
+            else:
+                account.dropped[reason] += 1
+
+    account.kept = write_table(path, kept())
+    if not account.kept:
+        raise UserError(_nothing_left(account, settings))
+    account.dropped["limit_train_pairs"] = sample_table(
+        path, settings.limit_train_pairs, settings.seed
+    )
+    account.kept -= account.dropped["limit_train_pairs"]
+    return account
+
+
+def _nothing_left(account: Account, settings: PrepareSettings) -> str:
+    values = settings.model_dump()
+    took = [
+        f"{f'prepare.{reason} ({values[reason]})' if reason in values else reason} took {count:,}"
+        for reason, count in account.dropped.items()
+        if count
+    ]
+    return (
+        f"no training pair is left of the {account.read:,} read: {', '.join(took)}. "
+        "Loosen these settings, or look at the columns and files of the corpus"
+    )
+
+
+def _has_text(row: Row) -> bool:
+    return bool(row.src and row.targets)
+
+
+def _source_keys(tables: Mapping[str, Iterable[Row]]) -> frozenset[int]:
+    return frozenset(text_key(row.src) for rows in tables.values() for row in rows)
+
+
+def _describe(split: str, account: Account) -> str:
+    """One line: `train: kept 28,996 of 29,000 pairs; dropped 3 by drop_duplicates, 1 by ...`."""
+    parts = [f"{count:,} by {reason}" for reason, count in account.dropped.items() if count]
+    line = f"{split}: kept {account.kept:,} of {account.read:,} pairs"
+    if account.merged:
+        line += f"; {account.merged:,} are further references of the same source"
+    return line + (f"; dropped {', '.join(parts)}" if parts else "")
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    beside = path.with_suffix(".part")
+    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
+    beside.write_text(text + "\n", encoding="utf-8")
+    os.replace(beside, path)

@@ -1,0 +1,46 @@
+"""What the sections `download` and `prepare` of the settings may hold."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from attn2seq.config import Settings
+
+UnicodeForm = Literal["nfc", "nfkc", "none"]
+
+
+class DownloadSettings(Settings):
+    """Which corpus."""
+
+    corpus: Annotated[str, Field(min_length=1)]
+    """Name of a file in data/catalogue/, without `.yaml`."""
+
+
+class PrepareSettings(Settings):
+    """How pairs are cleaned; only train is filtered, dev and test keep every pair with text."""
+
+    unicode_form: UnicodeForm
+    """Unicode normalisation: `nfc` composes accents, `nfkc` also folds full-width letters,
+    ligatures and the like, `none` leaves characters as they are."""
+
+    max_words: Annotated[int, Field(ge=0)]
+    """Longest source or target kept, in words between spaces; 0 for no limit."""
+
+    max_characters: Annotated[int, Field(ge=0)]
+    """Longest source or target kept, in characters; 0 for no limit."""
+
+    max_length_ratio: Annotated[float, Field(ge=0)]
+    """Most words of the longer side for each word of the shorter one; 0 for no limit."""
+
+    drop_duplicates: bool
+    """Whether a pair that occurs again is dropped."""
+
+    drop_leaked_sources: bool
+    """Whether a pair is dropped whose source occurs in dev or test. Without it, scores on dev and
+    test are partly memory; published figures on corpora with such pairs were made without it."""
+
+    limit_train_pairs: Annotated[int, Field(ge=0)]
+    """Number of pairs drawn at random from those left, for quick trials; 0 for all."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """Seed of that draw; a smaller draw is part of a larger one."""

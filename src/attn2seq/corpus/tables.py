@@ -1,0 +1,56 @@
+"""Tables of pairs: columns `src` and `tgt`, and `refs` where a split has several references."""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attn2seq.corpus.readers import Row
+
+# Rows held before they are written.
+_BATCH_ROWS = 20_000
+_PAIR = [("src", pa.string()), ("tgt", pa.string())]
+
+
+def write_table(path: Path, rows: Iterable[Row]) -> int:
+    """Write a table, a batch at a time, and return its number of rows.
+
+    Several references are looked for where `rows` is a list; a stream has one target a row.
+    """
+    several = isinstance(rows, list) and any(len(row.targets) > 1 for row in rows)
+    schema = pa.schema([*_PAIR, ("refs", pa.list_(pa.string()))] if several else _PAIR)
+    stream, count = iter(rows), 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while batch := list(islice(stream, _BATCH_ROWS)):
+            columns = {
+                "src": [row.src for row in batch],
+                "tgt": [row.targets[0] for row in batch],
+                "refs": [row.targets for row in batch],
+            }
+            writer.write_table(pa.table({name: columns[name] for name in schema.names}, schema))
+            count += len(batch)
+    return count
+
+
+def sample_table(path: Path, limit: int, seed: int) -> int:
+    """Keep `limit` rows of a table, drawn at random, in their order; returns how many it dropped.
+
+    The draw follows from the seed and the number of rows; a smaller one is part of a larger one.
+    """
+    table = pq.ParquetFile(path)
+    count: int = table.metadata.num_rows
+    if not 0 < limit < count:
+        return 0
+    kept = np.zeros(count, bool)
+    kept[np.random.default_rng(seed).permutation(count)[:limit]] = True
+    beside, start = path.with_suffix(".sample"), 0
+    with pq.ParquetWriter(beside, table.schema_arrow, compression="zstd") as writer:
+        for batch in table.iter_batches(_BATCH_ROWS):
+            end = start + batch.num_rows
+            writer.write_batch(batch.filter(pa.array(kept[start:end])))
+            start = end
+    beside.replace(path)
+    return count - limit

@@ -1,0 +1,105 @@
+"""From prepared pairs to token ids: the vocabularies, then each side of each split."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from attn2seq.errors import UserError
+from attn2seq.tokenization.settings import TokenizeSettings
+from attn2seq.tokenization.token_store import TokenStore, write_token_store
+from attn2seq.tokenization.tokenizer import UNK_ID, Tokenizer
+from attn2seq.tokenization.vocabulary import learn_vocabulary, vocabulary_specs
+from attn2seq.whole_folder import whole_folder
+
+SPLITS = ("train", "dev", "test")
+SIDES = ("src", "tgt")
+# Lines encoded at a time.
+_BATCH_LINES = 20_000
+
+
+def tokenize_splits(
+    prepared: Path, output: Path, settings: TokenizeSettings, say: Callable[[str], None]
+) -> None:
+    """Learn `src.model` and `tgt.model` from train; write the token ids of all splits.
+
+    `prepared` holds a table of pairs for each split; the folder `output` is written as a whole.
+    Raises UserError.
+    """
+    for split in SPLITS:
+        if not (prepared / f"{split}.parquet").is_file():
+            raise UserError(f"{prepared / split}.parquet is missing; the prepare stage writes it")
+    with whole_folder(output) as folder:
+        _write_vocabularies(prepared / "train.parquet", folder, settings, say)
+        for side in SIDES:
+            tokenizer = Tokenizer(folder / f"{side}.model")
+            for split in SPLITS:
+                table = prepared / f"{split}.parquet"
+                _encode(tokenizer, table, side, folder / f"{split}.{side}")
+            say(_summary(tokenizer, prepared / "dev.parquet", side, folder / f"dev.{side}"))
+
+
+def read_texts(table: Path, side: str) -> Iterator[list[str]]:
+    """The texts of one side, a batch at a time."""
+    for batch in pq.ParquetFile(table).iter_batches(_BATCH_LINES, columns=[side]):
+        yield batch.column(0).to_pylist()
+
+
+def sample_texts(table: Path, side: str, limit: int, seed: int) -> Iterator[str]:
+    """At most `limit` texts (0 for all), drawn without repeats and kept in their order.
+
+    The draw depends on the seed and the number of lines alone; a smaller draw is part of a larger.
+    """
+    count: int = pq.ParquetFile(table).metadata.num_rows
+    kept = np.ones(count, bool)
+    if 0 < limit < count:
+        kept[np.random.default_rng(seed).permutation(count)[limit:]] = False
+    texts = chain.from_iterable(read_texts(table, side))
+    return (text for text, keep in zip(texts, kept, strict=True) if keep)
+
+
+def _write_vocabularies(
+    train: Path, folder: Path, settings: TokenizeSettings, say: Callable[[str], None]
+) -> None:
+    specs = vocabulary_specs(settings)
+    sides: dict[str, list[str]] = {}
+    for side, spec in specs.items():
+        sides.setdefault(spec.name, []).append(side)
+    for name, members in sides.items():
+        spec = specs[members[0]]
+        say(f"learning the {name} vocabulary: {spec.model_type}, {spec.size:,} pieces")
+        texts = chain.from_iterable(
+            sample_texts(train, side, settings.max_training_lines, settings.seed)
+            for side in members
+        )
+        model = learn_vocabulary(texts, spec, settings)
+        for side in members:
+            (folder / f"{side}.model").write_bytes(model)
+
+
+def _encode(tokenizer: Tokenizer, table: Path, side: str, prefix: Path) -> None:
+    lines = pq.ParquetFile(table).metadata.num_rows
+    with tqdm(total=lines, desc=prefix.name, unit=" lines", leave=False, disable=None) as bar:
+
+        def sequences() -> Iterator[list[int]]:
+            for texts in read_texts(table, side):
+                yield from tokenizer.encode(texts)
+                bar.update(len(texts))
+
+        write_token_store(prefix, sequences(), tokenizer.vocabulary_size)
+
+
+def _summary(tokenizer: Tokenizer, dev: Path, side: str, prefix: Path) -> str:
+    """One line on a vocabulary, as dev shows it."""
+    store = TokenStore(prefix)
+    words = sum(len(text.split()) for texts in read_texts(dev, side) for text in texts)
+    tokens = int(store.lengths.sum())
+    unknown = sum(int((store[index] == UNK_ID).sum()) for index in range(len(store)))
+    return (
+        f"{side}: {tokenizer.vocabulary_size:,} pieces; dev has "
+        f"{tokens / max(1, len(store)):.1f} tokens a line, {tokens / max(1, words):.2f} a word, "
+        f"{100 * unknown / max(1, tokens):.2f}% unknown"
+    )

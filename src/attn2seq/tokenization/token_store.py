@@ -1,0 +1,105 @@
+"""The token sequences of one side of one split, in two flat arrays that are memory-mapped.
+
+The sequences `[5, 6]`, `[]`, `[7]` become ids `[5, 6, 7]` and offsets `[0, 2, 2, 3]`: sequence i
+is `ids[offsets[i]:offsets[i + 1]]`. A sequence costs 8 bytes, and a token 2 or 4.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn2seq.errors import UserError
+
+# Tokens held before they are written.
+_CHUNK_TOKENS = 1 << 20
+
+
+class TokenStore:
+    """Read access to sequences; nothing is loaded before it is asked for."""
+
+    def __init__(self, prefix: Path) -> None:
+        """Raises UserError where the files are missing or do not fit each other."""
+        ids_path, offsets_path = _paths(prefix)
+        self._ids = _open(ids_path)
+        self._offsets = _open(offsets_path)
+        if not len(self._offsets) or self._offsets[-1] != len(self._ids):
+            raise UserError(f"{ids_path} and {offsets_path} do not fit; run tokenize again")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"sequence {index} of {len(self)}")
+        return self._ids[self._offsets[index] : self._offsets[index + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """The number of tokens of each sequence."""
+        return np.diff(self._offsets)
+
+
+def write_token_store(
+    prefix: Path, sequences: Iterable[Sequence[int]], vocabulary_size: int = 1 << 16
+) -> None:
+    """Write `<prefix>.ids.npy` and `<prefix>.offsets.npy`, a chunk at a time.
+
+    Ids are uint16 up to a vocabulary of 65,536 pieces and int32 above. Raises ValueError for an id
+    outside the vocabulary.
+    """
+    dtype = np.dtype(np.uint16 if vocabulary_size <= 1 << 16 else np.int32)
+    ids_path, offsets_path = _paths(prefix)
+    offsets = array("q", [0])
+    chunk = array("i")
+    with ids_path.open("wb") as file:
+        _write_header(file, dtype, 0)
+        for sequence in sequences:
+            chunk.extend(sequence)
+            offsets.append(offsets[-1] + len(sequence))
+            if len(chunk) >= _CHUNK_TOKENS:
+                _write_chunk(file, chunk, dtype, vocabulary_size)
+        _write_chunk(file, chunk, dtype, vocabulary_size)
+        # The header keeps room for any length, so that it can be written anew in its place.
+        file.seek(0)
+        _write_header(file, dtype, offsets[-1])
+    np.save(offsets_path, np.frombuffer(offsets, np.int64))
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": (length,),
+    }
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _write_chunk(
+    file: BinaryIO, chunk: "array[int]", dtype: np.dtype[Any], vocabulary_size: int
+) -> None:
+    values = np.frombuffer(chunk, np.int32)
+    if len(values) and not 0 <= values.min() <= values.max() < vocabulary_size:
+        raise ValueError(f"a token id is not in 0 to {vocabulary_size - 1}")
+    file.write(values.astype(dtype).tobytes())
+    del values  # an array cannot shrink while numpy looks at it
+    del chunk[:]
+
+
+def _open(path: Path) -> NDArray[Any]:
+    try:
+        values: NDArray[Any] = np.load(path, mmap_mode="r").view(np.ndarray)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; the tokenize stage writes it") from None
+    except (ValueError, EOFError):
+        raise UserError(f"{path} is damaged; run tokenize again") from None
+    return values
+
+
+def _paths(prefix: Path) -> tuple[Path, Path]:
+    return prefix.with_name(prefix.name + ".ids.npy"), prefix.with_name(
+        prefix.name + ".offsets.npy"
+    )

@@ -1,0 +1,48 @@
+"""Settings of tokenize: what cannot go together is told with its key."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from attn2seq.config import ConfigError, validate
+from attn2seq.tokenization.settings import TokenizeSettings
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"tgt_model_type": "word"}, "tgt_model_type must be same where joint_vocabulary is true"),
+        (
+            {"tgt_vocabulary_size": 70},
+            "tgt_vocabulary_size must be 0 where joint_vocabulary is true",
+        ),
+        (
+            {"vocabulary_size": "60"},
+            "tokenize.vocabulary_size: input should be a valid integer, got '60'",
+        ),
+        (
+            {"model_type": "wordpiece"},
+            "tokenize.model_type: input should be 'unigram', 'bpe', 'char' or 'word'",
+        ),
+        (
+            {"character_coverage": 1.5},
+            "tokenize.character_coverage: input should be less than or equal to 1",
+        ),
+        ({"vocab_size": 60}, "tokenize.vocab_size: unknown key"),
+    ],
+)
+def test_what_cannot_be_used(
+    tokenize_settings: Callable[..., TokenizeSettings], changes: dict[str, Any], fault: str
+) -> None:
+    values = tokenize_settings().model_dump() | changes
+    with pytest.raises(ConfigError) as caught:
+        validate({"tokenize": TokenizeSettings}, {"tokenize": values}, "params.yaml")
+    assert fault in str(caught.value)
+
+
+def test_the_same_said_twice_is_no_fault(
+    tokenize_settings: Callable[..., TokenizeSettings],
+) -> None:
+    settings = tokenize_settings(tgt_model_type="bpe", tgt_vocabulary_size=60)
+    assert settings.tgt_vocabulary_size == settings.vocabulary_size
