@@ -28,14 +28,14 @@ class Inputs:
     raw_md5: str  # of data/raw
 
 
-def inputs_of_workspace(root: Path) -> Inputs:
-    """The inputs as they stand in the files under `root`."""
+def inputs_of_workspace(root: Path, params: Mapping[str, Any] | None = None) -> Inputs:
+    """The inputs as they stand in the files under `root`; params as given, else as they stand."""
     stages = read_yaml(root / "dvc.yaml")["stages"]
-    params = read_yaml(root / "params.yaml")
+    params = read_yaml(root / "params.yaml") if params is None else params
     sections = sorted({name for stage in RUN_STAGES for name in stages[stage].get("params", [])})
     paths = sorted({path for stage in RUN_STAGES for path in code_deps(stages[stage])})
     return Inputs(
-        params={name: params[name] for name in sections},
+        params={name: params.get(name) for name in sections},
         code={path: md5_of(root / path) for path in paths},
         raw_md5=md5_of(root / RAW),
     )
@@ -60,28 +60,30 @@ def run_fingerprint(inputs: Inputs) -> str:
     return digest(asdict(inputs))
 
 
-def train_fingerprint(root: Path, machine: Mapping[str, Any]) -> str:
+def train_fingerprint(root: Path, inputs: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
     """The name of a training: its params, code and data, and what of the machine counts.
 
-    `machine` holds the resolved device, number type, thread count and torch version: bytes repeat
-    only where these are the same.
+    `inputs` are the stage's as it began, whatever has been edited since. `machine` holds the
+    resolved device, number type, thread count and torch version: bytes repeat only where these
+    are the same.
     """
     stage = read_yaml(root / "dvc.yaml")["stages"]["train"]
     data = [path for path in stage["deps"] if not path.startswith(CODE_ROOTS)]
     return digest(
         {
-            "inputs": stage_inputs(root, "train"),
+            "inputs": dict(inputs),
             "data": {path: md5_of(root / path) for path in data},
             "machine": dict(machine),
         }
     )
 
 
-def stage_inputs(root: Path, name: str) -> dict[str, Any]:
-    """The params and the code digests of one stage, as they stand now."""
+def stage_inputs(root: Path, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Of all params those of one stage, and the digests of its code as it stands now."""
     stage = read_yaml(root / "dvc.yaml")["stages"][name]
-    params = read_yaml(root / "params.yaml")
-    sections = [section for section in stage.get("params", []) if isinstance(section, str)]
+    sections = stage.get("params", [])
+    if not all(isinstance(section, str) for section in sections):
+        sections = list(params)  # the entry `params.yaml:` stands for the whole file
     return {
         "params": {section: params.get(section) for section in sections},
         "code": {path: md5_of(root / path) for path in code_deps(stage)},

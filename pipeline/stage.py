@@ -26,6 +26,7 @@ class Stage:
 
     name: str
     params: dict[str, Any]
+    inputs: dict[str, Any]  # its params and code digests as they stood when it began
 
     def settings(self, kind: type[S], section: str | None = None) -> S:
         """The validated section, by default the one named like the stage. Raises ConfigError."""
@@ -62,15 +63,15 @@ def run_stage(
     `then` follows a good end, for what can no longer change the result.
     """
     try:
-        before = stage_inputs(Path.cwd(), name)
         started = time.monotonic()
-        stage = Stage(name, read_yaml(PARAMS))
+        params = read_yaml(PARAMS)
+        stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
         main(stage)
-        _refuse_edits(name, before)
-        _write_timing(name, time.monotonic() - started)
+        _refuse_edits(stage)
+        _write_timing(stage, time.monotonic() - started)
         if then:
             then(stage)
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -78,21 +79,22 @@ def run_stage(
         sys.exit(130)
 
 
-def _write_timing(name: str, seconds: float) -> None:
+def _write_timing(stage: Stage, seconds: float) -> None:
     """Times are no outputs, since they would change a result's digest: they lie in the cache."""
-    path = main_root() / ".cache" / "timings" / f"{name}.json"
+    path = main_root() / ".cache" / "timings" / f"{stage.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = {"seconds": round(seconds, 1)}
     if Path(RAW).exists():
-        values["run_fingerprint"] = run_fingerprint(inputs_of_workspace(Path.cwd()))
+        inputs = inputs_of_workspace(Path.cwd(), stage.params)
+        values["run_fingerprint"] = run_fingerprint(inputs)
     beside = path.with_suffix(f".{os.getpid()}")
     beside.write_text(json.dumps(values) + "\n", encoding="utf-8")
     os.replace(beside, path)
 
 
-def _refuse_edits(name: str, before: dict[str, Any]) -> None:
+def _refuse_edits(stage: Stage) -> None:
     """DVC records params and code as they stand when a stage ends, so an edit must not pass."""
-    after = stage_inputs(Path.cwd(), name)
+    before, after = stage.inputs, stage_inputs(Path.cwd(), stage.name, read_yaml(PARAMS))
     if after == before:
         return
     edited = [

@@ -65,7 +65,7 @@ def _snapshot(
     stage: Stage, train_fingerprint: str, machine: dict[str, str], history: Path, speed: Path
 ) -> Path:
     """The run's inputs as they stand at its start, for the follower to read."""
-    fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd()))
+    fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd(), stage.params))
     values: dict[str, Any] = {
         "run_fingerprint": fingerprint,
         "train_fingerprint": train_fingerprint,

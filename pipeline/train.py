@@ -36,7 +36,7 @@ def main(stage: Stage) -> None:
         "number_type": str(number_type),
         "torch": torch.__version__,
     }
-    fingerprint = train_fingerprint(Path.cwd(), machine)
+    fingerprint = train_fingerprint(Path.cwd(), stage.inputs, machine)
     speed = main_root() / ".cache" / "timings" / f"train-{fingerprint}.csv"
     RESULTS.mkdir(parents=True, exist_ok=True)
     history = History(RESULTS / "history.csv", also=speed_writer(speed))

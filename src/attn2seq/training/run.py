@@ -1,7 +1,6 @@
 """From a folder of token ids to a folder with a trained model."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
+from attn2seq.whole_folder import whole_folder
 
 TOKENIZERS = ("src.model", "tgt.model")
 
@@ -58,14 +58,10 @@ def train_model(
         say(f"left out {left_out:,} pairs longer than train.max_tokens ({settings.max_tokens})")
     weights = trainer.run()
     say(f"best dev loss {trainer.progress.best_loss:.4f} in step {trainer.progress.best_step}")
-    beside = model_folder.with_name(model_folder.name + ".new")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    save_model(beside, model, weights)
-    for name in TOKENIZERS:
-        shutil.copyfile(tokenized / name, beside / name)
-    shutil.rmtree(model_folder, ignore_errors=True)
-    os.replace(beside, model_folder)
+    with whole_folder(model_folder) as folder:
+        save_model(folder, model, weights)
+        for name in TOKENIZERS:
+            shutil.copyfile(tokenized / name, folder / name)
     _write_metrics(metrics_path, trainer, count)
 
 
