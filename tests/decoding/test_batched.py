@@ -1,3 +1,4 @@
+import pytest
 import torch
 from table_model import FIRST_WORD, TableModel, decode_settings
 
@@ -40,9 +41,10 @@ def test_the_budget_changes_nothing_and_order_is_kept() -> None:
             assert abs(hypotheses[0].log_prob - model.log_prob(source, hypotheses[0].tokens)) < 1e-5
 
 
-def test_the_first_sentences_keep_their_attention() -> None:
+@pytest.mark.parametrize("batch_tokens", [1, 40, 1000])
+def test_the_first_sentences_keep_their_attention(batch_tokens: int) -> None:
     model = TableModel.random(0, vocabulary_size=15)
-    settings = decode_settings(batch_tokens=1)
+    settings = decode_settings(batch_tokens=batch_tokens)
     found = find_all(model, SOURCES, settings, CPU, attention_maps=3)
     assert [hypotheses[0].attn_weights_TS is not None for hypotheses in found] == [
         index < 3 for index in range(len(SOURCES))

@@ -1,6 +1,7 @@
 """Many sentences: batches of like length under a budget, results in the order given."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -38,6 +39,8 @@ def find_all(
         keep = min(indices) < attention_maps
         results = search(model, src_BS, src_lengths_B, settings, keep)
         for index, hypotheses in zip(indices, results, strict=True):
+            if index >= attention_maps:
+                hypotheses = [replace(each, attn_weights_TS=None) for each in hypotheses]
             found[index] = hypotheses
         progress(len(indices))
     return found

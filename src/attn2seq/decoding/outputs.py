@@ -29,7 +29,8 @@ def write_decoded(
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    lines = [translation.hypotheses[0].text for translation in translations]
+    # Bytes may spell a line feed, where the vocabulary has them; a line stays one line.
+    lines = [translation.hypotheses[0].text.replace("\n", " ") for translation in translations]
     _write_lines(beside / "hypotheses.txt", lines)
     records = zip(sources, translations, strict=True)
     _write_lines(
