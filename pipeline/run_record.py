@@ -17,6 +17,7 @@ from pipeline.fingerprint import Inputs, md5_of, run_fingerprint
 from pipeline.run_artifacts import artifacts_of
 
 SCORES = "results/evaluate/metrics.json"
+WEIGHTS = "models/model/model.safetensors"
 SPLITS = ("train", "dev", "test")
 # Sections that no result of a run follows from.
 APART = ("report", "track")
@@ -61,15 +62,15 @@ def collected_record(
     files in `folder` that are not this run's.
     """
     fingerprint = run_fingerprint(inputs)
-    snapshot = read_snapshot(cache, fingerprint)
+    training = read_training(folder, cache)
     tags = _tags(inputs.params, about)
-    points = [*_curves(folder, cache, snapshot), *_scores(folder), *_times(cache, fingerprint)]
+    points = [*_curves(folder, cache, training), *_scores(folder), *_times(cache, fingerprint)]
     return RunRecord(
         fingerprint=fingerprint,
         experiment=inputs.params["download"]["corpus"],
         name=run_name(inputs.params, fingerprint, about.dvc_exp_name),
         params=flat_params(inputs.params),
-        tags=tags if snapshot is None else tags | _training_tags(snapshot),
+        tags=tags if training is None else tags | _training_tags(training),
         points=points,
         data_sets=_data_sets(folder, inputs.params["download"]["corpus"]),
         artifacts=artifacts_of(folder, leave_out),
@@ -78,13 +79,16 @@ def collected_record(
     )
 
 
-def read_snapshot(cache: Path, fingerprint: str) -> dict[str, Any] | None:
-    """What the train stage wrote down of this run at its start; None where it never trained."""
-    path = cache / "runs" / f"{fingerprint}.json"
-    if not path.exists():
+def read_training(folder: Path, cache: Path) -> dict[str, Any] | None:
+    """Fingerprint and machine of the training that made the folder's model, whichever run it was
+    for; None where it is not known here.
+    """
+    weights = folder / WEIGHTS
+    path = cache / "trainings" / f"{md5_of(weights)}.json" if weights.exists() else None
+    if path is None or not path.exists():
         return None
-    snapshot: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return snapshot
+    training: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return training
 
 
 def run_name(params: Mapping[str, Any], fingerprint: str, dvc_exp_name: str | None) -> str:
@@ -138,10 +142,10 @@ def _whole_rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
 
 
-def _curves(folder: Path, cache: Path, snapshot: Mapping[str, Any] | None) -> list[Point]:
+def _curves(folder: Path, cache: Path, training: Mapping[str, Any] | None) -> list[Point]:
     points = curve_points(folder / "results/train/history.csv")
-    if snapshot is not None:
-        name = f"train-{snapshot['train_fingerprint']}.csv"
+    if training is not None:
+        name = f"train-{training['train_fingerprint']}.csv"
         points += speed_points(cache / "timings" / name)
     return points
 
@@ -198,10 +202,9 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
 
 
 def _model(folder: Path, decode: Mapping[str, Any], package: Path | None) -> ModelFiles | None:
-    model = folder / "models/model"
-    if package is None or not (model / "model.safetensors").exists():
+    if package is None or not (folder / WEIGHTS).exists():
         return None
-    return ModelFiles(model, decode, package)
+    return ModelFiles((folder / WEIGHTS).parent, decode, package)
 
 
 def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:
@@ -221,9 +224,9 @@ def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:
     return tags
 
 
-def _training_tags(snapshot: Mapping[str, Any]) -> dict[str, str]:
-    machine = {f"machine.{key}": str(value) for key, value in snapshot.get("machine", {}).items()}
-    return {"train_fingerprint": snapshot["train_fingerprint"]} | machine
+def _training_tags(training: Mapping[str, Any]) -> dict[str, str]:
+    machine = {f"machine.{key}": str(value) for key, value in training.get("machine", {}).items()}
+    return {"train_fingerprint": training["train_fingerprint"]} | machine
 
 
 def _description(params: Mapping[str, Any]) -> str:

@@ -13,11 +13,12 @@ import tempfile
 from pathlib import Path
 
 import attn2seq
+from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs import Completed, RunRecord, Store, TrackingUnavailableError
 from attn2seq.tracking import Tracker
 from pipeline import restore
-from pipeline.fingerprint import inputs_of_workspace
+from pipeline.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
 from pipeline.follow import LATER, follow, watch_stdin
 from pipeline.run_artifacts import REPORT
 from pipeline.run_record import Circumstances, collected_record
@@ -91,16 +92,41 @@ def circumstances(workspace: Path) -> Circumstances:
 
 
 def running_record(workspace: Path, cache: Path, stage: str) -> RunRecord:
-    """The workspace's run as seen from a stage that has just ended, before DVC writes dvc.lock."""
+    """The workspace's run as seen from a stage that has just ended, before DVC writes dvc.lock.
+
+    Raises UserError where an earlier stage of this pipeline had other params or code.
+    """
+    inputs = inputs_of_workspace(workspace)
+    if edited := _edited_since(workspace, inputs, stage):
+        raise UserError(
+            f"edited since an earlier stage ran: {', '.join(edited)}. No run is shown of results "
+            "that follow from both states; run `dvc repro` again"
+        )
     # Until the report stage has run, the report is that of the run before.
     leave_out = {"dvc.lock"} if stage == "report" else {"dvc.lock", REPORT}
     return collected_record(
         workspace,
-        inputs_of_workspace(workspace),
+        inputs,
         circumstances(workspace),
         cache,
         frozenset(leave_out),
     )
+
+
+def _edited_since(workspace: Path, inputs: Inputs, stage: str) -> list[str]:
+    """Sections and code files that stages before this one had otherwise, as dvc.lock tells."""
+    lock = workspace / "dvc.lock"
+    stages = read_yaml(lock)["stages"] if lock.exists() else {}
+    edited = set()
+    for name in RUN_STAGES:
+        if name == stage:
+            break
+        entry = stages.get(name, {})
+        sections = entry.get("params", {}).get("params.yaml", {})
+        edited |= {key for key, values in sections.items() if inputs.params.get(key) != values}
+        code = {dep["path"]: dep["md5"] for dep in entry.get("deps", [])}
+        edited |= {path for path in code.keys() & inputs.code if inputs.code[path] != code[path]}
+    return sorted(edited)
 
 
 def track_workspace(tracker: Tracker, workspace: Path, cache: Path) -> Completed:

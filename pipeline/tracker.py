@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint import inputs_of_workspace, run_fingerprint
+from pipeline.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
 from pipeline.stage import Stage, main_root
 
 # A follower that has not sent its last rows by then is left behind; `make track` adds them later.
@@ -43,6 +43,12 @@ def follow(
         except subprocess.TimeoutExpired:
             follower.kill()
             stage.say("MLflow is slow: `make track` completes the run later")
+
+
+def remember_training(weights: Path, train_fingerprint: str, machine: dict[str, str]) -> None:
+    """Note which training made these weights, for runs that take them from DVC's cache."""
+    values = {"train_fingerprint": train_fingerprint, "machine": machine}
+    _write_json(main_root() / ".cache" / "trainings" / f"{md5_of(weights)}.json", values)
 
 
 def complete(stage: Stage) -> None:
@@ -77,8 +83,12 @@ def _snapshot(
         "parent_pid": os.getpid(),
     }
     path = main_root() / ".cache" / "runs" / f"{fingerprint}.json"
+    _write_json(path, values)
+    return path
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}")
     beside.write_text(json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False), "utf-8")
     os.replace(beside, path)
-    return path

@@ -19,7 +19,7 @@ from attn2seq.training.run import train_model
 from attn2seq.training.settings import TrainSettings
 from pipeline.fingerprint import train_fingerprint
 from pipeline.stage import Stage, main_root, run_stage
-from pipeline.tracker import follow
+from pipeline.tracker import follow, remember_training
 
 TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("results/train")
 
@@ -56,6 +56,7 @@ def main(stage: Stage) -> None:
             folder,
             stage.say,
         )
+    remember_training(MODEL / "model.safetensors", fingerprint, machine)
     stage.say_result(MODEL)
 
 

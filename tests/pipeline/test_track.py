@@ -164,7 +164,8 @@ def test_the_report_of_the_run_before_is_left_out(finished: Path) -> None:
         (finished / "params.yaml").read_text().replace("beam_size: 5", "beam_size: 9")
     )
     run_stages(finished, "decode", "evaluate")
-    # Within the pipeline: dvc.lock and report are still the old ones.
+    # Within the pipeline: the report is still the old one.
+    write_lock(finished)
     assert track.main(["--after", "evaluate"]) == 0
     (run,) = runs_in(finished)
     assert run.data.metrics["test/bleu"] == 10.0
@@ -180,6 +181,19 @@ def test_the_report_of_the_run_before_is_left_out(finished: Path) -> None:
     names = {item.path for item in client_of(finished).list_artifacts(run.info.run_id)}
     assert {"report", "dvc.lock"} <= names
     assert "dvc_lock" in run.data.tags
+
+
+def test_params_edited_between_two_stages_give_no_run(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (finished / "params.yaml").write_text(
+        (finished / "params.yaml").read_text().replace("beam_size: 5", "beam_size: 9")
+    )
+    # As when the edit comes while evaluate scores what the old beam found.
+    run_stages(finished, "evaluate")
+    assert track.main(["--after", "evaluate"]) == 1
+    assert "edited since an earlier stage ran: decode." in capsys.readouterr().err
+    assert runs_in(finished) == []
 
 
 def test_params_edited_after_the_run_do_not_reach_it(finished: Path) -> None:

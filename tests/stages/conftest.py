@@ -1,0 +1,100 @@
+"""Repositories that went through the real stages; each is built once and then only looked at.
+
+The fixtures form a chain, `twins` -> `wider_beam` -> `experiments` -> `restored`: each takes the
+main repository one step on and keeps what its database showed then.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from finished_steps import Step, Twins
+from shown_runs import shown_runs
+from tiny_repository import Repository, make_repository, set_identity
+
+
+@pytest.fixture(scope="session")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Twins:
+    """`dvc repro` at the same commit in two folders, side by side."""
+    main = make_repository(tmp_path_factory.mktemp("twins") / "main")
+    clone = Repository(tmp_path_factory.mktemp("somewhere") / "else" / "clone")
+    main.run("git", "clone", "--quiet", str(main.root), str(clone.root))
+    set_identity(clone)
+    with clone.start("python", "-m", "dvc", "repro") as beside:
+        said = (main.dvc("repro"), main.dvc("repro"))
+        output, _ = beside.communicate()
+    assert beside.returncode == 0, f"dvc repro failed in the clone:\n{output}"
+    step = Twins(main, said, tuple(shown_runs(main.root)), clone)
+    main.commit("First result")
+    return step
+
+
+@pytest.fixture(scope="session")
+def wider_beam(twins: Twins, pristine: Callable[[Path], Repository]) -> Step:
+    """Only `decode.beam_size` changed."""
+    del pristine  # copied before this step
+    main = twins.repository
+    main.set_params({"decode.beam_size": 3})
+    said = (main.dvc("repro"),)
+    main.commit("Wider beam")
+    return Step(main, said, tuple(shown_runs(main.root)))
+
+
+CRASH = '\nraise RuntimeError("the code of the main workspace")\n'
+
+
+@pytest.fixture(scope="session")
+def experiments(wider_beam: Step) -> Step:
+    """One in the workspace, and one queued whose code is then broken in the workspace."""
+    main = wider_beam.repository
+    in_workspace = main.dvc("exp", "run", "--name", "short", "-S", "decode.length_alpha=0.5")
+    main.run("git", "checkout", "--force", "--quiet", "HEAD")
+    queued = main.dvc("exp", "run", "--queue", "--name", "long", "-S", "decode.length_alpha=1.5")
+    edited = [main.root / path for path in ("pipeline/decode.py", "src/attn2seq/config.py")]
+    sound = [path.read_text(encoding="utf-8") for path in edited]
+    for path, text in zip(edited, sound, strict=True):
+        path.write_text(text + CRASH, encoding="utf-8")
+    done = main.dvc("exp", "run", "--run-all")
+    logs = main.dvc("queue", "logs", "long")
+    said = (in_workspace, queued, done, logs, main.run("git", "diff", "--stat"))
+    for path, text in zip(edited, sound, strict=True):
+        path.write_text(text, encoding="utf-8")
+    return Step(main, said, tuple(shown_runs(main.root)))
+
+
+@pytest.fixture(scope="session")
+def restored(experiments: Step) -> Step:
+    """The database and the artifacts are deleted, then rebuilt from commits and experiments."""
+    main = experiments.repository
+    (main.root / "mlflow.db").unlink()
+    shutil.rmtree(main.root / "mlartifacts")
+    said = (main.run("python", "-m", "pipeline.track", "--all"),)
+    return Step(main, said, tuple(shown_runs(main.root)))
+
+
+@pytest.fixture(scope="session")
+def pristine(
+    twins: Twins, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], Repository]:
+    """Copies the main repository as it was after its first build, but for its runs."""
+    kept = tmp_path_factory.mktemp("pristine") / "repository"
+    _copy(twins.repository.root, kept)
+
+    def copy(target: Path) -> Repository:
+        _copy(kept, target)
+        return Repository(target)
+
+    return copy
+
+
+@pytest.fixture
+def built(pristine: Callable[[Path], Repository], tmp_path: Path) -> Repository:
+    """A repository of the test's own, in which every stage is up to date."""
+    return pristine(tmp_path / "repository")
+
+
+def _copy(source: Path, target: Path) -> None:
+    # DVC's own temporary files know the folder they were made for.
+    apart = shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".cache", "tmp", "__pycache__")
+    shutil.copytree(source, target, ignore=apart, symlinks=True)
