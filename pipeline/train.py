@@ -8,9 +8,9 @@ import torch
 
 from attn2seq.model.device import (
     describe_device,
-    keep_freed_memory,
     pick_device,
     pick_number_type,
+    tune_cpu,
 )
 from attn2seq.model.settings import ModelSettings
 from attn2seq.training.checkpoints import CheckpointFolder
@@ -26,7 +26,7 @@ TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("
 
 def main(stage: Stage) -> None:
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
-    keep_freed_memory()
+    tune_cpu()
     device = pick_device(settings.device)
     number_type = pick_number_type(settings.number_type, device)
     torch.set_num_threads(settings.threads or torch.get_num_threads())
