@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.tokenizer import Tokenizer
 from attn2seq.tokenization.vocabulary import VocabularySpec, vocabulary_specs
 
+SRC = Path(__file__).parents[2] / "src"
 Make = Callable[..., Tokenizer]
 Settings = Callable[..., TokenizeSettings]
 SCRIPT = """
@@ -33,7 +35,7 @@ def test_two_fresh_processes_learn_the_same_bytes_and_say_nothing(
     runs = [
         subprocess.run(
             [sys.executable, "-c", SCRIPT, settings],
-            capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)},
+            capture_output=True, text=True, check=True, env={"PYTHONPATH": str(SRC)},
         )
         for _ in range(2)
     ]  # fmt: skip
