@@ -154,7 +154,9 @@ class Tracker:
             self._client.delete_experiment(found.experiment_id)
         artifacts = self.store.artifacts
         location = None if artifacts is None else (artifacts.absolute() / name).as_uri()
-        return str(self._client.create_experiment(name, artifact_location=location))
+        # Opens the UI on the runs of models in training, not on its tools for language models.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
 
     def _add_params(self, run: Any, params: Mapping[str, str]) -> str:
         from mlflow.entities import Param
