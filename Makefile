@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 
 repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
 	@dvc repro
-	@python -m pipeline.track --quiet
+	-@python -m pipeline.track --quiet
 	@python -m pipeline.summary
 
 test: $(READY)  ## Run the tests
@@ -36,9 +36,13 @@ test: $(READY)  ## Run the tests
 lint: $(READY)  ## Style, types and the import law
 	@ruff check . && ruff format --check . && mypy && lint-imports
 
-ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000)
+ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000), or print the server's links
 	@python -m pipeline.track --links --port $(PORT)
-	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" --host 127.0.0.1 --port $(PORT)
+	@case "$$MLFLOW_TRACKING_URI" in \
+		http*) ;; \
+		*) mlflow ui --host 127.0.0.1 --port $(PORT) \
+			--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" ;; \
+	esac
 
 report: $(READY)  ## Rebuild the report and print where it is
 	@dvc repro report && echo "open $(CURDIR)/results/report/index.html"
@@ -49,14 +53,15 @@ track: $(READY)  ## Add to MLflow what it lacks (ALL=1: of every commit and expe
 recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)
 	@python -m pipeline.recipe $(NAME)
 
-translate: $(READY)  ## Translate TEXT="..." with the trained model
-	@python -m pipeline.translate $(if $(TEXT),"$(TEXT)")
+translate: export TEXT := $(value TEXT)
+translate: $(READY)  ## Translate TEXT="...", or standard input, with the trained model
+	@if [ -n "$$TEXT" ]; then python -m pipeline.translate -- "$$TEXT"; else python -m pipeline.translate; fi
 
 experiment: $(READY)  ## Run an experiment (SET="-S train.learning_rate=0.001")
 	@dvc exp run $(SET)
 
-bench: $(READY)  ## Measure the project
-	@for script in benchmarks/*.py; do python $$script; done
+bench: $(READY)  ## Measure the project (as long as two runs of the pipeline)
+	@for script in benchmarks/*.py; do PYTHONPATH=src python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
-clean:  ## Remove results, not the caches and not the runs
-	@rm -rf data/raw data/prepared data/tokenized models results
+clean:  ## Remove what stages wrote; DVC's cache, checkpoints, runs and committed results stay
+	@git clean -fdXq -- data models results

@@ -1,6 +1,8 @@
 """Decode the sources of dev and test, and score their references with the model."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,8 @@ from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translator
 from attn2seq.model.device import describe_device
 from pipeline.stage import Stage, run_stage
+
+SECONDS_BETWEEN_LINES = 20
 
 
 def main(stage: Stage) -> None:
@@ -26,16 +30,37 @@ def main(stage: Stage) -> None:
         pairs = pd.read_parquet(Path("data/prepared") / f"{split}.parquet")
         sources, targets = pairs["src"].tolist(), pairs["tgt"].tolist()
         started = time.monotonic()
-        with tqdm(total=len(sources), desc=split, unit=" lines", disable=None) as bar:
-            translations = translator.translate(sources, settings.attention_maps, bar.update)
+        with counted(stage, f"{split}, translating", len(sources)) as count:
+            translations = translator.translate(sources, settings.attention_maps, count)
         seconds = time.monotonic() - started
         stage.say(
             f"{split}: {len(sources):,} sentences in {seconds:.1f} s, "
             f"{len(sources) / seconds:,.0f} a second"
         )
-        references = translator.score(sources, targets)
+        with counted(stage, f"{split}, scoring references", len(sources)) as count:
+            references = translator.score(sources, targets, count)
         write_decoded(output / split, sources, translations, references)
     stage.say_result(output)
+
+
+@contextmanager
+def counted(stage: Stage, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal; in a log, a line now and then."""
+    started = said = time.monotonic()
+    with tqdm(total=total, desc=what, unit=" sentences", disable=None) as bar:
+        done = 0
+
+        def count(more: int) -> None:
+            nonlocal done, said
+            done += more
+            bar.update(more)
+            now = time.monotonic()
+            if bar.disable and done and now - said > SECONDS_BETWEEN_LINES:
+                said = now
+                left = (now - started) / done * (total - done)
+                stage.say(f"{what}: {done:,} of {total:,} sentences, {left / 60:.1f} min left")
+
+        yield count
 
 
 if __name__ == "__main__":

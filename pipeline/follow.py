@@ -22,7 +22,7 @@ PAUSE_S = 3.0
 PATIENCE = 3
 # What is left of its time after training has ended.
 LAST_WORDS_S = 8.0
-LATER = "training goes on, `make track` completes the run later"
+LATER = "`make track` completes the run later"
 
 
 class NewPoints:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -49,10 +48,8 @@ def main_root() -> Path:
     """The main repository, also from within a queued experiment's temporary copy of it."""
     if root := os.environ.get("DVC_ROOT"):
         return Path(root)
-    found = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False
-    )
-    return Path(found.stdout.strip()) if found.returncode == 0 else Path.cwd()
+    here = Path.cwd()
+    return next((place for place in (here, *here.parents) if (place / ".dvc").is_dir()), here)
 
 
 def run_stage(

@@ -22,7 +22,7 @@ from pipeline.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
 from pipeline.follow import LATER, follow, watch_stdin
 from pipeline.run_artifacts import REPORT
 from pipeline.run_record import Circumstances, collected_record
-from pipeline.stage import main_root
+from pipeline.stage import PARAMS, main_root
 from pipeline.ui_links import how_to_look
 
 # Seconds until a server counts as down: short beside a training, longer where files are sent.
@@ -34,6 +34,8 @@ COMPARED = 3  # runs in the link to a comparison
 def main(arguments: list[str]) -> int:
     """The exit status: a store that does not answer is no fault of a stage, but of `make track`."""
     options = _parser().parse_args(arguments)
+    if options.quiet and not _enabled():
+        return 0
     in_stage = options.follow is not None or options.after is not None or options.quiet
     root = main_root()
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
@@ -63,6 +65,12 @@ def main(arguments: list[str]) -> int:
         print(f"track: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _enabled() -> bool:
+    """Whether params.yaml asks for runs to be shown without being told to."""
+    section = read_yaml(PARAMS).get("track")
+    return isinstance(section, dict) and section.get("enabled") is True
 
 
 def store_of(root: Path, uri: str | None) -> Store:

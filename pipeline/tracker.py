@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
+from pipeline.fingerprint import RAW, inputs_of_workspace, md5_of, run_fingerprint
 from pipeline.stage import Stage, main_root
 
 # A follower that has not sent its last rows by then is left behind; `make track` adds them later.
@@ -27,6 +27,10 @@ def follow(
 ) -> Iterator[None]:
     """Show the training curve in MLflow while it grows, from a process of its own."""
     if not _enabled(stage):
+        yield
+        return
+    if not Path(RAW).exists():
+        stage.say(f"not shown in MLflow: {RAW} is not here, and a run's name follows from it too")
         yield
         return
     snapshot = _snapshot(stage, train_fingerprint, machine, history, speed)

@@ -38,12 +38,13 @@ def main(stage: Stage) -> None:
     }
     fingerprint = train_fingerprint(Path.cwd(), stage.inputs, machine)
     speed = main_root() / ".cache" / "timings" / f"train-{fingerprint}.csv"
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    history = History(RESULTS / "history.csv", also=speed_writer(speed))
+    curve = RESULTS / "history.csv"
     with (
         CheckpointFolder(main_root() / ".cache" / "checkpoints" / fingerprint, stage.say) as folder,
-        follow(stage, fingerprint, machine, history.path, speed),
+        follow(stage, fingerprint, machine, curve, speed),
     ):
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        history = History(curve, also=speed_writer(speed))
         train_model(
             TOKENIZED,
             MODEL,

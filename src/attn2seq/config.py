@@ -26,7 +26,7 @@ class ConfigError(UserError):
 class Settings(BaseModel):
     """A frozen section of settings: no unknown keys, no silent conversion of kinds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def validate(

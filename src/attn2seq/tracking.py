@@ -123,7 +123,7 @@ class Tracker:
         try:
             yield
         except faults as error:
-            reason = str(error).strip().splitlines()[0][:200]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             raise TrackingUnavailableError(
                 f"MLflow at {self.store.uri} does not answer ({reason})"
             ) from error

@@ -160,7 +160,3 @@ class CatalogueEntry(Settings):
     """Scores on top of the usual ones."""
     licence: Text
     citation: Text
-
-    def source_file(self, name: str) -> SourceFile:
-        """The declared file of that name."""
-        return next(file for file in self.files if file.name == name)

@@ -1,8 +1,6 @@
 """The folder that decode leaves for one split; the same results give the same bytes."""
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.translator import Translation
+from attn2seq.whole_folder import whole_folder
 
 DIGITS = 6  # of a score; float32 sums hold no more
 
@@ -26,28 +25,25 @@ def write_decoded(
 
     The folder appears whole or not at all; one that is there is replaced.
     """
-    beside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    # Bytes may spell a line feed, where the vocabulary has them; a line stays one line.
-    lines = [translation.hypotheses[0].text.replace("\n", " ") for translation in translations]
-    _write_lines(beside / "hypotheses.txt", lines)
     records = zip(sources, translations, strict=True)
-    _write_lines(
-        beside / "nbest.jsonl",
-        [_nbest_line(line, src, translation) for line, (src, translation) in enumerate(records)],
-    )
-    arrays = attention_arrays(translations)
-    np.savez_compressed(beside / "attention.npz", allow_pickle=False, **arrays)
     nats = pd.DataFrame(
         {
             "nats": np.array([score.nats for score in references], dtype=np.float64),
             "tokens": np.array([score.tokens for score in references], dtype=np.int64),
         }
     )
-    nats.to_parquet(beside / "reference_nats.parquet", index=False)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(beside, folder)
+    with whole_folder(folder) as beside:
+        _write_lines(
+            beside / "hypotheses.txt",
+            [translation.hypotheses[0].text for translation in translations],
+        )
+        _write_lines(
+            beside / "nbest.jsonl",
+            [_nbest_line(line, src, found) for line, (src, found) in enumerate(records)],
+        )
+        arrays = attention_arrays(translations)
+        np.savez_compressed(beside / "attention.npz", allow_pickle=False, **arrays)
+        nats.to_parquet(beside / "reference_nats.parquet", index=False)
 
 
 def attention_arrays(translations: Sequence[Translation]) -> dict[str, NDArray[np.generic]]:

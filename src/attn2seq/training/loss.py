@@ -31,7 +31,7 @@ def cross_entropy(
     one (Szegedy et al. 2016, section 7). The softmax runs in float32.
     """
     smoothed, nats, correct = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        readout_NR, output.weight, output.bias, targets_N, label_smoothing
+        readout_NR, output.weight, output.bias, targets_N, label_smoothing, torch.is_grad_enabled()
     )
     return Loss(smoothed, nats, correct)
 
@@ -47,8 +47,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         bias_V: Tensor,
         targets_N: Tensor,
         label_smoothing: float,
+        needs_grad: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        needs_grad = any(ctx.needs_input_grad[:3])
         grad_readout = torch.empty_like(readout_NR) if needs_grad else None
         grad_weight = torch.zeros_like(weight_VR, dtype=torch.float32) if needs_grad else None
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_grad else None
@@ -90,6 +90,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             grad_readout * grad.to(grad_readout.dtype),
             (grad_weight * grad).to(ctx.dtype),
             (grad_bias * grad).to(ctx.dtype),
+            None,
             None,
             None,
         )

@@ -57,6 +57,13 @@ def train_model(
     if left_out:
         say(f"left out {left_out:,} pairs longer than train.max_tokens ({settings.max_tokens})")
     weights = trainer.run()
+    if not weights:
+        raise UserError(
+            "training never had a finite dev loss: lower train.learning_rate, or set "
+            "train.number_type to float32"
+        )
+    # Whole again, should anyone have touched the file while training appended to it.
+    history.restore(history.rows)
     say(f"best dev loss {trainer.progress.best_loss:.4f} in step {trainer.progress.best_step}")
     with whole_folder(model_folder) as folder:
         save_model(folder, model, weights)

@@ -10,7 +10,7 @@ from attn2seq.config import Settings
 class TrainSettings(Settings):
     """One training run."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     # start weights, dropout and the order of the data follow from it
     device: Literal["auto", "cpu", "cuda"]
     # auto: the GPU where there is one
