@@ -1,0 +1,74 @@
+"""Where the model runs: what `auto` stands for, and a GPU that is not there."""
+
+import os
+
+import pytest
+import torch
+
+from attn2seq.errors import UserError
+from attn2seq.model.device import describe_device, pick_device, pick_number_type, tune_cpu
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that forgets what a test sets."""
+    for name in ("CUBLAS_WORKSPACE_CONFIG", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+def has_gpu(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "gpu", "expected"),
+    [("auto", True, GPU), ("auto", False, CPU), ("cpu", True, CPU), ("cuda", True, GPU)],
+)
+def test_device(
+    monkeypatch: pytest.MonkeyPatch, name: str, gpu: bool, expected: torch.device
+) -> None:
+    has_gpu(monkeypatch, gpu)
+    assert pick_device(name) == expected
+
+
+def test_cuda_asked_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_gpu(monkeypatch, False)
+    with pytest.raises(
+        UserError, match=r"^device is cuda, but torch sees no GPU here: set it to auto or cpu$"
+    ):
+        pick_device("cuda")
+
+
+def test_a_gpu_that_is_picked_repeats_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuBLAS reads this when it starts, so it must stand before the first product."""
+    has_gpu(monkeypatch, True)
+    pick_device("auto")
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+@pytest.mark.parametrize("device", [CPU, GPU])
+@pytest.mark.parametrize("native", [True, False])
+def test_number_type(monkeypatch: pytest.MonkeyPatch, device: torch.device, native: bool) -> None:
+    def on_gpu(including_emulation: bool = True) -> bool:
+        return native or including_emulation  # an emulated bfloat16 is slower, not faster
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", on_gpu)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    assert pick_number_type("auto", device) is (torch.bfloat16 if native else torch.float32)
+    assert pick_number_type("float32", device) is torch.float32
+    assert pick_number_type("bfloat16", device) is torch.bfloat16
+
+
+def test_a_cpu_is_described_by_its_threads() -> None:
+    assert describe_device(CPU) == f"CPU, {torch.get_num_threads()} threads"
+
+
+def test_tuning_leaves_a_users_own_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    tune_cpu()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "10000"
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "5")
+    tune_cpu()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "5"

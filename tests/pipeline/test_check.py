@@ -1,0 +1,83 @@
+"""The check before any work: every fault of params.yaml at once, each with its remedy."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attn2seq.config import ConfigError, read_yaml
+from pipeline.check import SECTIONS, check_params
+
+ROOT = Path(__file__).parents[2]
+CATALOGUE = ROOT / "data" / "catalogue"
+
+
+@pytest.fixture
+def params() -> dict[str, Any]:
+    """The shipped values, to spoil."""
+    return read_yaml(ROOT / "params.yaml")
+
+
+def faults(params: dict[str, Any], catalogue: Path = CATALOGUE) -> list[str]:
+    """Its faults, without the heading."""
+    with pytest.raises(ConfigError) as caught:
+        check_params(params, catalogue)
+    heading, *lines = str(caught.value).split("\n")
+    count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
+    assert heading == f"params.yaml has {count}:"
+    return [line.removeprefix("  ") for line in lines]
+
+
+def test_the_shipped_params_are_sound(params: dict[str, Any]) -> None:
+    check_params(params, CATALOGUE)
+    assert set(params) == set(SECTIONS)
+
+
+def test_all_faults_of_all_sections_at_once(params: dict[str, Any]) -> None:
+    params["decode"]["beem_size"] = params["decode"].pop("beam_size")
+    params["train"]["learning_rate"] = -1.0
+    params["model"]["cell"] = "lstn"
+    params["report"] = 5
+    del params["evaluate"]
+    params["trian"] = {}
+    params["xyzzy"] = {}
+    params["download"]["corpus"] = "phrasebook-en-dee"
+    found = faults(params)
+    expected = [
+        "model.cell: input should be 'lstm', 'gru' or 'rnn', got 'lstn'",
+        "train.learning_rate: input should be greater than 0, got -1.0",
+        "decode.beam_size: missing",
+        "decode.beem_size: unknown key (did you mean decode.beam_size?)",
+        "evaluate: the section is missing",
+        "report: the section must hold keys, but has 5",
+        "trian: unknown section (did you mean train?)",
+        f"xyzzy: unknown section (known: {', '.join(SECTIONS)})",
+    ]
+    assert sorted(found[:-1]) == sorted(expected)
+    assert found[-1].startswith("download.corpus: no corpus 'phrasebook-en-dee' in ")
+    assert "(did you mean phrasebook-en-de?)" in found[-1]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_no_rate_is_infinite_or_no_number(params: dict[str, Any], value: float) -> None:
+    params["train"]["learning_rate"] = value
+    assert faults(params) == [f"train.learning_rate: input should be a finite number, got {value}"]
+
+
+def test_ties_over_both_sides_need_a_joint_vocabulary(params: dict[str, Any]) -> None:
+    params["model"]["tie_embeddings"] = "all"
+    params["tokenize"]["joint_vocabulary"] = False
+    assert faults(params) == [
+        "model.tie_embeddings: all needs one vocabulary for both sides: set "
+        "tokenize.joint_vocabulary to true, or tie_embeddings to target"
+    ]
+    params["model"]["tie_embeddings"] = "target"
+    check_params(params, CATALOGUE)
+
+
+def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:
+    name = params["download"]["corpus"]
+    text = (CATALOGUE / f"{name}.yaml").read_text(encoding="utf-8")
+    (tmp_path / f"{name}.yaml").write_text(text + "licens: none\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"licens: unknown key \(did you mean licence\?\)"):
+        check_params(params, tmp_path)
