@@ -26,9 +26,12 @@ RULES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def faults(name: str, **changes: Any) -> list[str]:
-    """Of one rule, in a grammar where it is changed."""
-    bodies = RULES | {name: RULES[name] | changes}
+CIRCLE = {"from": "NP", "weight": 1, "parts": {"P": "NP"}, "head": "P", "en": "{P}", "de": "{P}"}
+
+
+def faults(name: str, np: dict[str, Any] = RULES["np"], **changes: Any) -> list[str]:
+    """Of one rule, in a grammar where it is changed, and perhaps the rule of NP."""
+    bodies = RULES | {"np": np} | {name: RULES[name] | changes}
     rules = {key: compile_rule(key, body, GROUPS) for key, body in bodies.items()}
     by_category = {"NP": [rules["np"]], "Outer": [rules["np-outer"]], "S": [rules["s"]]}
     verb = Word("verb", {"en": "go", "de": "gehen"}, "verbs.tsv, line 2 (go)")
@@ -40,6 +43,11 @@ def faults(name: str, **changes: Any) -> list[str]:
 @pytest.mark.parametrize("name", list(RULES))
 def test_sound_rules(name: str) -> None:
     assert faults(name) == []
+
+
+def test_heads_in_a_circle_have_no_field() -> None:
+    found = faults("s", np=CIRCLE, parts={"N": "noun", "P": "NP"}, set={}, de="{P.long}")
+    assert found == ["s: de: no rule of NP has a field 'long'"]
 
 
 @pytest.mark.parametrize("constraint", ["definite=no", "number=pl", "kind=thing", "case=acc"])

@@ -90,12 +90,22 @@ def _slots(template: Template, rule: Rule, grammar: Grammar, language: str) -> I
             yield f"a {part.kind} has no form {slot!r}"
 
 
-def _has_field(grammar: Grammar, rule: Rule, language: str, slot: str) -> bool:
+def _has_field(
+    grammar: Grammar, rule: Rule, language: str, slot: str, seen: frozenset[str] = frozenset()
+) -> bool:
+    """Whether the rule, or the head it leads to, has the field; heads may lead round in a circle."""
     if slot in rule.texts[language]:
         return True
     if rule.head is None:
         return False
     # A head that does not exist is a fault of its own.
     head = rule.parts.get(rule.head)
-    children = grammar.rules.get(head.kind, []) if head else []
-    return head is None or any(_has_field(grammar, child, language, slot) for child in children)
+    if head is None:
+        return True
+    if head.kind in seen:
+        return False
+    seen |= {head.kind}
+    return any(
+        _has_field(grammar, child, language, slot, seen)
+        for child in grammar.rules.get(head.kind, [])
+    )
