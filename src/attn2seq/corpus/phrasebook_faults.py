@@ -93,7 +93,7 @@ def _slots(template: Template, rule: Rule, grammar: Grammar, language: str) -> I
 def _has_field(
     grammar: Grammar, rule: Rule, language: str, slot: str, seen: frozenset[str] = frozenset()
 ) -> bool:
-    """Whether the rule, or the head it leads to, has the field; heads may lead round in a circle."""
+    """Whether the rule, or the head it leads to, has the field; heads may form a circle."""
     if slot in rule.texts[language]:
         return True
     if rule.head is None:
