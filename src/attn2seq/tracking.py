@@ -124,9 +124,8 @@ class Tracker:
             yield
         except faults as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise TrackingUnavailableError(
-                f"MLflow at {self.store.uri} does not answer ({reason})"
-            ) from error
+            said = f"MLflow at {self.store.uri} does not answer ({reason})"
+            raise TrackingUnavailableError(said) from error
 
     def _connect(self) -> Any:
         from mlflow import MlflowClient
@@ -154,8 +153,7 @@ class Tracker:
             self._client.delete_experiment(found.experiment_id)
         artifacts = self.store.artifacts
         location = None if artifacts is None else (artifacts.absolute() / name).as_uri()
-        # Opens the UI on the runs of models in training, not on its tools for language models.
-        tags = {"mlflow.experimentKind": "custom_model_development"}
+        tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
         return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
 
     def _add_params(self, run: Any, params: Mapping[str, str]) -> str:
