@@ -182,6 +182,19 @@ def test_a_wider_beam_finds_what_greedy_search_misses() -> None:
     assert greedy.tokens[0] == 4
 
 
+def test_improbable_endings_do_not_crowd_out_the_probable_hypothesis() -> None:
+    # Each word is sure but for a little, and of six continuations eos is always among the five
+    # best: five hypotheses have ended by the fifth step, none of them the one of twelve words.
+    words = [4, 5, 6, 4, 4, 5, 6, 5, 4, 6, 6, 4]
+    model = TableModel(torch.full((9973, 7), float(np.log(0.002))))
+    for row, word in zip(model.walk([7], [*words, EOS_ID]), [*words, EOS_ID], strict=True):
+        model.table[row, word] = float(np.log(0.99))
+    for kind in ("none", "wu"):
+        settings = decode_settings(beam_size=5, length_normalisation=kind, max_length_offset=20)
+        [[best]] = beam_search(model, *pad_batch([[7]]), settings)
+        assert best.tokens == [*words, EOS_ID]
+
+
 def test_a_model_of_no_numbers_gives_no_hypothesis() -> None:
     model = TableModel(torch.full((9973, 9), torch.nan))
     assert beam_search(model, *pad_batch([[5], [6]]), decode_settings()) == [[], []]

@@ -1,7 +1,12 @@
 """Beam search: at each step the K most probable unfinished hypotheses are kept.
 
-A hypothesis ends where its eos is among the K best continuations of its sentence; a sentence ends
-when K hypotheses have, or at its length limit. With K = 1 that is greedy search.
+A hypothesis ends where its eos is among the K best continuations of its sentence. A sentence ends
+when K hypotheses have and none alive would score above the best of them if it ended now, or at its
+length limit. With K = 1 that is greedy search.
+
+K endings alone are no reason to stop: where a model is sure of each word and the vocabulary is
+small, improbable endings stand among the K best from the first step on, and K of them are there
+long before the probable hypothesis is complete.
 
 Shapes: B sentences still searched, K beam, N = B * K rows of a step, S source positions,
 V vocabulary.
@@ -154,7 +159,9 @@ def advance(beam: BeamState, log_probs_NV: Tensor, step: int, rules: Rules) -> B
     scores_BK, parents_BK, tokens_BK = best_continuations(beam.scores_BK, log_probs_BKV, beam_size)
     first_row_B1 = torch.arange(len(scores_BK), device=scores_BK.device).unsqueeze(1) * beam_size
     beam = add_ended(beam, ends_BK, scores_BK, first_row_B1, step, rules.penalties_T)
-    alive_B = beam.alive_B & (beam.ended_counts_B < beam_size) & (beam.limits_B > step)
+    hopeful_B = scores_BK[:, 0] / rules.penalties_T[step] > beam.ended_scores_BK[:, 0]
+    full_B = (beam.ended_counts_B >= beam_size) & ~hopeful_B
+    alive_B = beam.alive_B & ~full_B & (beam.limits_B > step)
     if rules.early_stop:
         reachable_B = scores_BK[:, 0] / rules.penalties_T[beam.limits_B]
         alive_B = alive_B & (reachable_B > beam.ended_scores_BK[:, rules.settings.kept - 1])
