@@ -19,7 +19,8 @@ STAGES = {
 NAMES = {
     "bleu": "BLEU", "chrf": "chrF", "ter": "TER", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2",
     "rougeL": "ROUGE-L", "exact_match": "exact match, %", "perplexity": "perplexity",
-    "bits_per_character": "bits per character",
+    "bits_per_character": "bits per character", "accuracy": "accuracy, %",
+    "word_error_rate": "word error rate, %", "moses_bleu": "BLEU, Moses, lower",
 }  # fmt: skip
 
 

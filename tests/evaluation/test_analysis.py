@@ -37,7 +37,7 @@ def test_buckets_copies_and_repetitions(make_split: MakeSplit) -> None:
         sources=["Ada has 7 dogs", "Bo is here"],
     )
     settings = EvaluateSettings(bootstrap_samples=100, seed=1)
-    measures = score_split(split, CorpusFacts("13a", ()), settings).measures
+    measures = score_split(split, CorpusFacts("en", "13a", ()), settings).measures
     counts = Counter({"Ada": 3, "has": 9, "7": 30, "dogs": 9, "is": 50, "here": 50})
     found = analyse(split, measures, counts)
     short, longer = found["by_length"]

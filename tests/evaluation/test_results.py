@@ -15,7 +15,7 @@ SETTINGS = EvaluateSettings(bootstrap_samples=100, seed=12345)
 def inputs(tmp_path: Path) -> tuple[Path, Path]:
     prepared, decoded = tmp_path / "prepared", tmp_path / "decode"
     prepared.mkdir()
-    facts = {"bleu_tokenizer": "13a", "metrics": ["accuracy"]}
+    facts = {"tgt_lang": "de", "bleu_tokenizer": "13a", "metrics": ["accuracy"]}
     (prepared / "corpus.json").write_text(json.dumps(facts))
     for split, size in (("train", 8), ("dev", 3), ("test", 4)):
         texts = [f"line {place} of {split}" for place in range(size)]

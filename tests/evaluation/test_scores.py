@@ -6,7 +6,8 @@ import pytest
 from attn2seq.errors import UserError
 from attn2seq.evaluation.scores import (
     ALWAYS,
-    match_measures,
+    asked_measures,
+    exact_match,
     probability_measures,
     score_split,
 )
@@ -15,6 +16,10 @@ from attn2seq.evaluation.texts import CorpusFacts, SplitTexts
 
 SETTINGS = EvaluateSettings(bootstrap_samples=200, seed=12345)
 MakeSplit = Callable[..., SplitTexts]
+
+
+def facts(*metrics: str) -> CorpusFacts:
+    return CorpusFacts("en", "13a", metrics)
 
 
 def test_perplexity_by_hand(make_split: MakeSplit) -> None:
@@ -36,24 +41,25 @@ def test_word_error_rate_takes_any_pronunciation(make_split: MakeSplit) -> None:
     # The first word has two pronunciations and hits the second; the other three are wrong.
     references = [["T AH M EY T OW", "T AH M AA T OW"], ["K AE T"], ["D AO G"], ["M AE N"]]
     hypotheses = ["T AH M AA T OW", "K AH T", "", "M AE N Z"]
-    found = match_measures(make_split(hypotheses, references), ("word_error_rate", "accuracy"))
+    found = asked_measures(make_split(hypotheses, references), facts("word_error_rate", "accuracy"))
     assert found["word_error_rate"].score() == 75.0
     assert found["accuracy"].score() == 25.0
-    assert found["exact_match"].score() == 25.0
 
 
 def test_exact_match_collapses_space_but_not_case(make_split: MakeSplit) -> None:
     split = make_split([" a  b ", "A b"], [["a b"], ["a b"]])
-    assert match_measures(split, ())["exact_match"].score() == 50.0
+    assert exact_match(split).score() == 50.0
 
 
-def test_a_corpus_may_ask_for_what_is_there_anyway(make_split: MakeSplit) -> None:
-    assert set(match_measures(make_split(["a"], [["a"]]), ("rougeL",))) == {"exact_match"}
+def test_a_corpus_gets_what_it_asks_for_and_no_more(make_split: MakeSplit) -> None:
+    split = make_split(["a"], [["a"]])
+    assert asked_measures(split, facts()) == {}
+    assert list(asked_measures(split, facts("moses_bleu"))) == ["moses_bleu"]
 
 
 def test_unknown_metric_of_a_corpus(make_split: MakeSplit) -> None:
     with pytest.raises(UserError, match=r"metric 'acuracy' .*did you mean accuracy\?"):
-        match_measures(make_split(["a"], [["a"]]), ("acuracy",))
+        asked_measures(make_split(["a"], [["a"]]), facts("acuracy"))
 
 
 def test_all_metrics_with_intervals_that_hold_them(make_split: MakeSplit) -> None:
@@ -61,7 +67,7 @@ def test_all_metrics_with_intervals_that_hold_them(make_split: MakeSplit) -> Non
     hypotheses = [texts[0].replace("dog", "cat") if i % 2 else texts[0]
                   for i, texts in enumerate(references)]  # fmt: skip
     split = make_split(hypotheses, references, nats=[1.0 + i for i in range(10)], tokens=[8] * 10)
-    found = score_split(split, CorpusFacts("13a", ("accuracy",)), SETTINGS)
+    found = score_split(split, CorpusFacts("en", "13a", ("accuracy",)), SETTINGS)
     assert set(found.metrics) == {
         *ALWAYS,
         "accuracy",
@@ -71,7 +77,7 @@ def test_all_metrics_with_intervals_that_hold_them(make_split: MakeSplit) -> Non
         row = found.signatures[name]
         assert row["low"] <= score <= row["high"], name
         assert row["signature"]
-    again = score_split(split, CorpusFacts("13a", ("accuracy",)), SETTINGS)
+    again = score_split(split, CorpusFacts("en", "13a", ("accuracy",)), SETTINGS)
     assert again.signatures == found.signatures
 
 
@@ -79,7 +85,7 @@ def test_rows_of_sentences(make_split: MakeSplit) -> None:
     split = make_split(
         ["Ein Hund.", ""], [["Ein Hund."], ["Ja, gern."]], sources=["A dog.", "Yes, gladly."]
     )
-    rows = score_split(split, CorpusFacts("13a", ()), SETTINGS).sentences
+    rows = score_split(split, CorpusFacts("en", "13a", ()), SETTINGS).sentences
     assert list(rows["line"]) == [0, 1]
     assert list(rows["exact_match"]) == [True, False]
     assert list(rows["bleu"]) == [100.0, 0.0]

@@ -63,6 +63,6 @@ def test_missing_file_says_what_to_do(tmp_path: Path) -> None:
 
 def test_corpus_facts_without_a_key(tmp_path: Path) -> None:
     path = tmp_path / "corpus.json"
-    path.write_text('{"metrics": []}')
+    path.write_text('{"metrics": [], "tgt_lang": "de"}')
     with pytest.raises(UserError, match="no key 'bleu_tokenizer'"):
         read_corpus_facts(path)

@@ -18,7 +18,7 @@ def test_scores_stand_in_a_column_for_each_split() -> None:
         "                               dev        test",
         "BLEU                         31.42       27.18",
         "exact match, %                2.00        0.00",
-        "word error rate             100.00        7.50",
+        "word error rate, %          100.00        7.50",
     ]
 
 

@@ -33,7 +33,7 @@ def test_scores_have_one_order_and_the_asked_ones_lead() -> None:
 
 
 def test_every_metric_of_evaluate_can_be_shown() -> None:
-    assert {*ALWAYS, "accuracy", "word_error_rate"} == set(METRICS)
+    assert {*ALWAYS, "accuracy", "moses_bleu", "word_error_rate"} == set(METRICS)
 
 
 def test_bars_show_exact_match_where_whole_lines_count() -> None:

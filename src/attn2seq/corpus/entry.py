@@ -156,7 +156,9 @@ class CatalogueEntry(Settings):
     bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"]
     """How sacreBLEU cuts texts: 13a for most languages, zh for Chinese, char for other scripts
     without spaces, none for texts that are tokens already."""
-    metrics: list[Literal["accuracy", "word_error_rate"]] = Field(default_factory=list)
+    metrics: list[Literal["accuracy", "moses_bleu", "word_error_rate"]] = Field(
+        default_factory=list
+    )
     """Scores on top of the usual ones."""
     licence: Text
     citation: Text

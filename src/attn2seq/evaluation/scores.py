@@ -1,6 +1,7 @@
 """All metrics of one split: the scores, how they were computed, and a row a sentence."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from attn2seq.config import nearest
 from attn2seq.errors import UserError
 from attn2seq.evaluation.measures import Measure, Numbers, mean_measure
+from attn2seq.evaluation.moses import moses_measure
 from attn2seq.evaluation.rouge import rouge_measures
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.evaluation.surface import sentence_bleu, sentence_scores, surface_measures
@@ -44,7 +46,8 @@ def score_split(split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettin
             split.hypotheses, split.references, corpus.bleu_tokenizer, samples, seed
         ),
         **rouge_measures(split.hypotheses, split.references),
-        **match_measures(split, corpus.extra_metrics),
+        "exact_match": exact_match(split),
+        **asked_measures(split, corpus),
         **probability_measures(split),
     }
     signatures = {}
@@ -63,28 +66,40 @@ def score_split(split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettin
     )
 
 
-def match_measures(split: SplitTexts, asked: tuple[str, ...]) -> dict[str, Measure]:
-    """Exact match, and the metrics a corpus may ask for that are made of it.
+def exact_match(split: SplitTexts) -> Measure:
+    """The share of sentences whose hypothesis equals a reference."""
+    return mean_measure(_matches(split), "equal:any reference|case:mixed|space:collapsed")
+
+
+def asked_measures(split: SplitTexts, corpus: CorpusFacts) -> dict[str, Measure]:
+    """The metrics that a corpus asks for on top of the usual ones.
 
     `accuracy` is exact match of labels; `word_error_rate` is that of pronunciations: the share of
-    words whose hypothesis equals no reference. Raises UserError for an unknown name.
+    words whose hypothesis equals no reference; `moses_bleu` is what `evaluation/moses.py` says.
+    Raises UserError for an unknown name.
     """
-    matches = np.array(
+    known: dict[str, Callable[[], Measure]] = {
+        "accuracy": lambda: exact_match(split),
+        "word_error_rate": lambda: mean_measure(
+            1 - _matches(split), "words equal to no reference|case:mixed|space:collapsed"
+        ),
+        "moses_bleu": lambda: moses_measure(split.hypotheses, split.references, corpus.tgt_lang),
+    }
+    for name in corpus.extra_metrics:
+        if name not in known:
+            guess = nearest(name, list(known))
+            hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
+            raise UserError(f"metric {name!r} of the corpus is unknown ({hint})")
+    return {name: known[name]() for name in corpus.extra_metrics}
+
+
+def _matches(split: SplitTexts) -> Numbers:
+    return np.array(
         [
             float(" ".join(hypothesis.split()) in {" ".join(text.split()) for text in texts})
             for hypothesis, texts in zip(split.hypotheses, split.references, strict=True)
         ]
     )
-    exact = mean_measure(matches, "equal:any reference|case:mixed|space:collapsed")
-    wrong = mean_measure(1 - matches, "words equal to no reference|case:mixed|space:collapsed")
-    on_demand = {"accuracy": exact, "word_error_rate": wrong}
-    known = [*ALWAYS, *on_demand]
-    for name in asked:
-        if name not in known:
-            guess = nearest(name, known)
-            hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
-            raise UserError(f"metric {name!r} of the corpus is unknown ({hint})")
-    return {"exact_match": exact} | {name: on_demand[name] for name in asked if name in on_demand}
 
 
 def probability_measures(split: SplitTexts) -> dict[str, Measure]:

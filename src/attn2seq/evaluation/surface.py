@@ -50,7 +50,7 @@ def surface_measures(
     for name, metric in sacrebleu_metrics(bleu_tokenizer).items():
         sums = np.array(metric._extract_corpus_statistics(hypotheses, streams), dtype=np.float64)
         metric.n_bootstrap, metric.seed = samples, str(seed)
-        measures[name] = Measure(sums, _formula(metric), str(metric.get_signature()))
+        measures[name] = Measure(sums, metric_formula(metric), str(metric.get_signature()))
     return measures
 
 
@@ -59,7 +59,7 @@ def sentence_bleu(measure: Measure) -> Numbers:
 
     Without effective order every sentence under four words would score 0.
     """
-    formula = _formula(BLEU(effective_order=True))
+    formula = metric_formula(BLEU(effective_order=True))
     return np.array([formula(row) for row in measure.sums])
 
 
@@ -80,5 +80,6 @@ def reference_streams(references: Sequence[Sequence[str]]) -> list[list[str | No
     ]
 
 
-def _formula(metric: Any) -> Any:
+def metric_formula(metric: Any) -> Any:
+    """The score that a sacreBLEU metric makes of sums of its statistics."""
     return lambda total: float(metric._compute_score_from_stats(total).score)

@@ -35,6 +35,7 @@ class SplitTexts:
 class CorpusFacts:
     """What the scores need to know of the corpus."""
 
+    tgt_lang: str
     bleu_tokenizer: str
     extra_metrics: tuple[str, ...]
 
@@ -43,7 +44,9 @@ def read_corpus_facts(path: Path) -> CorpusFacts:
     """From the corpus description that prepare wrote. Raises UserError."""
     facts = read_json(path)
     try:
-        return CorpusFacts(str(facts["bleu_tokenizer"]), tuple(facts["metrics"] or ()))
+        return CorpusFacts(
+            str(facts["tgt_lang"]), str(facts["bleu_tokenizer"]), tuple(facts["metrics"] or ())
+        )
     except KeyError as error:
         raise UserError(f"{path} has no key {error}; run prepare again") from None
 

@@ -15,6 +15,7 @@ MOST_POINTS = 240
 # Name: how it is written, what it is, whether it lies in 0 to 100, whether more is better.
 METRICS = {
     "bleu": ("BLEU", "n-grams shared with the reference", True, True),
+    "moses_bleu": ("BLEU, Moses", "lower-cased, Moses tokens: older papers' figure", True, True),
     "chrf": ("chrF", "character n-grams shared", True, True),
     "ter": ("TER", "edits for each word of the reference", True, False),
     "rouge1": ("ROUGE-1", "words shared", True, True),
