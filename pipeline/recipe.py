@@ -2,7 +2,9 @@
 
     python -m pipeline.recipe multi30k-en-de
 
-A recipe, `recipes/<name>.yaml`, holds the keys in which a published or tuned system differs:
+A recipe, `recipes/<name>.yaml`, holds the keys in which a published or tuned system differs from
+the defaults, `recipes/phrasebook-en-de.yaml`, which hold every key. All others are set to their
+default, so that a recipe is the same system whatever stood in params.yaml before:
 
     download: {corpus: multi30k-en-de}
     train:
@@ -24,6 +26,7 @@ from attn2seq.errors import UserError
 from pipeline.check import check_params
 
 PARAMS, RECIPES, CATALOGUE = Path("params.yaml"), Path("recipes"), Path("data/catalogue")
+DEFAULTS = "phrasebook-en-de"
 
 
 def main(arguments: list[str]) -> int:
@@ -69,6 +72,16 @@ def apply_recipe(
     return changes
 
 
+def merge(defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`merge({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})` gives `{"a": {"b": 1, "c": 3}}`."""
+    merged = dict(defaults)
+    for key, value in overrides.items():
+        inner = merged.get(key)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(inner, value) if both else value
+    return merged
+
+
 def known_recipes(recipes: Path) -> list[str]:
     """The names that can be given."""
     return sorted(path.stem for path in recipes.glob("*.yaml"))
@@ -77,7 +90,7 @@ def known_recipes(recipes: Path) -> list[str]:
 def _read_recipe(name: str, recipes: Path) -> dict[str, Any]:
     known = known_recipes(recipes)
     if name in known:
-        return read_yaml(recipes / f"{name}.yaml")
+        return merge(read_yaml(recipes / f"{DEFAULTS}.yaml"), read_yaml(recipes / f"{name}.yaml"))
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known) or 'none'}"
     raise UserError(f"no recipe {name} in {recipes}/ ({hint})")

@@ -1,13 +1,18 @@
 """A recipe changes values in params.yaml, and nothing else there."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from pipeline.recipe import apply_recipe
+from pipeline.check import check_params
+from pipeline.recipe import DEFAULTS, apply_recipe, known_recipes
+
+ROOT = Path(__file__).parents[2]
 
 PARAMS = """\
 # What the project is run with.
@@ -30,9 +35,17 @@ def params(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def recipes(params: Path) -> Path:
+    """With the defaults, which are what params.yaml holds."""
+    folder = params.parent / "recipes"
+    folder.mkdir()
+    (folder / "phrasebook-en-de.yaml").write_text(PARAMS)
+    return folder
+
+
 def apply(params: Path, recipe: str, name: str = "big") -> list[str]:
     recipes = params.parent / "recipes"
-    recipes.mkdir()
     (recipes / "big.yaml").write_text(recipe)
     return apply_recipe(name, recipes, params, check=lambda values: None)
 
@@ -54,14 +67,37 @@ def test_a_recipe_that_is_in_force_leaves_the_file_alone(params: Path) -> None:
     assert params.read_text() == PARAMS
 
 
+def test_what_a_recipe_does_not_name_goes_back_to_its_default(params: Path) -> None:
+    apply(params, "train: {learning_rate: 0.5}\n")
+    assert apply(params, "download: {corpus: scan}\n") == [
+        "download.corpus: phrasebook-en-de -> scan",
+        "train.learning_rate: 0.5 -> 0.001",
+    ]
+
+
+@pytest.mark.parametrize("name", known_recipes(ROOT / "recipes"))
+def test_every_recipe_is_sound(name: str, tmp_path: Path) -> None:
+    recipes = ROOT / "recipes"
+    params = tmp_path / "all.yaml"
+    params.write_bytes((ROOT / "params.yaml").read_bytes())
+    check = partial(check_params, catalogue=ROOT / "data" / "catalogue")
+    apply_recipe(name, recipes, params, check)
+    assert apply_recipe(name, recipes, params, check) == []
+
+
+def test_the_defaults_hold_every_key() -> None:
+    values = read_yaml(ROOT / "recipes" / f"{DEFAULTS}.yaml")
+    check_params(values, ROOT / "data" / "catalogue")
+
+
 def test_unknown_keys_are_all_named_and_nothing_is_written(params: Path) -> None:
     with pytest.raises(UserError) as error:
         apply(params, "trian: {x: 1}\ntrain: {learnin_rate: 1, betas: {a: 1}}\ndownload: x\n")
     assert str(error.value).splitlines()[1:] == [
-        "  trian: unknown key (did you mean train?)",
-        "  train.learnin_rate: unknown key (did you mean train.learning_rate?)",
-        "  train.betas: holds one value in params.yaml, but is {'a': 1}",
         "  download: holds keys in params.yaml, but is 'x'",
+        "  train.betas: holds one value in params.yaml, but is {'a': 1}",
+        "  train.learnin_rate: unknown key (did you mean train.learning_rate?)",
+        "  trian: unknown key (did you mean train?)",
     ]
     assert params.read_text() == PARAMS
 
@@ -71,9 +107,7 @@ def test_an_unknown_recipe_gets_the_nearest_name(params: Path) -> None:
         apply(params, "", name="bigg")
 
 
-def test_what_the_check_refuses_is_not_written(params: Path) -> None:
-    recipes = params.parent / "recipes"
-    recipes.mkdir()
+def test_what_the_check_refuses_is_not_written(params: Path, recipes: Path) -> None:
     (recipes / "big.yaml").write_text("train: {learning_rate: -1}\n")
     seen: list[Mapping[str, Any]] = []
 
