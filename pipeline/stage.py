@@ -1,6 +1,6 @@
 """What every stage script shares: its settings, its voice, and how it ends."""
 
-import json
+import errno
 import os
 import sys
 import time
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.errors import UserError
+from attn2seq.whole import write_json
 from pipeline.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
 
 PARAMS = Path("params.yaml")
@@ -69,24 +70,26 @@ def run_stage(
         if then:
             then(stage)
     except (UserError, OSError) as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
+        print(f"{name}: error: {error}{_remedy(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
 
 
+def _remedy(error: Exception) -> str:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return ". Make room (`make gc` lists what can go) and run again" if full else ""
+
+
 def _write_timing(stage: Stage, seconds: float) -> None:
     """Times are no outputs, since they would change a result's digest: they lie in the cache."""
     path = main_root() / ".cache" / "timings" / f"{stage.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = {"seconds": round(seconds, 1)}
     if Path(RAW).exists():
         inputs = inputs_of_workspace(Path.cwd(), stage.params)
         values["run_fingerprint"] = run_fingerprint(inputs)
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps(values) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    write_json(path, values)
 
 
 def _refuse_edits(stage: Stage) -> None:

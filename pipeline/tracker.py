@@ -4,7 +4,6 @@ Files are the truth and MLflow is a view of them: a follower process reads the t
 the file that training writes, and a completion after a stage adds what is missing.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from attn2seq.whole import write_json
 from pipeline.fingerprint import RAW, inputs_of_workspace, md5_of, run_fingerprint
 from pipeline.stage import Stage, main_root
 
@@ -52,7 +52,7 @@ def follow(
 def remember_training(weights: Path, train_fingerprint: str, machine: dict[str, str]) -> None:
     """Note which training made these weights, for runs that take them from DVC's cache."""
     values = {"train_fingerprint": train_fingerprint, "machine": machine}
-    _write_json(main_root() / ".cache" / "trainings" / f"{md5_of(weights)}.json", values)
+    write_json(main_root() / ".cache" / "trainings" / f"{md5_of(weights)}.json", values)
 
 
 def complete(stage: Stage) -> None:
@@ -87,12 +87,5 @@ def _snapshot(
         "parent_pid": os.getpid(),
     }
     path = main_root() / ".cache" / "runs" / f"{fingerprint}.json"
-    _write_json(path, values)
+    write_json(path, values)
     return path
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False), "utf-8")
-    os.replace(beside, path)

@@ -16,7 +16,7 @@ from attn2seq.corpus.entry import CatalogueEntry, SourceFile
 from attn2seq.corpus.phrasebook import generate_phrasebook
 from attn2seq.corpus.readers import split_files
 from attn2seq.errors import UserError
-from attn2seq.whole_folder import whole_folder
+from attn2seq.whole import whole_folder
 
 Say = Callable[[str], None]
 # No text corpus for a recurrent model is larger; a wrong address might never end.

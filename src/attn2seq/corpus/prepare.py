@@ -1,11 +1,8 @@
 """From raw files to clean pairs in three tables, and an account of what was dropped and why."""
 
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -17,7 +14,7 @@ from attn2seq.corpus.settings import PrepareSettings
 from attn2seq.corpus.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
 from attn2seq.corpus.tables import sample_table, write_table
 from attn2seq.errors import UserError
-from attn2seq.whole_folder import whole_folder
+from attn2seq.whole import whole_folder, write_json
 
 Say = Callable[[str], None]
 # What later stages need to know of the corpus.
@@ -59,10 +56,9 @@ def prepare_corpus(
             say(_describe(split, accounts[split]))
         train = _write_train(folder / "train.parquet", corpus, splitter, _source_keys(tables))
         say(_describe("train", train))
-        _write_json(folder / "corpus.json", {name: getattr(entry, name) for name in FACTS})
-    metrics.parent.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "corpus.json", {name: getattr(entry, name) for name in FACTS})
     counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
-    _write_json(metrics, counts)
+    write_json(metrics, counts)
 
 
 @dataclass(frozen=True)
@@ -182,10 +178,3 @@ def _describe(split: str, account: Account) -> str:
     if account.merged:
         line += f"; {account.merged:,} are further references of the same source"
     return line + (f"; dropped {', '.join(parts)}" if parts else "")
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    beside = path.with_suffix(".part")
-    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
-    beside.write_text(text + "\n", encoding="utf-8")
-    os.replace(beside, path)

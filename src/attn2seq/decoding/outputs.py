@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.translator import Translation
-from attn2seq.whole_folder import whole_folder
+from attn2seq.whole import whole_folder
 
 DIGITS = 6  # of a score; float32 sums hold no more
 

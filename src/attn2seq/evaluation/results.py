@@ -1,6 +1,5 @@
 """The folder that evaluate leaves: metrics, signatures, analysis and a table of sentences."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from attn2seq.evaluation.analysis import analyse, count_words
 from attn2seq.evaluation.scores import SplitScores, score_split
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.evaluation.texts import read_corpus_facts, read_split, read_table
+from attn2seq.whole import write_json
 
 SPLITS = ("dev", "test")
 
@@ -33,11 +33,11 @@ def evaluate(
         analyses[name] = analyse(split, scored[name].measures, train_counts)
     output.mkdir(parents=True, exist_ok=True)
     metrics = {name: scores.metrics for name, scores in scored.items()}
-    _write_json(output / "signatures.json", {name: s.signatures for name, s in scored.items()})
-    _write_json(output / "analysis.json", analyses)
+    write_json(output / "signatures.json", {name: s.signatures for name, s in scored.items()})
+    write_json(output / "analysis.json", analyses)
     _write_sentences(output / "sentences.parquet", scored)
     # Last, so that metrics are there only when all the rest is.
-    _write_json(output / "metrics.json", metrics)
+    write_json(output / "metrics.json", metrics)
     return metrics
 
 
@@ -49,11 +49,4 @@ def _write_sentences(path: Path, scored: dict[str, SplitScores]) -> None:
         parts.append(rows)
     beside = path.with_suffix(".part")
     pd.concat(parts, ignore_index=True).to_parquet(beside, index=False)
-    os.replace(beside, path)
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    beside = path.with_suffix(".part")
-    text = json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True)
-    beside.write_text(text + "\n", encoding="utf-8")
     os.replace(beside, path)

@@ -13,7 +13,7 @@ from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.token_store import TokenStore, write_token_store
 from attn2seq.tokenization.tokenizer import UNK_ID, Tokenizer
 from attn2seq.tokenization.vocabulary import learn_vocabulary, vocabulary_specs
-from attn2seq.whole_folder import whole_folder
+from attn2seq.whole import whole_folder
 
 SPLITS = ("train", "dev", "test")
 SIDES = ("src", "tgt")

@@ -19,7 +19,7 @@ from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
-from attn2seq.whole_folder import whole_folder
+from attn2seq.whole import whole_folder
 
 TOKENIZERS = ("src.model", "tgt.model")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from attn2seq.errors import UserError
-from attn2seq.whole_folder import whole_folder
+from attn2seq.whole import whole_folder, write_json
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -57,3 +57,13 @@ def test_a_full_disk_is_told_with_what_is_free(tmp_path: Path) -> None:
     ):
         fill()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_whole_and_its_bytes_follow_from_the_values(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "values.json"
+    write_json(path, {"b": "ü", "a": 1})
+    assert path.read_text(encoding="utf-8") == '{\n  "a": 1,\n  "b": "ü"\n}\n'
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert path.read_text(encoding="utf-8").startswith("{")
+    assert [file.name for file in path.parent.iterdir()] == ["values.json"]

@@ -1,11 +1,13 @@
 """An output is whole or absent: written beside its place, then renamed."""
 
 import errno
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from attn2seq.errors import UserError
 
@@ -34,6 +36,15 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         os.replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON file whose bytes follow from the values alone; folders are made for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}")
+    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
+    beside.write_text(text + "\n", encoding="utf-8")
+    os.replace(beside, path)
 
 
 def free_space(path: Path) -> str:
