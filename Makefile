@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report track recipe translate experiment bench clean
+.PHONY: help repro test lint check-types ui report track recipe translate experiment bench gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ experiment: $(READY)  ## Run an experiment (SET="-S train.learning_rate=0.001")
 
 bench: $(READY)  ## Measure the project (as long as two runs of the pipeline)
 	@for script in benchmarks/*.py; do PYTHONPATH=src python -m benchmarks.$$(basename $$script .py) || exit 1; done
+
+gc: $(READY)  ## List what the caches can spare, ask, and remove it (YES=1, ALL=1: interrupted trainings too)
+	@python -m pipeline.housekeeping $(if $(YES),--yes) $(if $(ALL),--all)
 
 clean:  ## Remove what stages wrote; DVC's cache, checkpoints, runs and committed results stay
 	@git clean -fdXq -- data models results

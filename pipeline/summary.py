@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.housekeeping import caches_hint
 from pipeline.stage import main_root
 
 STAGES = {
@@ -52,6 +53,8 @@ def main() -> None:
     lines = [*scores_table(metrics), "", *times_table(root / ".cache" / "timings"), ""]
     report = Path("results/report/index.html").resolve().as_uri()
     lines += [f"report:  {report}", "runs:    make ui   (MLflow, then http://127.0.0.1:5000)"]
+    if hint := caches_hint(root):
+        lines.append(hint)
     print("\n".join(lines))
 
 

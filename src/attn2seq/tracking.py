@@ -46,14 +46,14 @@ class Tracker:
     def __init__(self, store: Store, request_timeout_s: int) -> None:
         _quieten(request_timeout_s)
         self.store = store
-        with self._answering():
-            self._client = self._connect()
+        with self.answering():
+            self.client = self._connect()
 
     def open_run(self, record: RunRecord) -> Shown:
         """The record's run, and its experiment, both created where they are missing."""
-        with self._answering(), FileLock(self.store.lock, timeout=60):
+        with self.answering(), FileLock(self.store.lock, timeout=60):
             experiment = self._experiment(record.experiment)
-            found = self._client.search_runs(
+            found = self.client.search_runs(
                 [experiment],
                 f"tags.{FINGERPRINT_TAG} = '{record.fingerprint}'",
                 max_results=1,
@@ -62,15 +62,15 @@ class Tracker:
             if found:
                 return Shown(str(found[0].info.run_id), experiment)
             tags = {FINGERPRINT_TAG: record.fingerprint}
-            run = self._client.create_run(experiment, tags=tags, run_name=record.name)
+            run = self.client.create_run(experiment, tags=tags, run_name=record.name)
             return Shown(str(run.info.run_id), experiment)
 
     def complete(self, record: RunRecord) -> Completed:
         """Add whatever the record has and the run lacks."""
         shown = self.open_run(record)
-        with self._answering():
+        with self.answering():
             run_id = shown.run_id
-            run = self._client.get_run(run_id)
+            run = self.client.get_run(run_id)
             added = [
                 self._add_params(run, record.params),
                 self._add_tags(run, record.tags),
@@ -80,44 +80,44 @@ class Tracker:
                 self._add_model(run, record.model),
             ]
             if record.finished and run.info.status != "FINISHED":
-                self._client.set_terminated(run_id, "FINISHED")
+                self.client.set_terminated(run_id, "FINISHED")
         return Completed(run_id, shown.experiment_id, tuple(word for word in added if word))
 
     def steps_there(self, run_id: str, key: str) -> set[int]:
         """The steps at which the run has a value of this metric."""
-        with self._answering():
-            return {point.step for point in self._client.get_metric_history(run_id, key)}
+        with self.answering():
+            return {point.step for point in self.client.get_metric_history(run_id, key)}
 
     def send(self, run_id: str, points: Sequence[Point], time_ms: int) -> None:
         """Add points, whether or not they are there; sent again with the same time they are one."""
-        with self._answering():
+        with self.answering():
             from mlflow.entities import Metric
 
             metrics = [Metric(point.key, point.value, time_ms, point.step) for point in points]
             for chunk in _chunks(metrics, METRICS_A_BATCH):
-                self._client.log_batch(run_id, metrics=chunk)
+                self.client.log_batch(run_id, metrics=chunk)
 
     def reopen(self, run_id: str) -> None:
         """Show the run as running."""
-        with self._answering():
-            self._client.update_run(run_id, status="RUNNING")
+        with self.answering():
+            self.client.update_run(run_id, status="RUNNING")
 
     def end(self, run_id: str, status: Status) -> None:
         """Show the run as ended."""
-        with self._answering():
-            self._client.set_terminated(run_id, status)
+        with self.answering():
+            self.client.set_terminated(run_id, status)
 
     def latest(self, count: int) -> list[Shown]:
         """The runs begun last, in whichever experiment, the latest first."""
-        with self._answering():
-            ids = [item.experiment_id for item in self._client.search_experiments()]
-            found = self._client.search_runs(
+        with self.answering():
+            ids = [item.experiment_id for item in self.client.search_experiments()]
+            found = self.client.search_runs(
                 ids, max_results=count, order_by=["attributes.start_time DESC"]
             )
         return [Shown(str(run.info.run_id), str(run.info.experiment_id)) for run in found]
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def answering(self) -> Iterator[None]:
         """Whatever goes wrong between us and MLflow's store becomes one kind of error."""
         faults = _faults()
         try:
@@ -141,27 +141,27 @@ class Tracker:
         return MlflowClient(self.store.uri)
 
     def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
+        found = self.client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "active":
             return str(found.experiment_id)
         if found is not None:
             # A deleted experiment keeps its name from being used: give it another.
-            self._client.restore_experiment(found.experiment_id)
-            self._client.rename_experiment(
+            self.client.restore_experiment(found.experiment_id)
+            self.client.rename_experiment(
                 found.experiment_id, f"{name} (deleted, {found.experiment_id})"
             )
-            self._client.delete_experiment(found.experiment_id)
+            self.client.delete_experiment(found.experiment_id)
         artifacts = self.store.artifacts
         location = None if artifacts is None else (artifacts.absolute() / name).as_uri()
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
-        return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
+        return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
 
     def _add_params(self, run: Any, params: Mapping[str, str]) -> str:
         from mlflow.entities import Param
 
         missing = [Param(k, v) for k, v in sorted(params.items()) if k not in run.data.params]
         for chunk in _chunks(missing, PARAMS_A_BATCH):
-            self._client.log_batch(run.info.run_id, params=chunk)
+            self.client.log_batch(run.info.run_id, params=chunk)
         return _counted(len(missing), "param")
 
     def _add_tags(self, run: Any, tags: Mapping[str, str]) -> str:
@@ -169,7 +169,7 @@ class Tracker:
 
         missing = [RunTag(k, v) for k, v in sorted(tags.items()) if k not in run.data.tags]
         if missing:
-            self._client.log_batch(run.info.run_id, tags=missing)
+            self.client.log_batch(run.info.run_id, tags=missing)
         return _counted(len(missing), "tag")
 
     def _add_points(self, run_id: str, points: Sequence[Point]) -> str:
@@ -183,7 +183,7 @@ class Tracker:
         there = {(item.dataset.name, item.dataset.digest) for item in inputs}
         missing = [item for item in data_sets if (item.name, item.digest) not in there]
         if missing:
-            self._client.log_inputs(run.info.run_id, [_data_set_input(item) for item in missing])
+            self.client.log_inputs(run.info.run_id, [_data_set_input(item) for item in missing])
         return _counted(len(missing), "data set")
 
     def _add_artifacts(self, run_id: str, artifacts: Mapping[str, Callable[[Path], object]]) -> str:
@@ -191,7 +191,7 @@ class Tracker:
         there = {
             item.path
             for folder in folders
-            for item in self._client.list_artifacts(run_id, None if folder == "." else folder)
+            for item in self.client.list_artifacts(run_id, None if folder == "." else folder)
         }
         missing = sorted(set(artifacts) - there)
         with tempfile.TemporaryDirectory() as scratch:
@@ -200,7 +200,7 @@ class Tracker:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 artifacts[path](file)
             if missing:
-                self._client.log_artifacts(run_id, scratch)
+                self.client.log_artifacts(run_id, scratch)
         return _counted(len(missing), "artifact")
 
     def _add_model(self, run: Any, model: ModelFiles | None) -> str:
@@ -213,7 +213,7 @@ class Tracker:
             text = json.dumps(dict(model.decode), indent=2, sort_keys=True) + "\n"
             (folder / "decode.json").write_text(text, encoding="utf-8")
             model_id = self._log_model(run, folder, model.package)
-        self._client.set_tag(run.info.run_id, MODEL_TAG, model_id)
+        self.client.set_tag(run.info.run_id, MODEL_TAG, model_id)
         return "model"
 
     def _log_model(self, run: Any, folder: Path, package: Path) -> str:
