@@ -5,10 +5,11 @@ main repository one step on and keeps what its database showed then.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from finished_steps import Step, Twins
 from shown_runs import shown_runs
 from tiny_repository import Repository, make_repository, set_identity
@@ -92,6 +93,16 @@ def pristine(
 def built(pristine: Callable[[Path], Repository], tmp_path: Path) -> Repository:
     """A repository of the test's own, in which every stage is up to date."""
     return pristine(tmp_path / "repository")
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory of a test that runs stages in this process."""
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    yield tmp_path
+    torch.set_num_threads(threads)
 
 
 def _copy(source: Path, target: Path) -> None:

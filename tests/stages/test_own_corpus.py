@@ -1,0 +1,65 @@
+"""A user's own texts, by the very entries that the README shows."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from finished_steps import stages_run
+from ruamel.yaml import YAML
+from tiny_project import PROJECT, run_stages, write_params
+from tiny_repository import Repository
+
+yaml = YAML(typ="safe")
+PAIRS = [(f"the {word} number {i}", f"die {word} Nummer {i}") for word in "abcdef"
+         for i in range(20)]  # fmt: skip
+TEXTS = {
+    "mine.en": "".join(f"{src}\n" for src, _ in PAIRS),
+    "mine.de": "".join(f"{tgt}\n" for _, tgt in PAIRS),
+    "mine.tsv": "".join(f"{src}\t{tgt}\n" for src, tgt in PAIRS),
+    "mine.jsonl": "".join(
+        json.dumps({"question": src, "answer": tgt}) + "\n" for src, tgt in PAIRS
+    ),
+}
+
+
+def readme_entries() -> dict[str, dict[str, Any]]:
+    """By reader: the whole entry that the README shows, and with what it shows for the others."""
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("### Your own texts")[2].partition("\n### ")[0]
+    first, *others = [yaml.load(block) for block in re.findall(r"```yaml\n(.*?)```", section, re.S)]
+    return {entry["reader"]: entry for entry in (first, *(first | other for other in others))}
+
+
+@pytest.mark.parametrize("reader", ["parallel_lines", "delimited", "json_lines"])
+def test_what_the_readme_shows_becomes_a_corpus(reader: str, in_tmp_path: Path) -> None:
+    entry = readme_entries()[reader]
+    entry["make_splits"] |= {"dev": 10, "test": 10}
+    for folder in ("data/catalogue", "data/local"):
+        (in_tmp_path / folder).mkdir(parents=True)
+    yaml.dump(entry, in_tmp_path / "data/catalogue/mine.yaml")
+    for file in entry["files"]:
+        (in_tmp_path / "data/local" / file["path"]).write_text(TEXTS[file["path"]], "utf-8")
+    changes = {"download": {"corpus": "mine"}, "tokenize": {"vocabulary_size": 30}}
+    write_params(in_tmp_path, "phrasebook-en-de", changes)
+    run_stages(in_tmp_path)
+    tables = [
+        pd.read_parquet(in_tmp_path / f"data/prepared/{split}.parquet")
+        for split in ("train", "dev", "test")
+    ]
+    assert [len(table) for table in tables] == [100, 10, 10]
+    read = {(src, tgt) for table in tables for src, tgt in zip(table.src, table.tgt, strict=True)}
+    assert read == set(PAIRS)
+    assert (in_tmp_path / "results/evaluate/metrics.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_local_file_that_changes_is_noticed(built: Repository) -> None:
+    assert stages_run(built.dvc("repro", "prepare")) == []
+    with (built.root / "data/local/reversed.train.tsv").open("a", encoding="utf-8") as file:
+        file.write("abcdefgh\tHGFEDCBA\n")
+    assert stages_run(built.dvc("repro", "prepare")) == ["download", "prepare"]
+    account = json.loads((built.root / "results/prepare/metrics.json").read_text("utf-8"))
+    assert account["train"]["read"] == 401

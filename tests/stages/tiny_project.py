@@ -1,0 +1,52 @@
+"""A folder in which the stages run, in this process, with a model that takes a second."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.check import check_params
+from pipeline.recipe import apply_recipe
+from pipeline.stage import run_stage
+
+PROJECT = Path(__file__).parents[2]
+STAGES = (
+    "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "report",
+)  # fmt: skip
+TINY: dict[str, dict[str, Any]] = {
+    "model": {
+        "embedding_size": 16, "encoder_hidden_size": 8, "decoder_hidden_size": 16,
+        "attention_size": 8, "readout_size": 16,
+    },
+    "train": {"device": "cpu", "threads": 1, "max_steps": 4, "evaluate_every_steps": 2},
+    "decode": {"device": "cpu", "beam_size": 2, "attention_maps": 2},
+    "evaluate": {"bootstrap_samples": 100},
+    "track": {"enabled": False},
+}  # fmt: skip
+
+
+def write_params(root: Path, recipe: str, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """The recipe's params with a tiny model, and the changes."""
+    params = root / "params.yaml"
+    params.write_bytes((PROJECT / "params.yaml").read_bytes())
+    check = partial(check_params, catalogue=PROJECT / "data" / "catalogue")
+    apply_recipe(recipe, PROJECT / "recipes", params, check)
+    yaml = YAML(typ="safe")
+    values = yaml.load(params)
+    for section, sizes in (*TINY.items(), *changes.items()):
+        values[section].update(sizes)
+    yaml.dump(values, params)
+
+
+def run_stages(root: Path) -> None:
+    """All eight, one after the other; the working directory must be `root`."""
+    for shared in ("src", "pipeline", "dvc.yaml"):
+        if not (root / shared).exists():
+            os.symlink(PROJECT / shared, root / shared)
+    for stage in STAGES:
+        module = "tokenize_corpus" if stage == "tokenize" else stage
+        run_stage(stage, importlib.import_module(f"pipeline.{module}").main)
