@@ -12,7 +12,6 @@ default, so that a recipe is the same system whatever stood in params.yaml befor
 """
 
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -23,6 +22,7 @@ from ruamel.yaml import YAML
 
 from attn2seq.config import ConfigError, format_faults, nearest, read_yaml
 from attn2seq.errors import UserError
+from attn2seq.whole import whole_file
 from pipeline.check import check_params
 
 PARAMS, RECIPES, CATALOGUE = Path("params.yaml"), Path("recipes"), Path("data/catalogue")
@@ -66,9 +66,8 @@ def apply_recipe(
     yaml.dump(values, text)
     check(YAML(typ="safe").load(text.getvalue()))
     if changes:
-        beside = params.with_name(f"{params.name}.{os.getpid()}")
-        beside.write_text(text.getvalue(), encoding="utf-8")
-        beside.replace(params)
+        with whole_file(params) as beside:
+            beside.write_text(text.getvalue(), encoding="utf-8")
     return changes
 
 

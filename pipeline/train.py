@@ -27,7 +27,7 @@ TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("
 def main(stage: Stage) -> None:
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
     tune_cpu()
-    device = pick_device(settings.device)
+    device = pick_device(settings.device, "train.device")
     number_type = pick_number_type(settings.number_type, device)
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     stage.say(f"on {describe_device(device)}, in {str(number_type).removeprefix('torch.')}")

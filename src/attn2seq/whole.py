@@ -23,28 +23,45 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
-        yield beside
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UserError(
-            f"no space is left on the disk while writing {folder}: {free_space(beside)} are free; "
-            "make room and run again"
-        ) from None
-    else:
+        with _full_disk_told(folder):
+            yield beside
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file whose bytes follow from the values alone; folders are made for it."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """The same for one file: a path to write to; the folder is made. Raises UserError likewise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with _full_disk_told(path):
+            yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a whole JSON file, whose bytes follow from the values alone."""
     text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False)
-    beside.write_text(text + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    with whole_file(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _full_disk_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"no space is left on the disk while writing {path}: {free_space(path.parent)} are "
+            "free; make room and run again"
+        ) from None
 
 
 def free_space(path: Path) -> str:

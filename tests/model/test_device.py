@@ -31,21 +31,22 @@ def test_device(
     monkeypatch: pytest.MonkeyPatch, name: str, gpu: bool, expected: torch.device
 ) -> None:
     has_gpu(monkeypatch, gpu)
-    assert pick_device(name) == expected
+    assert pick_device(name, "train.device") == expected
 
 
 def test_cuda_asked_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     has_gpu(monkeypatch, False)
     with pytest.raises(
-        UserError, match=r"^device is cuda, but torch sees no GPU here: set it to auto or cpu$"
+        UserError,
+        match=r"^train\.device is cuda, but torch sees no GPU here: set it to",
     ):
-        pick_device("cuda")
+        pick_device("cuda", "train.device")
 
 
 def test_a_gpu_that_is_picked_repeats_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """cuBLAS reads this when it starts, so it must stand before the first product."""
     has_gpu(monkeypatch, True)
-    pick_device("auto")
+    pick_device("auto", "train.device")
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 

@@ -48,5 +48,9 @@ def run_stages(root: Path) -> None:
         if not (root / shared).exists():
             os.symlink(PROJECT / shared, root / shared)
     for stage in STAGES:
-        module = "tokenize_corpus" if stage == "tokenize" else stage
-        run_stage(stage, importlib.import_module(f"pipeline.{module}").main)
+        run_stage(stage, importlib.import_module(f"pipeline.{script_of(stage)}").main)
+
+
+def script_of(stage: str) -> str:
+    """The name of a stage's script in pipeline/."""
+    return "tokenize_corpus" if stage == "tokenize" else stage

@@ -54,7 +54,7 @@ class Translator:
     ) -> None:
         """`warn` is told of lines that are cut. Raises UserError where the folder is no model."""
         self.settings = settings
-        self.device = pick_device(settings.device)
+        self.device = pick_device(settings.device, "decode.device")
         self.number_type = pick_number_type(settings.number_type, self.device)
         self.model = load_model(model_folder, self.device, self.number_type)
         self.src_tokenizer = Tokenizer(model_folder / "src.model")

@@ -1,6 +1,5 @@
 """The folder that evaluate leaves: metrics, signatures, analysis and a table of sentences."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from attn2seq.evaluation.analysis import analyse, count_words
 from attn2seq.evaluation.scores import SplitScores, score_split
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.evaluation.texts import read_corpus_facts, read_split, read_table
-from attn2seq.whole import write_json
+from attn2seq.whole import whole_file, write_json
 
 SPLITS = ("dev", "test")
 
@@ -31,7 +30,6 @@ def evaluate(
         split = read_split(prepared / f"{name}.parquet", decoded / name)
         scored[name] = score_split(split, corpus, settings)
         analyses[name] = analyse(split, scored[name].measures, train_counts)
-    output.mkdir(parents=True, exist_ok=True)
     metrics = {name: scores.metrics for name, scores in scored.items()}
     write_json(output / "signatures.json", {name: s.signatures for name, s in scored.items()})
     write_json(output / "analysis.json", analyses)
@@ -47,6 +45,5 @@ def _write_sentences(path: Path, scored: dict[str, SplitScores]) -> None:
         rows = scores.sentences.copy()
         rows.insert(0, "split", name)
         parts.append(rows)
-    beside = path.with_suffix(".part")
-    pd.concat(parts, ignore_index=True).to_parquet(beside, index=False)
-    os.replace(beside, path)
+    with whole_file(path) as beside:
+        pd.concat(parts, ignore_index=True).to_parquet(beside, index=False)

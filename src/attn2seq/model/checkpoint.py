@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from attn2seq.errors import UserError
@@ -28,7 +28,8 @@ def weights_of(model: Seq2Seq) -> dict[str, Tensor]:
 def save_model(folder: Path, model: Seq2Seq, weights: dict[str, Tensor]) -> None:
     """Write `model.safetensors` and `config.json` into an existing folder."""
     # No metadata: with two or more keys the bytes would differ between processes.
-    save_file(weights, folder / "model.safetensors")
+    # Its own way to a file hides why a write failed.
+    (folder / "model.safetensors").write_bytes(save(weights))
     config = {
         "format": FORMAT_VERSION,
         "src_vocabulary_size": model.src_vocabulary_size,

@@ -9,14 +9,16 @@ import torch
 from attn2seq.errors import UserError
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` is the GPU where there is one; raises UserError where `cuda` is asked in vain."""
+def pick_device(name: str, key: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises UserError, which names the setting `key`, where
+    `cuda` is asked in vain.
+    """
     # cuBLAS repeats to the bit, in recurrent layers too, with a workspace of fixed size alone.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device is cuda, but torch sees no GPU here: set it to auto or cpu")
+        raise UserError(f"{key} is cuda, but torch sees no GPU here: set it to auto or cpu")
     return torch.device(name)
 
 

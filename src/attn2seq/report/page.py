@@ -1,7 +1,6 @@
 """The report: one HTML file that needs nothing else, the same bytes from the same results."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from attn2seq.errors import UserError
 from attn2seq.report import content, figures
 from attn2seq.report.sentences import browsed_sentences
 from attn2seq.report.settings import ReportSettings
+from attn2seq.whole import whole_file
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,10 +35,8 @@ def write_report(
 ) -> None:
     """Write the page to the file `output`. Raises UserError where a result is missing."""
     html = render_report(inputs, params, settings)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    beside = output.with_suffix(".part")
-    beside.write_text(html, encoding="utf-8")
-    os.replace(beside, output)
+    with whole_file(output) as beside:
+        beside.write_text(html, encoding="utf-8")
 
 
 def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: ReportSettings) -> str:

@@ -13,6 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from attn2seq.errors import UserError
+from attn2seq.whole import whole_file
 
 KEPT = 2  # a damaged newest one leaves one to fall back to
 
@@ -55,10 +56,11 @@ class CheckpointFolder:
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Keep `state` as the newest checkpoint and drop all but the last few."""
         path = self.folder / f"step-{step:08d}.pt"
-        beside = path.with_suffix(".new")
-        torch.save(state, beside)
-        _digest_path(path).write_text(_digest(beside), encoding="ascii")
-        os.replace(beside, path)
+        with whole_file(path) as beside:
+            with beside.open("wb") as file:  # given a path, torch hides why a write failed
+                torch.save(state, file)
+            with whole_file(_digest_path(path)) as digest:
+                digest.write_text(_digest(beside), encoding="ascii")
         for old in self._paths()[KEPT:]:
             old.unlink()
             _digest_path(old).unlink(missing_ok=True)

@@ -1,0 +1,210 @@
+"""A user's mistakes, each made for real: a plain answer, exit status 1, and nothing left behind."""
+
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ruamel.yaml import YAML
+from tiny_project import STAGES, run_stages, script_of, write_params
+
+yaml = YAML(typ="safe")
+LINES = [f"the dog number {i} sees a cat\tder Hund Nummer {i} sieht eine Katze" for i in range(80)]
+ENTRY: dict[str, Any] = {
+    "name": "mine",
+    "title": "My sentences",
+    "task": "translation",
+    "src_lang": "en",
+    "tgt_lang": "de",
+    "files": [{"path": "mine.tsv"}],
+    "reader": "delimited",
+    "delimiter": "\t",
+    "columns": {"src": 1, "tgt": 2},
+    "splits": {"train": {"file": "mine.tsv"}},
+    "make_splits": {"dev": 10, "test": 10, "seed": 1},
+    "bleu_tokenizer": "13a",
+    "licence": "my own",
+    "citation": "none",
+}
+PARALLEL = {
+    "files": [{"path": "mine.en"}, {"path": "mine.de"}],
+    "reader": "parallel_lines",
+    "delimiter": None,
+    "columns": None,
+    "splits": {"train": {"src": "mine.en", "tgt": "mine.de"}},
+}
+OUTPUTS = {
+    "check": "results/check", "download": "data/raw", "prepare": "data/prepared",
+    "tokenize": "data/tokenized", "train": "models/model", "decode": "results/decode",
+    "evaluate": "results/evaluate", "report": "results/report",
+}  # fmt: skip
+Params = dict[str, dict[str, Any]]
+Files = dict[str, bytes]
+
+
+def tsv(*lines: str) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+# Mistake: changes of the entry, of params, the files; the stage that answers, and what it says.
+MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
+    "params unknown, missing, of the wrong kind and out of range": (
+        {},
+        {"decode": {"beem_size": 3}, "train": {"max_epochs": "many"}, "report": {"sentences": -1},
+         "model": {"dropout": None}},
+        {},
+        "check",
+        ["4 faults", "decode.beem_size: unknown key (did you mean decode.beam_size?)",
+         "train.max_epochs", "got 'many'", "report.sentences", "got -1", "model.dropout: missing"],
+    ),
+    "a corpus that is not in the catalogue": (
+        {}, {"download": {"corpus": "mien"}}, {}, "check",
+        ["no corpus 'mien' in data/catalogue (did you mean mine?)"],
+    ),
+    "an entry with faults": (
+        {"reader": "delimitid", "colums": 1}, {}, {}, "check",
+        ["reader", "got 'delimitid'", "colums: unknown key (did you mean columns?)"],
+    ),
+    "a missing file": (
+        {}, {}, {}, "download", ["data/local/mine.tsv is missing", "git add data/local/mine.tsv"],
+    ),
+    "an empty file": ({}, {}, {"mine.tsv": b""}, "download", ["mine.tsv", "empty"]),
+    "a wrong checksum": (
+        {"files": [{"path": "mine.tsv", "sha256": hashlib.sha256(b"else").hexdigest()}]},
+        {}, {"mine.tsv": tsv(*LINES)}, "download", ["mine.tsv", "sha256"],
+    ),
+    "no network": (
+        {"files": [{"url": "https://127.0.0.1:9/mine.tsv", "sha256": "0" * 64}]}, {}, {},
+        "download", ["https://127.0.0.1:9/mine.tsv", "refused", "set CORPUS_MIRROR"],
+    ),
+    "a file cut short": (
+        {"files": [{"path": "mine.tsv.gz"}], "splits": {"train": {"file": "mine.tsv.gz"}}}, {},
+        {"mine.tsv.gz": gzip.compress(tsv(*LINES))[:-20]}, "prepare", ["mine.tsv.gz", "cut short"],
+    ),
+    "bytes that are not UTF-8": (
+        {}, {}, {"mine.tsv": tsv(*LINES[:6]) + b"caf\xe9\tKaffee\n"}, "prepare",
+        ["mine.tsv, line 7: not UTF-8"],
+    ),
+    "sides of unequal length": (
+        PARALLEL, {}, {"mine.en": b"a b\n" * 80, "mine.de": b"c d\n" * 79}, "prepare",
+        ["mine.en", "80", "mine.de", "79"],
+    ),
+    "a missing column": (
+        {}, {}, {"mine.tsv": tsv(*LINES[:3], "no tab here", *LINES[3:])}, "prepare",
+        ["mine.tsv, line 4: column 2 is missing"],
+    ),
+    "splits larger than the corpus": (
+        {"make_splits": {"dev": 60, "test": 60, "seed": 1}}, {}, {"mine.tsv": tsv(*LINES)},
+        "prepare", ["60", "80 distinct"],
+    ),
+    "all pairs filtered away": (
+        {}, {"prepare": {"max_words": 3}}, {"mine.tsv": tsv(*LINES)}, "prepare",
+        ["no training pair is left of the 60 read", "prepare.max_words (3) took 60"],
+    ),
+    "a vocabulary larger than the text allows": (
+        {}, {"tokenize": {"vocabulary_size": 5000}}, {"mine.tsv": tsv(*LINES)}, "tokenize",
+        ["tokenize.vocabulary_size: 5000 is larger", "the largest possible is"],
+    ),
+    "a GPU that is not there": (
+        {}, {"train": {"device": "cuda"}}, {"mine.tsv": tsv(*LINES)}, "train",
+        ["train.device", "cuda"],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def project(in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A corpus of a user's own, its entry and its params; the working directory."""
+    monkeypatch.delenv("CORPUS_MIRROR", raising=False)
+    monkeypatch.setattr("attn2seq.corpus.download.RETRIES", 0)
+
+    def make(entry: dict[str, Any], params: Params, files: Files) -> Path:
+        for folder in ("catalogue", "local"):
+            (in_tmp_path / "data" / folder).mkdir(parents=True)
+        for name, content in files.items():
+            (in_tmp_path / "data" / "local" / name).write_bytes(content)
+        values = {key: value for key, value in (ENTRY | entry).items() if value is not None}
+        yaml.dump(values, in_tmp_path / "data/catalogue/mine.yaml")
+        sizes = {"download": {"corpus": "mine"}, "tokenize": {"vocabulary_size": 40}}
+        write_params(in_tmp_path, "phrasebook-en-de", sizes)
+        changed = yaml.load(in_tmp_path / "params.yaml")
+        for section, changes in params.items():
+            changed[section].update(changes)
+            for key in [key for key, value in changes.items() if value is None]:
+                del changed[section][key]
+        yaml.dump(changed, in_tmp_path / "params.yaml")
+        return in_tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
+    mistake: str, project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry, params, files, stage, answers = MISTAKES[mistake]
+    if mistake == "a GPU that is not there" and torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    root = project(entry, params, files)
+    with pytest.raises(SystemExit) as ended:
+        run_stages(root)
+    said = capsys.readouterr().err
+    assert ended.value.code == 1, said
+    assert f"{stage}: error: " in said
+    answer = said.rpartition(f"{stage}: error: ")[2]
+    for part in answers:
+        assert part in answer
+    for later in STAGES[STAGES.index(stage) :]:
+        assert not (root / OUTPUTS[later]).exists(), later
+    assert not list(root.rglob("*.new")), "half-written output"
+
+
+@pytest.mark.parametrize(
+    ("stage", "free_kilobytes"),
+    # Training writes its curve before it writes a checkpoint.
+    [("train", 40), *((stage, 0) for stage in STAGES if stage != "check")],
+)
+def test_a_full_disk_is_told_and_leaves_nothing(
+    stage: str,
+    free_kilobytes: int,
+    project: Callable[..., Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """On a file system of four megabytes, filled before the stage starts."""
+    root = project({}, {}, {"mine.tsv": tsv(*LINES)})
+    run_stages(root)
+    shutil.rmtree(root / OUTPUTS[stage])
+    shutil.rmtree(root / ".cache" / "checkpoints")
+    room = tmp_path_factory.mktemp("room")
+    script = f"""
+        mount -t tmpfs -o size=4m tmpfs {room} && cp -a {root}/. {room} && cd {room} || exit 77
+        dd if=/dev/zero of=spare bs=1k count={free_kilobytes} 2>/dev/null
+        dd if=/dev/zero of=filler bs=1k 2>/dev/null
+        rm spare
+        {sys.executable} -B -m pipeline.{script_of(stage)}; status=$?
+        find {OUTPUTS[stage]} -type f 1>&2
+        exit $status
+    """
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        env=os.environ | {"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode in (77, 126, 127) or "unshare" in done.stderr:
+        pytest.skip(f"no file system of its own can be made here: {done.stderr.strip()}")
+    assert done.returncode == 1, done.stderr
+    assert f"{stage}: error: " in done.stderr
+    assert "o space" in done.stderr
+    assert "ake room" in done.stderr
+    assert "Traceback" not in done.stderr
+    left = [line for line in done.stderr.splitlines() if line.startswith(OUTPUTS[stage])]
+    assert left == []
