@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from attn2seq.config import Settings, read_yaml, validate
-from attn2seq.errors import UserError
+from attn2seq.errors import StoppedError, UserError
 from attn2seq.whole import write_json
 from pipeline.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
 
@@ -56,7 +56,7 @@ def main_root() -> Path:
 def run_stage(
     name: str, main: Callable[[Stage], None], then: Callable[[Stage], None] | None = None
 ) -> None:
-    """Run a stage and leave the process: 0, 1 after a user's mistake, 130 after Ctrl-C.
+    """Run a stage and leave the process: 0, 1 after a user's mistake, 130 after Ctrl-C, or as told.
 
     `then` follows a good end, for what can no longer change the result.
     """
@@ -72,6 +72,9 @@ def run_stage(
     except (UserError, OSError) as error:
         print(f"{name}: error: {error}{_remedy(error)}", file=sys.stderr)
         sys.exit(1)
+    except StoppedError as stopped:
+        print(f"{name}: {stopped}", file=sys.stderr)
+        sys.exit(stopped.status)
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)

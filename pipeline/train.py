@@ -19,12 +19,14 @@ from attn2seq.training.run import train_model
 from attn2seq.training.settings import TrainSettings
 from pipeline.fingerprint import train_fingerprint
 from pipeline.stage import Stage, main_root, run_stage
+from pipeline.stop_requests import stop_requests
 from pipeline.tracker import follow, remember_training
 
 TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("results/train")
 
 
 def main(stage: Stage) -> None:
+    started = time.monotonic()
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
     tune_cpu()
     device = pick_device(settings.device, "train.device")
@@ -42,6 +44,7 @@ def main(stage: Stage) -> None:
     with (
         CheckpointFolder(main_root() / ".cache" / "checkpoints" / fingerprint, stage.say) as folder,
         follow(stage, fingerprint, machine, curve, speed),
+        stop_requests(started) as requests,
     ):
         RESULTS.mkdir(parents=True, exist_ok=True)
         history = History(curve, also=speed_writer(speed))
@@ -56,6 +59,7 @@ def main(stage: Stage) -> None:
             history,
             folder,
             stage.say,
+            requests,
         )
     remember_training(MODEL / "model.safetensors", fingerprint, machine)
     stage.say_result(MODEL)

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from attn2seq.batching.batch import Pairs
+from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.model.settings import ModelSettings
+from attn2seq.seeding import seed_everything
 from attn2seq.tokenization.token_store import TokenStore, write_token_store
+from attn2seq.training.checkpoints import CheckpointFolder
+from attn2seq.training.history import History
+from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
 
 
@@ -47,5 +53,39 @@ def copy_pairs(tmp_path: Path) -> Callable[..., Pairs]:
             write_token_store(prefix, rows)
             stores.append(TokenStore(prefix))
         return Pairs(*stores)
+
+    return make
+
+
+@pytest.fixture
+def trainer(
+    tmp_path: Path,
+    copy_pairs: Callable[..., Pairs],
+    model_settings: Callable[..., ModelSettings],
+    train_settings: Callable[..., TrainSettings],
+) -> Callable[..., Trainer]:
+    """A trainer on the copy task; fields of both settings can be given."""
+    train, dev = copy_pairs(400, 1), copy_pairs(60, 2)
+
+    def make(folder: str = "run", **changes: Any) -> Trainer:
+        model_changes = {k: v for k, v in changes.items() if k in ModelSettings.model_fields}
+        train_changes = {k: v for k, v in changes.items() if k in TrainSettings.model_fields}
+        seed_everything(1)
+        model = Seq2Seq(model_settings(**model_changes), 20, 20)
+        if changes.get("number_type") == "bfloat16":
+            model.bfloat16()
+        (tmp_path / folder).mkdir(exist_ok=True)
+        history = History(tmp_path / folder / "history.csv")
+        checkpoints = CheckpointFolder(tmp_path / folder / "checkpoints", lambda text: None)
+        checkpoints.folder.mkdir(exist_ok=True)
+        return Trainer(
+            model,
+            train,
+            dev,
+            train_settings(**train_changes),
+            history,
+            checkpoints,
+            lambda text: None,
+        )
 
     return make

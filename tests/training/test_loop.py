@@ -1,7 +1,6 @@
 """The loop learns, stops, resumes to the same bytes, and repeats in a fresh process."""
 
 import csv
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -13,55 +12,15 @@ import numpy as np
 import pytest
 import sentencepiece as spm
 import torch
+from training_runs import digest
 
 from attn2seq.batching.batch import Pairs
 from attn2seq.errors import UserError
-from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
-from attn2seq.seeding import seed_everything
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
-from attn2seq.training.checkpoints import CheckpointFolder
-from attn2seq.training.history import COLUMNS, History
+from attn2seq.training.history import COLUMNS
 from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
-
-
-@pytest.fixture
-def trainer(
-    tmp_path: Path,
-    copy_pairs: Callable[..., Pairs],
-    model_settings: Callable[..., ModelSettings],
-    train_settings: Callable[..., TrainSettings],
-) -> Callable[..., Trainer]:
-    """A trainer on the copy task; fields of both settings can be given."""
-    train, dev = copy_pairs(400, 1), copy_pairs(60, 2)
-
-    def make(folder: str = "run", **changes: Any) -> Trainer:
-        model_changes = {k: v for k, v in changes.items() if k in ModelSettings.model_fields}
-        train_changes = {k: v for k, v in changes.items() if k in TrainSettings.model_fields}
-        seed_everything(1)
-        model = Seq2Seq(model_settings(**model_changes), 20, 20)
-        if changes.get("number_type") == "bfloat16":
-            model.bfloat16()
-        (tmp_path / folder).mkdir(exist_ok=True)
-        history = History(tmp_path / folder / "history.csv")
-        checkpoints = CheckpointFolder(tmp_path / folder / "checkpoints", lambda text: None)
-        checkpoints.folder.mkdir(exist_ok=True)
-        return Trainer(
-            model,
-            train,
-            dev,
-            train_settings(**train_changes),
-            history,
-            checkpoints,
-            lambda text: None,
-        )
-
-    return make
-
-
-def digest(weights: dict[str, torch.Tensor]) -> str:
-    return hashlib.sha256(b"".join(w.numpy().tobytes() for w in weights.values())).hexdigest()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

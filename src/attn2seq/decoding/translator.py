@@ -15,6 +15,7 @@ from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 from attn2seq.model.checkpoint import load_model
 from attn2seq.model.device import pick_device, pick_number_type
+from attn2seq.model.memory import memory_told
 from attn2seq.tokenization.tokenizer import EOS_ID, Tokenizer
 
 LOG = logging.getLogger(__name__)
@@ -72,6 +73,12 @@ class Translator:
         Attention weights are kept for the first `attention_maps` texts. `progress` is told how
         many texts were done since its last call.
         """
+        with memory_told(self._too_large):
+            return self._translate(texts, attention_maps, progress)
+
+    def _translate(
+        self, texts: Sequence[str], attention_maps: int, progress: Progress
+    ) -> list[Translation]:
         sources = self._encode(texts)
         real = [index for index, ids in enumerate(sources) if ids]
         progress(len(texts) - len(real))
@@ -103,6 +110,13 @@ class Translator:
             self.settings,
             self.device,
             progress,
+        )
+
+    def _too_large(self) -> str:
+        settings = self.settings
+        return (
+            f"lower decode.batch_tokens ({settings.batch_tokens}), decode.beam_size "
+            f"({settings.beam_size}) or decode.max_source_length ({settings.max_source_length})"
         )
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from attn2seq.batching.batch import Batch, Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
-from attn2seq.errors import UserError
+from attn2seq.errors import StoppedError, UserError
+from attn2seq.model.memory import memory_told
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import PAD_ID
 from attn2seq.training.checkpoints import (
@@ -54,10 +55,13 @@ class Trainer:
         history: History,
         checkpoints: CheckpointFolder,
         say: Callable[[str], None],
+        asked_to_stop: Callable[[], StoppedError | None] = lambda: None,
     ) -> None:
+        """`asked_to_stop` is called after each step; what it gives is raised, the state saved."""
         self.model, self.settings = model, settings
         self.train_pairs, self.dev_pairs = train_pairs, dev_pairs
         self.history, self.checkpoints, self.say = history, checkpoints, say
+        self.asked_to_stop = asked_to_stop
         self.device = next(model.parameters()).device
         self.limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
         self.kept = _short_enough(train_pairs, settings.max_tokens)
@@ -71,7 +75,8 @@ class Trainer:
     def run(self) -> dict[str, Tensor]:
         """Train to the end; gives the weights with the lowest dev loss.
 
-        Raises UserError where the loss is no finite number.
+        Raises UserError where the loss is no finite number or memory runs out, StoppedError where
+        it was asked to stop.
         """
         self._resume()
         started, first_step = time.monotonic(), self.optimizer.step_number
@@ -84,6 +89,7 @@ class Trainer:
                     self._measure(started, first_step)
                     if self.progress.finished:
                         break
+                    self._stop_if_asked()
         return self.progress.best_weights
 
     def _plan(self, epoch: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
@@ -96,11 +102,12 @@ class Trainer:
         batch: Batch = self.train_pairs.batch(indices, self.device)
         real = batch.tgt_out_BT != PAD_ID
         targets_N = batch.tgt_out_BT[real]
-        loss = cross_entropy(
-            self.model(batch)[real], self.model.output, targets_N, self.settings.label_smoothing
-        )
-        (loss.smoothed / len(targets_N)).backward()
-        self.grad_norm = self.optimizer.step()
+        with memory_told(lambda: self._too_large(batch)):
+            loss = cross_entropy(
+                self.model(batch)[real], self.model.output, targets_N, self.settings.label_smoothing
+            )
+            (loss.smoothed / len(targets_N)).backward()
+            self.grad_norm = self.optimizer.step()
         progress = self.progress
         progress.batch += 1
         progress.tokens += len(targets_N)
@@ -113,6 +120,15 @@ class Trainer:
                 f"counted from 0: {sorted(indices.tolist())[:20]}. Lower train.learning_rate or "
                 f"set train.clip_norm; the last checkpoint is kept in {self.checkpoints.folder}"
             )
+
+    def _too_large(self, batch: Batch) -> str:
+        (pairs, src), tgt, settings = batch.src_BS.shape, batch.tgt_out_BT.shape[1], self.settings
+        return (
+            f"the batch of step {self.optimizer.step_number + 1} has {pairs} pairs of up to {src} "
+            f"source and {tgt} target tokens. Lower train.batch_tokens ({settings.batch_tokens}), "
+            f"train.max_tokens ({settings.max_tokens}) or the sizes in model; the last checkpoint "
+            f"is kept in {self.checkpoints.folder}"
+        )
 
     def _measure(self, started: float, first_step: int) -> None:
         """After a step: the curve, and where it is time the dev set and a checkpoint."""
@@ -142,7 +158,9 @@ class Trainer:
 
     def _look_at_dev(self, step: int) -> dict[str, float | int]:
         """Score the dev set, and keep the weights where they are the best so far."""
-        scores = evaluate_pairs(self.model, self.dev_pairs, self.limits, self.device)
+        remedy = f"at a look at dev; lower train.batch_tokens ({self.limits.tokens})"
+        with memory_told(lambda: remedy):
+            scores = evaluate_pairs(self.model, self.dev_pairs, self.limits, self.device)
         progress = self.progress
         if scores.loss < progress.best_loss:
             progress.best_loss, progress.best_step = scores.loss, step
@@ -167,6 +185,14 @@ class Trainer:
             f"{' (best)' if self.progress.best_step == step else ''}, "
             f"{left / 60:.1f} min left at most"
         )
+
+    def _stop_if_asked(self) -> None:
+        stopped = self.asked_to_stop()
+        if stopped is not None:
+            step = self.optimizer.step_number
+            self.checkpoints.save(step, self._state())
+            self.say(f"saved at step {step}; the same command goes on from there")
+            raise stopped
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,5 @@
 """From a folder of token ids to a folder with a trained model."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import torch
 
 from attn2seq.batching.batch import Pairs
-from attn2seq.errors import UserError
+from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.checkpoint import save_model
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
@@ -19,7 +18,7 @@ from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
-from attn2seq.whole import whole_folder
+from attn2seq.whole import whole_folder, write_json
 
 TOKENIZERS = ("src.model", "tgt.model")
 
@@ -35,10 +34,12 @@ def train_model(
     history: History,
     checkpoints: CheckpointFolder,
     say: Callable[[str], None],
+    asked_to_stop: Callable[[], StoppedError | None] = lambda: None,
 ) -> None:
     """Train, then write the model folder (weights, config, tokenizers) and the metrics.
 
-    Raises UserError where the tokenized data cannot serve the model.
+    Raises UserError where the tokenized data cannot serve the model, StoppedError where training
+    was asked to stop.
     """
     src, tgt = (Tokenizer(tokenized / name) for name in TOKENIZERS)
     if model_settings.tie_embeddings == "all" and not _same_bytes(tokenized):
@@ -52,7 +53,9 @@ def train_model(
     count = sum(parameter.numel() for parameter in model.parameters())
     train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
     say(f"{len(train_pairs):,} training pairs, {len(dev_pairs):,} dev pairs, {count:,} parameters")
-    trainer = Trainer(model, train_pairs, dev_pairs, settings, history, checkpoints, say)
+    trainer = Trainer(
+        model, train_pairs, dev_pairs, settings, history, checkpoints, say, asked_to_stop
+    )
     left_out = len(train_pairs) - len(trainer.kept)
     if left_out:
         say(f"left out {left_out:,} pairs longer than train.max_tokens ({settings.max_tokens})")
@@ -94,4 +97,4 @@ def _write_metrics(path: Path, trainer: Trainer, parameters: int) -> None:
             for name in ("train_loss", "dev_loss", "dev_perplexity", "dev_accuracy")
         },
     }
-    path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(path, metrics)

@@ -1,0 +1,47 @@
+"""Train on a batch for which there is no memory; print what a user is told.
+
+python short_of_memory.py FOLDER
+"""
+
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from attn2seq.batching.batch import Pairs
+from attn2seq.errors import UserError
+from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.model.settings import ModelSettings
+from attn2seq.tokenization.token_store import TokenStore, write_token_store
+from attn2seq.training.checkpoints import CheckpointFolder
+from attn2seq.training.history import History
+from attn2seq.training.loop import Trainer
+from attn2seq.training.settings import TrainSettings
+
+folder = Path(sys.argv[1])
+write_token_store(folder / "pairs", [[5] * 300] * 64)
+pairs = Pairs(TokenStore(folder / "pairs"), TokenStore(folder / "pairs"))
+model = ModelSettings(
+    cell="lstm", embedding_size=64, encoder_layers=1, encoder_hidden_size=512, bidirectional=True,
+    decoder_layers=1, decoder_hidden_size=1024, attention="additive", attention_size=1024,
+    input_feeding=False, readout_size=64, residual=False, dropout=0.0, tie_embeddings="none",
+)  # fmt: skip
+settings = TrainSettings(
+    seed=1, device="cpu", number_type="float32", threads=1, max_epochs=1, max_steps=0,
+    batch_tokens=100_000, batch_sentences=64, max_tokens=1000, optimizer="adam",
+    learning_rate=0.001, adam_beta2=0.98, weight_decay=0.0, schedule="constant", warmup_steps=0,
+    label_smoothing=0.0, clip_norm=1.0, log_every_steps=5, evaluate_every_steps=10, patience=0,
+)  # fmt: skip
+torch.set_num_threads(1)
+held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + 400 * 2**20, resource.RLIM_INFINITY))
+with CheckpointFolder(folder / "checkpoints", print) as checkpoints:
+    trainer = Trainer(
+        Seq2Seq(model, 20, 20), pairs, pairs, settings, History(folder / "history.csv"),
+        checkpoints, print,
+    )  # fmt: skip
+    try:
+        trainer.run()
+    except UserError as error:
+        print(error)

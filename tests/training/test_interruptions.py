@@ -1,0 +1,83 @@
+"""Training that is told to stop saves its state, and goes on to the same bytes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from training_runs import digest
+
+from attn2seq.errors import StoppedError, UserError
+from attn2seq.training.loop import Trainer
+from pipeline.stop_requests import TIME_LIMIT, stop_requests
+
+CHANGES: dict[str, Any] = {
+    "dropout": 0.2, "max_epochs": 9, "max_steps": 40, "schedule": "cosine", "warmup_steps": 7,
+    "log_every_steps": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 10, 39])
+def test_a_stop_at_any_step_changes_nothing(trainer: Callable[..., Trainer], step: int) -> None:
+    """Before the first row of the curve, between rows, at a row, at a look at dev, near the end."""
+    whole = trainer("whole", **CHANGES)
+    expected = digest(whole.run())
+    broken = trainer("broken", **CHANGES)
+    broken.asked_to_stop = lambda: (
+        StoppedError("enough", 75) if broken.optimizer.step_number == step else None
+    )
+    with pytest.raises(StoppedError, match="enough"):
+        broken.run()
+    resumed = trainer("broken", **CHANGES)
+    assert digest(resumed.run()) == expected
+    assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "told to end (SIGTERM)")]
+)
+def test_a_signal_is_a_request_and_the_next_one_is_not(number: int, said: str) -> None:
+    usual = signal.getsignal(number)
+    with stop_requests(started=0.0) as requests:
+        assert requests() is None
+        os.kill(os.getpid(), number)
+        stopped = requests()
+        assert stopped is not None
+        assert (str(stopped), stopped.status) == (said, 128 + number)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(number) is usual
+
+
+def test_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TIME_LIMIT, "0.5")
+    with stop_requests(started=-1e9) as requests:
+        stopped = requests()
+    assert stopped is not None
+    assert stopped.status == 75
+    assert str(stopped) == "the 0.5 minutes of TRAIN_MAX_MINUTES are up"
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-3", "nan"])
+def test_a_time_limit_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(TIME_LIMIT, text)
+    with (
+        pytest.raises(UserError, match=f"TRAIN_MAX_MINUTES must be .* above 0, got '{text}'"),
+        stop_requests(started=0.0),
+    ):
+        pass
+
+
+def test_running_out_of_memory_names_the_batch_and_the_remedy(tmp_path: Path) -> None:
+    """For real: the process may not take more than a little above what it holds."""
+    script = Path(__file__).with_name("short_of_memory.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "out of memory: the batch of step 1 has 64 pairs of up to 301 source" in done.stdout
+    assert "Lower train.batch_tokens (100000), train.max_tokens (1000)" in done.stdout
