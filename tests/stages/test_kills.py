@@ -1,0 +1,63 @@
+"""`kill -9` at any moment of training loses nothing: the next start ends in the same bytes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_project import PROJECT, run_stages, write_params
+from tiny_task import CATALOGUE_ENTRY, write_corpus
+
+TRAINING = {
+    "max_steps": 60, "max_epochs": 100, "evaluate_every_steps": 12, "log_every_steps": 5,
+    "batch_sentences": 16,
+}  # fmt: skip
+
+
+@pytest.fixture
+def built_project(in_tmp_path: Path) -> Path:
+    """A project whose stages have run, with a training of sixty steps and five looks at dev."""
+    (in_tmp_path / "data/catalogue").mkdir(parents=True)
+    write_corpus(in_tmp_path / "data/local")
+    (in_tmp_path / "data/catalogue/reversed.yaml").write_text(CATALOGUE_ENTRY, encoding="utf-8")
+    changes = {
+        "download": {"corpus": "reversed"},
+        "tokenize": {"model_type": "char", "vocabulary_size": 64},
+        "model": {"dropout": 0.1},
+        "train": TRAINING,
+    }
+    write_params(in_tmp_path, "phrasebook-en-de", changes)
+    run_stages(in_tmp_path)
+    return in_tmp_path
+
+
+def kill_trainings(project: Path, moments: int, stride: int) -> dict[str, object]:
+    script = Path(__file__).with_name("killed_trainings.py")
+    paths = os.pathsep.join((str(PROJECT / "src"), str(PROJECT)))
+    done = subprocess.run(
+        [sys.executable, str(script), str(project), str(moments), str(stride)],
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    print(json.dumps(found))
+    return found
+
+
+def test_a_killed_training_ends_in_the_same_bytes(built_project: Path) -> None:
+    found = kill_trainings(built_project, moments=20, stride=3)
+    assert found["lost"] == []
+    killed = found["killed"]
+    assert isinstance(killed, dict)
+    assert {"open for writing", "os.rename", "look at dev", "random moment"} <= killed.keys()
+
+
+@pytest.mark.long
+def test_a_training_killed_within_each_operation(built_project: Path) -> None:
+    found = kill_trainings(built_project, moments=100, stride=1)
+    assert found["lost"] == []
