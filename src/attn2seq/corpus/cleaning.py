@@ -27,9 +27,19 @@ def normalise_text(text: str, form: UnicodeForm) -> str:
 
     `normalise_text(" a\\u2028 b\\n", "nfc")` gives `"a b"`.
     """
-    if form != "none":
-        text = unicodedata.normalize("NFC" if form == "nfc" else "NFKC", text)
-    return " ".join(_CONTROLS.sub("", text).split())
+    return " ".join(_CONTROLS.sub("", in_unicode_form(text, form)).split())
+
+
+def in_unicode_form(text: str, form: UnicodeForm) -> str:
+    """The text in that form; as it is where the form is `none`."""
+    if form == "none":
+        return text
+    return unicodedata.normalize("NFC" if form == "nfc" else "NFKC", text)
+
+
+def has_controls(text: str) -> bool:
+    """Whether `normalise_text` takes control characters out of the text."""
+    return _CONTROLS.search(text) is not None
 
 
 class PairFilter:
@@ -56,8 +66,7 @@ class PairFilter:
         if settings.drop_leaked_sources and text_key(src) in self._evaluation_sources:
             return "drop_leaked_sources"
         if settings.drop_duplicates:
-            # Texts hold no line feed, so that it can part them.
-            key = text_key(f"{src}\n{tgt}")
+            key = pair_key(src, tgt)
             if key in self._seen:
                 return "drop_duplicates"
             self._seen.add(key)
@@ -71,3 +80,9 @@ def text_key(text: str, seed: int = 0) -> int:
     """
     salt = seed.to_bytes(8, "little")
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, salt=salt).digest())
+
+
+def pair_key(src: str, tgt: str) -> int:
+    """64 bits that stand for a pair of normalised texts."""
+    # They hold no line feed, so that it can part them.
+    return text_key(f"{src}\n{tgt}")

@@ -1,7 +1,7 @@
 """From raw files to clean pairs in three tables, and an account of what was dropped and why."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,6 +9,7 @@ from tqdm import tqdm
 from attn2seq.corpus.catalogue import read_raw_entry
 from attn2seq.corpus.cleaning import REASONS, PairFilter, normalise_text, text_key
 from attn2seq.corpus.entry import CatalogueEntry
+from attn2seq.corpus.hygiene import Encodings, Overlap, hygiene_figures
 from attn2seq.corpus.readers import Row, read_rows
 from attn2seq.corpus.settings import PrepareSettings
 from attn2seq.corpus.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
@@ -45,7 +46,8 @@ def prepare_corpus(
     """Write the tables of train, dev and test, the corpus's facts, and the account `metrics`.
 
     `raw` is what download left; the folder `prepared` is written as a whole. Dev and test keep
-    every pair that has text on both sides; only train is filtered. Raises UserError.
+    every pair that has text on both sides; only train is filtered. The account's part `hygiene`
+    says what else one should know of the corpus. Raises UserError.
     """
     entry = read_raw_entry(raw)
     corpus = _Corpus(raw, entry, settings, say)
@@ -54,11 +56,19 @@ def prepare_corpus(
         for split, rows in tables.items():
             write_table(folder / f"{split}.parquet", rows)
             say(_describe(split, accounts[split]))
-        train = _write_train(folder / "train.parquet", corpus, splitter, _source_keys(tables))
+        overlap = Overlap(tables)
+        train = _write_train(
+            folder / "train.parquet", corpus, splitter, _source_keys(tables), overlap
+        )
         say(_describe("train", train))
+        hygiene = hygiene_figures(folder, overlap, corpus.encodings)
+        for split in EVALUATION_SPLITS:
+            if known := hygiene[split]["sources_in_train"]:
+                share = hygiene[split]["sources_in_train_percent"]
+                say(f"{split}: {known:,} of its sources ({share:.1f}%) stand in train, too")
         write_json(folder / "corpus.json", {name: getattr(entry, name) for name in FACTS})
     counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
-    write_json(metrics, counts)
+    write_json(metrics, {**counts, "hygiene": hygiene})
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,8 @@ class _Corpus:
     entry: CatalogueEntry
     settings: PrepareSettings
     say: Say
+    # By the split whose file was read, as the last reading found them.
+    encodings: dict[str, Encodings] = field(default_factory=dict)
 
     def gives(self, split: str) -> bool:
         """Whether the split is given, and not to be made."""
@@ -77,10 +89,17 @@ class _Corpus:
     def rows(self, split: str) -> Iterator[Row]:
         """The rows of a given split, normalised, without their empty targets."""
         form = self.settings.unicode_form
+        found = self.encodings[split] = Encodings()
+
+        def normalised(text: str) -> str:
+            clean = normalise_text(text, form)
+            found.add(text, clean, form)
+            return clean
+
         rows = read_rows(self.raw, self.entry, split)
         for line, src, targets in tqdm(rows, desc=split, unit=" rows", leave=False, disable=None):
-            clean = (normalise_text(text, form) for text in targets)
-            yield Row(line, normalise_text(src, form), [text for text in clean if text])
+            clean = (normalised(text) for text in targets)
+            yield Row(line, normalised(src), [text for text in clean if text])
 
 
 Tables = dict[str, list[Row]]
@@ -120,7 +139,11 @@ def _evaluation_tables(
 
 
 def _write_train(
-    path: Path, corpus: _Corpus, splitter: SourceSplitter | None, evaluation: frozenset[int]
+    path: Path,
+    corpus: _Corpus,
+    splitter: SourceSplitter | None,
+    evaluation: frozenset[int],
+    overlap: Overlap,
 ) -> Account:
     """Raises UserError where no pair is left."""
     settings = corpus.settings
@@ -134,7 +157,9 @@ def _write_train(
             account.read += 1
             if account.read % _SAY_EVERY_ROWS == 0:
                 corpus.say(f"read {account.read:,} pairs of train")
-            reason = pair_filter.reason(row.src, row.targets[0] if row.targets else "")
+            tgt = row.targets[0] if row.targets else ""
+            overlap.meet(row.src, tgt)
+            reason = pair_filter.reason(row.src, tgt)
             if reason is None:
                 yield row
             else:
