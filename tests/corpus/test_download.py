@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from attn2seq.corpus import download
+from attn2seq.corpus import download, fetch
 from attn2seq.corpus.catalogue import read_catalogue_entry, read_raw_entry
 from attn2seq.corpus.download import Places, download_corpus, resolve_mirror
 from attn2seq.corpus.entry import CatalogueEntry, Generator
@@ -134,7 +134,8 @@ def test_what_an_address_gives_is_checked(
     address, folder = served
     (folder / "mine" / "mine.tsv").write_bytes(b"another\n")
     with pytest.raises(
-        UserError, match=rf"{address}/mine/mine\.tsv: what it gives has not the sha256"
+        UserError,
+        match=rf"{address}/mine/mine\.tsv: gave 8 bytes with the sha256 \w+, and the catalogue",
     ):
         download_corpus(fetched(), tmp_path / "raw", places(tmp_path, address), ignore)
     assert not (tmp_path / "raw").exists()
@@ -152,7 +153,7 @@ def test_a_file_that_is_too_large_is_not_fetched_to_its_end(
 ) -> None:
     address, folder = served
     (folder / "mine" / "mine.tsv").write_bytes(CONTENT)
-    monkeypatch.setattr(download, "MAX_FILE_BYTES", 3)
+    monkeypatch.setattr(fetch, "MAX_FILE_BYTES", 3)
     with pytest.raises(UserError, match="larger than 3 bytes"):
         download_corpus(fetched(), tmp_path / "raw", places(tmp_path, address), ignore)
     assert list((tmp_path / "cache").iterdir()) == []

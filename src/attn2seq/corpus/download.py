@@ -1,29 +1,20 @@
 """Fetch a corpus: from a mirror, from the cache of earlier downloads, or from its address."""
 
-import errno
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pooch
-from tqdm import tqdm
 
 from attn2seq.corpus.catalogue import write_raw_entry
 from attn2seq.corpus.entry import CatalogueEntry, SourceFile
+from attn2seq.corpus.fetch import MAX_FILE_BYTES, FetchError, Say, fetch
 from attn2seq.corpus.phrasebook import generate_phrasebook
 from attn2seq.corpus.readers import split_files
 from attn2seq.errors import UserError
 from attn2seq.whole import whole_folder
 
-Say = Callable[[str], None]
-# No text corpus for a recurrent model is larger; a wrong address might never end.
-MAX_FILE_BYTES = 20 << 30
-# After one second, then after two.
-RETRIES = 2
-_TIMEOUT_SECONDS = 30
+# After one, two and three seconds; each address has so many.
+RETRIES = 3
 _CHUNK_BYTES = 1 << 20
 
 
@@ -93,91 +84,18 @@ def _take(entry: CatalogueEntry, file: SourceFile, target: Path, places: Places,
         if (places.mirror / wanted).is_file():
             return _copy(places.mirror / wanted, target, file.sha256, entry)
         failures.append(f"{places.mirror / wanted} does not exist")
-    # A mirror is near: what it does not give at once it has not.
-    addresses = {f"{places.mirror}/{wanted}": 0} if isinstance(places.mirror, str) else {}
-    for address, retries in (addresses | {str(file.url): RETRIES}).items():
+    mirrored = [f"{places.mirror}/{wanted}"] if isinstance(places.mirror, str) else []
+    for address in (*mirrored, str(file.url)):
         try:
-            path = _fetch(address, str(file.sha256), places.cache, retries, say)
+            path = fetch(address, str(file.sha256), places.cache, RETRIES, say)
             return _copy(path, target, file.sha256, entry)
-        except ConnectionError as error:
+        except FetchError as error:
             failures.append(f"{address}: {error}")
     raise UserError(
         f"cannot fetch {file.name} of {entry.name}:\n  " + "\n  ".join(failures) + "\n"
         "Without a network, set CORPUS_MIRROR to a folder (or an address) that holds it as "
         f"{wanted}, and run again"
     )
-
-
-def _fetch(address: str, sha256: str, cache: Path, retries: int, say: Say) -> Path:
-    """The file of that digest in the cache, fetched where it is not there yet.
-
-    Raises ConnectionError where the address does not give it.
-    """
-    pooch.get_logger().setLevel("WARNING")
-    if not (cache / sha256).is_file():
-        say(f"fetching {address}")
-    store = pooch.create(
-        path=cache,
-        base_url="",
-        registry={sha256: f"sha256:{sha256}"},
-        urls={sha256: address},
-        retry_if_failed=retries,
-    )
-    try:
-        return Path(store.fetch(sha256, downloader=_download))
-    except ValueError:
-        raise ConnectionError(
-            f"what it gives has not the sha256 {sha256} of the catalogue; it was cut short or is "
-            "another version"
-        ) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise ConnectionError(_reason(error)) from None
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause, since the outer ones only say that something failed."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return str(error) or type(error).__name__
-
-
-def _download(address: str, output: str, store: Any) -> None:
-    """Called by pooch: fetch to the path `output`, no more than MAX_FILE_BYTES."""
-    with (
-        open(output, "wb") as file,
-        tqdm(total=1, unit="B", unit_scale=True, leave=False, disable=None) as bar,
-    ):
-        downloader = pooch.HTTPDownloader(
-            progressbar=bar,
-            chunk_size=_CHUNK_BYTES,
-            timeout=_TIMEOUT_SECONDS,
-            hooks={"response": _refuse_downgrade} if address.startswith("https://") else {},
-        )
-        downloader(address, _Bounded(file, address), store)
-
-
-def _refuse_downgrade(response: Any, *_: Any, **__: Any) -> None:
-    """Called for each answer: a redirection must not leave https."""
-    if str(response.headers.get("location", "")).startswith("http://"):
-        raise UserError(f"{response.url} leads to an address without https; it is not followed")
-
-
-class _Bounded:
-    """A file that takes no more than MAX_FILE_BYTES."""
-
-    def __init__(self, file: Any, address: str) -> None:
-        self._file, self._address, self._size = file, address, 0
-
-    def write(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > MAX_FILE_BYTES:
-            raise UserError(f"{self._address} is larger than {MAX_FILE_BYTES:,} bytes")
-        self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 def _copy(source: Path, target: Path, sha256: str | None, entry: CatalogueEntry) -> int:
