@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report track recipe translate experiment bench gc clean
+.PHONY: help repro test lint check-types ui report track recipe translate experiment reliability bench gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ translate: $(READY)  ## Translate TEXT="...", or standard input, with the traine
 
 experiment: $(READY)  ## Run an experiment (SET="-S train.learning_rate=0.001")
 	@dvc exp run $(SET)
+
+reliability: $(READY)  ## Make every fault that docs/reliability.md speaks of, and write it anew
+	@python -m pytest -m promise --promises docs/reliability.md
 
 bench: $(READY)  ## Measure the project (as long as two runs of the pipeline)
 	@for script in benchmarks/*.py; do PYTHONPATH=src python -m benchmarks.$$(basename $$script .py) || exit 1; done

@@ -1,7 +1,7 @@
 """Settings and small models that many tests share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,60 @@ from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 
 ROOT = Path(__file__).parents[1]
+PROMISES = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--promises",
+        type=Path,
+        metavar="FILE",
+        help="write a table of the promises that tests are marked with, and what proved them",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[PROMISES] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Notes for each promise which tests were run for it, how they ended, and their figures."""
+    report: Any = yield
+    marker = item.get_closest_marker("promise")
+    if marker and (report.when == "call" or report.outcome != "passed"):
+        rows = item.config.stash[PROMISES].setdefault(marker.args[0], [])
+        figures = "; ".join(f"{name}: {value}" for name, value in report.user_properties)
+        rows.append("|".join([report.outcome, item.nodeid.split("[")[0], figures]))
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path: Path | None = session.config.getoption("--promises")
+    if path is None:
+        return
+    lines = [
+        "# Reliability",
+        "",
+        "What is promised, the tests that prove it, and what they counted: written by",
+        "`make reliability`, which makes each of these faults for real.",
+        "",
+        "| promise | test | passed | failed | skipped | figures |",
+        "|---|---|---:|---:|---:|---|",
+    ]
+    for promise, rows in sorted(session.config.stash[PROMISES].items()):
+        tests: dict[str, list[list[str]]] = {}
+        for row in rows:
+            outcome, test, figures = row.split("|", 2)
+            tests.setdefault(test, []).append([outcome, figures])
+        for test, ends in tests.items():
+            counts = " | ".join(
+                str(sum(outcome == wanted for outcome, _ in ends))
+                for wanted in ("passed", "failed", "skipped")
+            )
+            figures = "; ".join(dict.fromkeys(figures for _, figures in ends if figures))
+            lines.append(f"| {promise} | `{test}` | {counts} | {figures} |")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture

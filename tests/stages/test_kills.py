@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_project import PROJECT, run_stages, write_params
 from tiny_task import CATALOGUE_ENTRY, write_corpus
 
+PROMISE = "A training that is killed at any moment goes on and ends in the same bytes"
 TRAINING = {
     "max_steps": 60, "max_epochs": 100, "evaluate_every_steps": 12, "log_every_steps": 5,
     "batch_sentences": 16,
@@ -33,7 +36,7 @@ def built_project(in_tmp_path: Path) -> Path:
     return in_tmp_path
 
 
-def kill_trainings(project: Path, moments: int, stride: int) -> dict[str, object]:
+def kill_trainings(project: Path, moments: int, stride: int) -> dict[str, Any]:
     script = Path(__file__).with_name("killed_trainings.py")
     paths = os.pathsep.join((str(PROJECT / "src"), str(PROJECT)))
     done = subprocess.run(
@@ -44,20 +47,28 @@ def kill_trainings(project: Path, moments: int, stride: int) -> dict[str, object
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    print(json.dumps(found))
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def test_a_killed_training_ends_in_the_same_bytes(built_project: Path) -> None:
+@pytest.mark.promise(PROMISE)
+def test_a_killed_training_ends_in_the_same_bytes(
+    built_project: Path, record_property: Callable[[str, object], None]
+) -> None:
     found = kill_trainings(built_project, moments=20, stride=3)
+    record_property("killed", sum(found["killed"].values()))
+    record_property("lost", len(found["lost"]))
     assert found["lost"] == []
-    killed = found["killed"]
-    assert isinstance(killed, dict)
-    assert {"open for writing", "os.rename", "look at dev", "random moment"} <= killed.keys()
+    kinds = {"open for writing", "os.rename", "look at dev", "random moment"}
+    assert kinds <= found["killed"].keys()
 
 
 @pytest.mark.long
-def test_a_training_killed_within_each_operation(built_project: Path) -> None:
+@pytest.mark.promise(PROMISE)
+def test_a_training_killed_within_each_operation(
+    built_project: Path, record_property: Callable[[str, object], None]
+) -> None:
     found = kill_trainings(built_project, moments=100, stride=1)
+    record_property("killed", sum(found["killed"].values()))
+    record_property("lost", len(found["lost"]))
     assert found["lost"] == []

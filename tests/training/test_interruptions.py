@@ -21,6 +21,9 @@ CHANGES: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.promise(
+    "Ctrl-C, SIGTERM and a time limit save the training's state and change nothing"
+)
 @pytest.mark.parametrize("step", [1, 3, 4, 10, 39])
 def test_a_stop_at_any_step_changes_nothing(trainer: Callable[..., Trainer], step: int) -> None:
     """Before the first row of the curve, between rows, at a row, at a look at dev, near the end."""
@@ -72,6 +75,7 @@ def test_a_time_limit_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -
         pass
 
 
+@pytest.mark.promise("Bad input and a lack of room get a plain answer, and nothing half-done stays")
 def test_running_out_of_memory_names_the_batch_and_the_remedy(tmp_path: Path) -> None:
     """For real: the process may not take more than a little above what it holds."""
     script = Path(__file__).with_name("short_of_memory.py")
