@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from attn2seq.errors import UserError
 from attn2seq.report import content, figures
+from attn2seq.report.hygiene import LONG_FACTOR, data_tables
 from attn2seq.report.sentences import browsed_sentences
 from attn2seq.report.settings import ReportSettings
 from attn2seq.whole import whole_file
@@ -51,6 +52,7 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         _read(inputs.evaluate / "metrics.json"), _read(inputs.evaluate / "signatures.json")
     )
     analysis = _read(inputs.evaluate / "analysis.json")["test"]
+    prepared = _read(inputs.prepare / "metrics.json")
     sentences = browsed_sentences(sentences_file, inputs.decode / "test", settings)
     return _environment().get_template("index.html").render(
         corpus=corpus,
@@ -61,7 +63,9 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         curves=content.learning_curves(history, trained.get("best_step")),
         analysis=analysis,
         test_size=sum(bucket["sentences"] for bucket in analysis["by_length"]),
-        prepared=content.rows_table(_read(inputs.prepare / "metrics.json")),
+        prepared=content.rows_table(prepared),
+        data=data_tables(prepared.get("hygiene", {})),
+        long_factor=LONG_FACTOR,
         params=content.params_tables(params),
         sentences=sentences,
         maps=sum(row["attention"] is not None for row in sentences),

@@ -1,0 +1,125 @@
+"""The page's section on the data: what prepare counted, why it matters, and what stands out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SPLITS = ("train", "dev", "test")
+# A longest text this many times as long as 99 of 100 texts stands out.
+LONG_FACTOR = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure of prepare: `name` there, what its share is of, the share that stands out."""
+
+    name: str
+    label: str
+    why: str
+    of: str
+    limit: float | None
+    """In percent; None where the figure is no fault whatever it is."""
+
+
+FINDINGS = (
+    Finding("sources_in_train", "Sources that stand in train",
+            "A model may know these by heart, so that they make scores too good.", "rows", 1),
+    Finding("pairs_in_train", "Pairs that stand in train",
+            "The same, with the very target.", "rows", 1),
+    Finding("sources_in_train_before_filters", "Sources in train before its filters",
+            "What prepare took out of train is the difference to the first line.", "rows", None),
+    Finding("repeated_pairs", "Pairs seen before",
+            "They count more than once, in the loss and in the scores.", "rows", 1),
+    Finding("repeated_sources", "Sources seen before",
+            "The split has fewer different sources than rows.", "rows", 10),
+    Finding("sources_with_several_targets", "Sources with several targets",
+            "A model cannot know which is wanted; dev and test do well to name them all as "
+            "references.", "sources", 10),
+    Finding("length_ratio_outliers", "Pairs of unlike lengths",
+            "One side is three times as long as the other lets expect: often the two do not belong "
+            "together, or one is cut.", "rows", 1),
+    Finding("source_equals_target", "Targets equal to their source",
+            "Often left untranslated: a model learns to copy.", "rows", 1),
+    Finding("texts_wrongly_decoded", "Texts that look wrongly decoded",
+            "Such as Ã¼ for ü: a model learns these letters, and no score shows it.",
+            "texts_read", 0.1),
+    Finding("texts_with_control_characters", "Texts with control characters",
+            "Prepare takes them out; many of them hint at a file that was made wrongly.",
+            "texts_read", 0.1),
+    Finding("texts_changed_by_unicode_form", "Texts in another Unicode form",
+            "Prepare writes all in one form, so that one letter is one token.", "texts_read", None),
+)  # fmt: skip
+LENGTHS = {
+    "src_words": "Source, words",
+    "src_characters": "Source, characters",
+    "tgt_words": "Target, words",
+    "tgt_characters": "Target, characters",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a table, and whether it is marked."""
+
+    text: str
+    marked: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A figure of each split; a cell is None where it has no meaning."""
+
+    label: str
+    why: str
+    cells: list[Cell | None]
+
+
+@dataclass(frozen=True)
+class DataTables:
+    """What was counted, and how long the texts are."""
+
+    splits: tuple[str, ...]
+    findings: list[Line]
+    lengths: list[Line]
+
+
+def data_tables(hygiene: Mapping[str, Mapping[str, Any]]) -> DataTables | None:
+    """The tables of what prepare wrote under `hygiene`; None where it wrote nothing."""
+    if not hygiene:
+        return None
+    splits = [hygiene[split] for split in SPLITS]
+    findings = [
+        Line(found.label, _reason(found), [_count_cell(found, figures) for figures in splits])
+        for found in FINDINGS
+    ]
+    lengths = [
+        Line(label, "", [_length_cell(figures[name]) for figures in splits])
+        for name, label in LENGTHS.items()
+    ]
+    return DataTables(SPLITS, findings, lengths)
+
+
+def share(count: int, base: int) -> str:
+    """`share(94, 448)` gives `21.0%`, `share(1, 58000)` gives `<0.1%`."""
+    percent = 100 * count / max(base, 1)
+    return "<0.1%" if 0 < percent < 0.05 else f"{percent:.1f}%"
+
+
+def _reason(found: Finding) -> str:
+    return found.why if found.limit is None else f"{found.why} Marked from {found.limit:g}%."
+
+
+def _count_cell(found: Finding, figures: Mapping[str, Any]) -> Cell | None:
+    count = figures.get(found.name)
+    if count is None:
+        return None
+    base = figures["rows"] - figures["repeated_sources"]
+    if found.of != "sources":
+        base = figures[found.of]
+    marked = found.limit is not None and count > 0 and 100 * count >= found.limit * base
+    return Cell(f"{count:,} ({share(count, base)})" if count else "0", marked)
+
+
+def _length_cell(figures: Mapping[str, int]) -> Cell:
+    usual, longest = figures["percentile_99"], figures["longest"]
+    return Cell(f"{usual:,} / {longest:,}", longest >= LONG_FACTOR * usual)
