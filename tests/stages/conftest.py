@@ -12,7 +12,9 @@ import pytest
 import torch
 from finished_steps import Step, Twins
 from shown_runs import shown_runs
+from tiny_project import run_stages, write_params
 from tiny_repository import Repository, make_repository, set_identity
+from tiny_task import CATALOGUE_ENTRY, write_corpus
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +105,30 @@ def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     threads = torch.get_num_threads()
     yield tmp_path
     torch.set_num_threads(threads)
+
+
+# Sixty steps, five looks at dev, a second's work.
+SHORT_TRAINING = {
+    "max_steps": 60, "max_epochs": 100, "evaluate_every_steps": 12, "log_every_steps": 5,
+    "batch_sentences": 16,
+}  # fmt: skip
+
+
+@pytest.fixture
+def built_project(in_tmp_path: Path) -> Path:
+    """The working directory, in which all stages have run with a short training."""
+    (in_tmp_path / "data/catalogue").mkdir(parents=True)
+    write_corpus(in_tmp_path / "data/local")
+    (in_tmp_path / "data/catalogue/reversed.yaml").write_text(CATALOGUE_ENTRY, encoding="utf-8")
+    changes = {
+        "download": {"corpus": "reversed"},
+        "tokenize": {"model_type": "char", "vocabulary_size": 64},
+        "model": {"dropout": 0.1},
+        "train": SHORT_TRAINING,
+    }
+    write_params(in_tmp_path, "phrasebook-en-de", changes)
+    run_stages(in_tmp_path)
+    return in_tmp_path
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,31 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_project import PROJECT, run_stages, write_params
-from tiny_task import CATALOGUE_ENTRY, write_corpus
+from tiny_project import PROJECT
 
 PROMISE = "A training that is killed at any moment goes on and ends in the same bytes"
-TRAINING = {
-    "max_steps": 60, "max_epochs": 100, "evaluate_every_steps": 12, "log_every_steps": 5,
-    "batch_sentences": 16,
-}  # fmt: skip
-
-
-@pytest.fixture
-def built_project(in_tmp_path: Path) -> Path:
-    """A project whose stages have run, with a training of sixty steps and five looks at dev."""
-    (in_tmp_path / "data/catalogue").mkdir(parents=True)
-    write_corpus(in_tmp_path / "data/local")
-    (in_tmp_path / "data/catalogue/reversed.yaml").write_text(CATALOGUE_ENTRY, encoding="utf-8")
-    changes = {
-        "download": {"corpus": "reversed"},
-        "tokenize": {"model_type": "char", "vocabulary_size": 64},
-        "model": {"dropout": 0.1},
-        "train": TRAINING,
-    }
-    write_params(in_tmp_path, "phrasebook-en-de", changes)
-    run_stages(in_tmp_path)
-    return in_tmp_path
 
 
 def kill_trainings(project: Path, moments: int, stride: int) -> dict[str, Any]:
