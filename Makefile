@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report track recipe translate experiment reliability bench gc clean
+.PHONY: help repro test lint check-types ui report track recipe translate experiment reliability bench audit gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,18 @@ reliability: $(READY)  ## Make every fault that docs/reliability.md speaks of, a
 
 bench: $(READY)  ## Measure the project (as long as two runs of the pipeline)
 	@for script in benchmarks/*.py; do PYTHONPATH=src python -m benchmarks.$$(basename $$script .py) || exit 1; done
+
+audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs a network)
+	@said=$$(mktemp) && trap 'rm -f "$$said"' EXIT; \
+	if found=$$(pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+			-r constraints.txt 2>"$$said"); then \
+		echo "No vulnerability is known of the packages in constraints.txt."; \
+	elif [ -n "$$found" ]; then \
+		echo "$$found"; exit 1; \
+	else \
+		tail -n 1 "$$said"; \
+		echo "Nothing was learnt about the packages: pypi.org did not answer for all. make audit needs a network."; exit 1; \
+	fi
 
 gc: $(READY)  ## List what the caches can spare, ask, and remove it (YES=1, ALL=1: interrupted trainings too)
 	@python -m pipeline.housekeeping $(if $(YES),--yes) $(if $(ALL),--all)
