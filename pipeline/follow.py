@@ -7,7 +7,6 @@ happens here, training goes on; what is not sent now, `make track` sends later.
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from attn2seq.runs import Point, TrackingUnavailableError
 from attn2seq.tracking import Status, Tracker
+from pipeline.outage import Outage
 from pipeline.run_record import Circumstances, curve_points, speed_points, started_record
 
 PAUSE_S = 3.0
@@ -22,7 +22,6 @@ PAUSE_S = 3.0
 PATIENCE = 3
 # What is left of its time after training has ended.
 LAST_WORDS_S = 8.0
-LATER = "`make track` completes the run later"
 
 
 class NewPoints:
@@ -76,7 +75,7 @@ def follow(path: Path, tracker: Tracker, about: Circumstances, ended: threading.
     tracker.end(run_id, _outcome(history.with_name("metrics.json"), begun))
 
 
-def watch_stdin() -> threading.Event:
+def watch_stdin(outage: Outage) -> threading.Event:
     """An event for the end of standard input, which the training process holds open.
 
     From then on this process has a few seconds: it ends itself rather than be waited for.
@@ -91,7 +90,7 @@ def watch_stdin() -> threading.Event:
             pass
         ended.set()
         time.sleep(LAST_WORDS_S)
-        print(f"MLflow is slow; {LATER}", file=sys.stderr, flush=True)
+        outage.tell("MLflow is slow")
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()

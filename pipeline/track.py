@@ -7,9 +7,12 @@ python -m pipeline.track --follow FILE    a training's curves, while it runs
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attn2seq
@@ -19,7 +22,8 @@ from attn2seq.runs import Completed, RunRecord, Store, TrackingUnavailableError
 from attn2seq.tracking import Tracker
 from pipeline import restore
 from pipeline.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
-from pipeline.follow import LATER, follow, watch_stdin
+from pipeline.follow import follow, watch_stdin
+from pipeline.outage import Outage, complete_within_limits
 from pipeline.run_artifacts import REPORT
 from pipeline.run_record import Circumstances, collected_record
 from pipeline.stage import PARAMS, main_root
@@ -36,28 +40,30 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.quiet and not _enabled():
         return 0
-    in_stage = options.follow is not None or options.after is not None or options.quiet
     root = main_root()
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
     try:
         if options.follow is not None:
-            ended = watch_stdin()
-            tracker = Tracker(store, FOLLOW_TIMEOUT_S)
-            follow(options.follow, tracker, circumstances(Path.cwd()), ended)
-            return 0
-        tracker = Tracker(store, COMPLETE_TIMEOUT_S)
-        if options.after is not None:
-            tracker.complete(running_record(Path.cwd(), root / ".cache", options.after))
-            return 0
-        if options.all:
-            track_committed(tracker, root)
-        if not options.links:
-            track_workspace(tracker, Path.cwd(), root / ".cache")
-        if not in_stage:
+            _show_training(options.follow, store, root / ".cache")
+        elif options.after is not None:
+            record = running_record(Path.cwd(), root / ".cache", options.after)
+            outage = Outage(root / ".cache", record.fingerprint, store)
+            complete_within_limits(record, store, outage)
+        elif options.quiet:
+            with workspace_record(Path.cwd(), root / ".cache") as record:
+                outage = Outage(root / ".cache", record.fingerprint, store)
+                if completed := complete_within_limits(record, store, outage):
+                    print(_outcome("workspace", record, completed))
+        else:
+            tracker = Tracker(store, COMPLETE_TIMEOUT_S)
+            if options.all:
+                track_committed(tracker, root)
+            if not options.links:
+                track_workspace(tracker, Path.cwd(), root / ".cache")
             print(how_to_look(store, tracker.latest(COMPARED), options.port))
     except TrackingUnavailableError as error:
-        print(f"{error}; {LATER}" if in_stage else str(error), file=sys.stderr)
-        return 0 if in_stage else 1
+        print(str(error), file=sys.stderr)
+        return 1
     except restore.NothingToRestoreError as error:
         print(f"workspace: nothing to add: {error}", file=sys.stderr)
         return 0 if options.all else 1
@@ -65,6 +71,18 @@ def main(arguments: list[str]) -> int:
         print(f"track: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show_training(snapshot: Path, store: Store, cache: Path) -> None:
+    """Follow the training of a snapshot until it ends; a store that is down is told."""
+    outage = Outage(cache, json.loads(snapshot.read_text("utf-8"))["run_fingerprint"], store)
+    outage.over()
+    ended = watch_stdin(outage)
+    try:
+        tracker = Tracker(store, FOLLOW_TIMEOUT_S)
+        follow(snapshot, tracker, circumstances(Path.cwd()), ended)
+    except TrackingUnavailableError as error:
+        outage.tell(str(error))
 
 
 def _enabled() -> bool:
@@ -139,11 +157,17 @@ def _edited_since(workspace: Path, inputs: Inputs, stage: str) -> list[str]:
 
 def track_workspace(tracker: Tracker, workspace: Path, cache: Path) -> Completed:
     """Complete the run of the workspace's dvc.lock, and say so. Raises UserError."""
+    with workspace_record(workspace, cache) as record:
+        return _complete(tracker, "workspace", record)
+
+
+@contextmanager
+def workspace_record(workspace: Path, cache: Path) -> Iterator[RunRecord]:
+    """The run of the workspace's dvc.lock, its files laid out meanwhile. Raises UserError."""
     source = restore.workspace_source(workspace)
     with tempfile.TemporaryDirectory() as scratch:
         about = circumstances(workspace)
-        record = restore.restored_record(source, about, cache, Path(scratch))
-        return _complete(tracker, "workspace", record)
+        yield restore.restored_record(source, about, cache, Path(scratch))
 
 
 def track_committed(tracker: Tracker, root: Path) -> None:
@@ -164,9 +188,13 @@ def track_committed(tracker: Tracker, root: Path) -> None:
 
 def _complete(tracker: Tracker, label: str, record: RunRecord) -> Completed:
     completed = tracker.complete(record)
-    what = f"added {', '.join(completed.added)}" if completed.added else "complete"
-    print(f"{label}: run {record.name}: {what}")
+    print(_outcome(label, record, completed))
     return completed
+
+
+def _outcome(label: str, record: RunRecord, completed: Completed) -> str:
+    what = f"added {', '.join(completed.added)}" if completed.added else "complete"
+    return f"{label}: run {record.name}: {what}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -69,19 +69,18 @@ class Tracker:
         """Add whatever the record has and the run lacks."""
         shown = self.open_run(record)
         with self.answering():
-            run_id = shown.run_id
-            run = self.client.get_run(run_id)
+            run = self.client.get_run(shown.run_id)
             added = [
                 self._add_params(run, record.params),
                 self._add_tags(run, record.tags),
-                self._add_points(run_id, record.points),
+                self._add_points(run, record.points),
                 self._add_data_sets(run, record.data_sets),
-                self._add_artifacts(run_id, record.artifacts),
+                self._add_artifacts(shown.run_id, record.artifacts),
                 self._add_model(run, record.model),
             ]
             if record.finished and run.info.status != "FINISHED":
-                self.client.set_terminated(run_id, "FINISHED")
-        return Completed(run_id, shown.experiment_id, tuple(word for word in added if word))
+                self.client.set_terminated(shown.run_id, "FINISHED")
+        return Completed(shown.run_id, shown.experiment_id, tuple(word for word in added if word))
 
     def steps_there(self, run_id: str, key: str) -> set[int]:
         """The steps at which the run has a value of this metric."""
@@ -172,10 +171,11 @@ class Tracker:
             self.client.log_batch(run.info.run_id, tags=missing)
         return _counted(len(missing), "tag")
 
-    def _add_points(self, run_id: str, points: Sequence[Point]) -> str:
-        there = {key: self.steps_there(run_id, key) for key in {point.key for point in points}}
-        missing = [point for point in points if point.step not in there[point.key]]
-        self.send(run_id, missing, int(time.time() * 1000))
+    def _add_points(self, run: Any, points: Sequence[Point]) -> str:
+        keys = {point.key for point in points} & set(run.data.metrics)
+        there = {key: self.steps_there(run.info.run_id, key) for key in keys}
+        missing = [point for point in points if point.step not in there.get(point.key, ())]
+        self.send(run.info.run_id, missing, int(time.time() * 1000))
         return _counted(len(missing), "point")
 
     def _add_data_sets(self, run: Any, data_sets: Sequence[DataSet]) -> str:
