@@ -1,10 +1,16 @@
 """The page's scripts, run by a real browser from the disk; skipped where none is installed."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from fabricated_results import fabricate
+
+from attn2seq.report.page import ReportInputs, render_report
+from attn2seq.report.settings import ReportSettings
 
 BROWSER = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -71,3 +77,90 @@ def test_attention_map_answers_to_the_keyboard(page: str, tmp_path: Path) -> Non
       return [chosen, Math.abs(total - 1) < 0.05, subwords() > words].join(' ');
     """
     assert run(page, script, tmp_path) == "1 true true"
+
+
+# Without spaces, so that they stay whole in hypotheses that lack a word.
+HOSTILE = (
+    "<script>window.hit=1</script>",
+    "</script><script>window.hit=1</script>",
+    "--></script><!--<script>window.hit=1//",
+    '"><img/src="x"/onerror="window.hit=1">',
+    "'><svg/onload=window.hit=1>",
+    "</textarea></title></style><img/src='x'/onerror='window.hit=1'>",
+    "javascript:window.hit=1",
+)
+# Opens every sentence with its attention map, turns to subwords, searches, and turns pages; a
+# moment later, since a picture fails late, tells what of the texts became more than text.
+SEARCH_FOR_INTRUDERS = """
+  const all = (wanted) => [...document.querySelectorAll(wanted)];
+  const open = () => {
+    for (const details of all('#list details')) {
+      details.open = true;
+      details.dispatchEvent(new Event('toggle'));
+    }
+    for (const element of all('.switch, .targets button, .attention svg g'))
+      element.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+  };
+  open();
+  const texts = all('#list .source').map((element) => element.textContent);
+  const search = document.getElementById('search');
+  search.value = '<script>';
+  search.dispatchEvent(new Event('input', {bubbles: true}));
+  open();
+  const found = all('#list > li').length;
+  search.value = '';
+  search.dispatchEvent(new Event('input', {bubbles: true}));
+  document.getElementById('next').click();
+  open();
+  setTimeout(() => {
+    const handlers = all('*').filter((element) =>
+      element.getAttributeNames().some((name) => name.startsWith('on')));
+    document.title = [
+      window.hit ?? 0, all('script').length, all('img, iframe, object, textarea').length,
+      handlers.length, all('[href^="javascript"]').length, found, texts.slice(0, 7).join(' '),
+    ].join('|');
+  }, 1000);
+  return 'waiting';
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile_results(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
+    """Results in which every text is an intruder: the corpus, its facts, and what was decoded."""
+    pairs = [(text, f"{text} {text}") for text in HOSTILE]
+    root = tmp_path_factory.mktemp("hostile") / "results"
+    inputs = fabricate(root, sentences=42, attention=0, pairs=pairs)
+    facts = json.loads(inputs.corpus.read_text())
+    names = ("name", "title", "task", "src_lang", "tgt_lang", "licence", "citation")
+    inputs.corpus.write_text(json.dumps(facts | dict.fromkeys(names, " ".join(HOSTILE))))
+    account = json.loads((inputs.prepare / "metrics.json").read_text())
+    account["train"][HOSTILE[3]] = {HOSTILE[0]: 1}
+    (inputs.prepare / "metrics.json").write_text(json.dumps(account))
+    pieces = np.array([f"▁{text}" for text in HOSTILE])
+    weights = np.full((len(pieces), len(pieces)), 1 / len(pieces), np.float16)
+    maps = [(f"weights_{line}", weights) for line in range(42)]
+    maps += [(f"{side}_{line}", pieces) for line in range(42) for side in ("src", "tgt")]
+    np.savez(inputs.decode / "test" / "attention.npz", **dict(maps))
+    return inputs
+
+
+def test_no_text_of_the_results_becomes_more_than_text(
+    hostile_results: ReportInputs, tmp_path: Path
+) -> None:
+    params = {text: {text: list(HOSTILE)} for text in HOSTILE}
+    html = render_report(hostile_results, params, ReportSettings(sentences=42, alternatives=3))
+    told = run(html, SEARCH_FOR_INTRUDERS, tmp_path)
+    hit, scripts, elements, handlers, links, found, texts = told.split("|")
+    # The data, the page's own script, and this test's.
+    assert (hit, scripts, elements, handlers, links) == ("0", "3", "0", "0", "0")
+    # Three of seven sentences hold `<script>`, and a page shows twenty at most.
+    assert found == "18"
+    assert texts == " ".join(HOSTILE).replace("<", "&lt;").replace(">", "&gt;")
+
+
+@pytest.mark.parametrize("text", [HOSTILE[0], HOSTILE[3][2:], HOSTILE[4][2:]])
+def test_such_a_text_would_be_seen_if_it_were_not_escaped(
+    page: str, text: str, tmp_path: Path
+) -> None:
+    broken = page.replace("<h1>", f"<h1>{text}", 1)
+    assert run(broken, SEARCH_FOR_INTRUDERS, tmp_path).startswith("1|")
