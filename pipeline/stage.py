@@ -15,6 +15,7 @@ from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.whole import write_json
 from pipeline.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
+from pipeline.workspace_lock import sole_stage
 
 PARAMS = Path("params.yaml")
 S = TypeVar("S", bound=Settings)
@@ -61,14 +62,15 @@ def run_stage(
     `then` follows a good end, for what can no longer change the result.
     """
     try:
-        started = time.monotonic()
-        params = read_yaml(PARAMS)
-        stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
-        main(stage)
-        _refuse_edits(stage)
-        _write_timing(stage, time.monotonic() - started)
-        if then:
-            then(stage)
+        with sole_stage(name, main_root()):
+            started = time.monotonic()
+            params = read_yaml(PARAMS)
+            stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
+            main(stage)
+            _refuse_edits(stage)
+            _write_timing(stage, time.monotonic() - started)
+            if then:
+                then(stage)
     except (UserError, OSError) as error:
         print(f"{name}: error: {error}{_remedy(error)}", file=sys.stderr)
         sys.exit(1)

@@ -1,6 +1,7 @@
 """How a stage ends: its exit status, what it says, and what it leaves."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,3 +186,23 @@ def test_a_queued_experiment_writes_its_time_into_the_main_repository(
     run_stage("bake", lambda stage: None)
     assert (tmp_path / "main" / TIMING).is_file()
     assert not (workspace / ".cache").exists()
+
+
+def test_two_stages_in_one_workspace(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The stage of a `dvc` that was killed, and one that the next `dvc repro` begins beside it."""
+
+    def first(stage: Stage) -> None:
+        assert status_of(lambda second: Path("bread").touch()) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"bake: error: process {os.getpid()} is still at the stage bake in")
+        assert f"stop it (kill {os.getpid()}), and run again" in said
+
+    run_stage("bake", first)
+    assert not Path("bread").exists()
+    run_stage("bake", lambda stage: Path("bread").touch())
+    assert Path("bread").exists()
+
+
+def test_the_lock_of_a_stage_that_failed_is_free() -> None:
+    assert status_of(raises(UserError("the oven is cold"))) == 1
+    run_stage("bake", lambda stage: None)
