@@ -1,4 +1,4 @@
-"""MLflow out of reach: bounded in time, and said once for a run.
+"""MLflow out of reach, said once for a run.
 
 A run looks for MLflow from train, evaluate, report and `make repro`, each in a process of its own.
 What one of them met the next ones find noted: they look again, for it may be back, but shortly and
@@ -7,29 +7,24 @@ in silence.
 
 import os
 import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
 
 from attn2seq.errors import UserError
-from attn2seq.runs import Completed, RunRecord, Store, TrackingUnavailableError
-from attn2seq.tracking import Tracker
 from attn2seq.whole import write_json
 from pipeline.fingerprint import digest
 
-# Seconds for a completion as a whole, and for one answer; and the same after an outage.
-WHOLE_S, ANSWER_S = 100.0, 20
-WHOLE_AFTER_OUTAGE_S, ANSWER_AFTER_OUTAGE_S = 20.0, 3
 LATER = "`make track` completes the run later"
 
 
 class Outage:
-    """What a run knows of its store's silence."""
+    """What the run of this fingerprint knows of its store's silence."""
 
-    def __init__(self, cache: Path, fingerprint: str, store: Store) -> None:
+    def __init__(self, cache: Path, fingerprint: str) -> None:
         """`cache` is the main repository's `.cache`."""
-        # The address may hold a password.
-        self._path = cache / "runs" / f"{fingerprint}.{digest(store.uri)}.outage"
+        # Of the store's address, which may hold a password, a digest will do.
+        store = digest(os.environ.get("MLFLOW_TRACKING_URI"))
+        self._path = cache / "runs" / f"{fingerprint}.{store}.outage"
 
     @property
     def known(self) -> bool:
@@ -47,29 +42,3 @@ class Outage:
         """Forget it: MLflow answers, or a new training begins."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-
-
-def complete_within_limits(record: RunRecord, store: Store, outage: Outage) -> Completed | None:
-    """`Tracker.complete`, bounded; None where the store did not answer, which is told here.
-
-    Past the limit as a whole it ends this process, with status 0: a request may never end.
-    """
-    known = outage.known
-    limit = threading.Timer(WHOLE_AFTER_OUTAGE_S if known else WHOLE_S, _leave, [outage])
-    limit.daemon = True
-    limit.start()
-    try:
-        tracker = Tracker(store, ANSWER_AFTER_OUTAGE_S if known else ANSWER_S)
-        completed = tracker.complete(record)
-    except TrackingUnavailableError as error:
-        outage.tell(str(error))
-        return None
-    finally:
-        limit.cancel()
-    outage.over()
-    return completed
-
-
-def _leave(outage: Outage) -> None:
-    outage.tell("MLflow is slow")
-    os._exit(0)

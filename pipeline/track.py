@@ -23,7 +23,8 @@ from attn2seq.tracking import Tracker
 from pipeline import restore
 from pipeline.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
 from pipeline.follow import follow, watch_stdin
-from pipeline.outage import Outage, complete_within_limits
+from pipeline.outage import Outage
+from pipeline.patience import complete_within_limits
 from pipeline.run_artifacts import REPORT
 from pipeline.run_record import Circumstances, collected_record
 from pipeline.stage import PARAMS, main_root
@@ -47,11 +48,10 @@ def main(arguments: list[str]) -> int:
             _show_training(options.follow, store, root / ".cache")
         elif options.after is not None:
             record = running_record(Path.cwd(), root / ".cache", options.after)
-            outage = Outage(root / ".cache", record.fingerprint, store)
-            complete_within_limits(record, store, outage)
+            complete_within_limits(record, store, Outage(root / ".cache", record.fingerprint))
         elif options.quiet:
             with workspace_record(Path.cwd(), root / ".cache") as record:
-                outage = Outage(root / ".cache", record.fingerprint, store)
+                outage = Outage(root / ".cache", record.fingerprint)
                 if completed := complete_within_limits(record, store, outage):
                     print(_outcome("workspace", record, completed))
         else:
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
 
 def _show_training(snapshot: Path, store: Store, cache: Path) -> None:
     """Follow the training of a snapshot until it ends; a store that is down is told."""
-    outage = Outage(cache, json.loads(snapshot.read_text("utf-8"))["run_fingerprint"], store)
+    outage = Outage(cache, json.loads(snapshot.read_text("utf-8"))["run_fingerprint"])
     outage.over()
     ended = watch_stdin(outage)
     try:

@@ -14,9 +14,10 @@ from typing import Any
 
 from attn2seq.whole import write_json
 from pipeline.fingerprint import RAW, inputs_of_workspace, md5_of, run_fingerprint
+from pipeline.outage import Outage
 from pipeline.stage import Stage, main_root
 
-# A follower that has not sent its last rows by then is left behind; `make track` adds them later.
+# Each of the two ends itself before (pipeline.follow, pipeline.patience), if it still can.
 PATIENCE_SECONDS = 10
 COMPLETION_SECONDS = 120
 
@@ -46,7 +47,7 @@ def follow(
             follower.wait(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             follower.kill()
-            stage.say("MLflow is slow: `make track` completes the run later")
+            Outage(main_root() / ".cache", snapshot.stem).tell("MLflow is slow")
 
 
 def remember_training(weights: Path, train_fingerprint: str, machine: dict[str, str]) -> None:
@@ -63,7 +64,8 @@ def complete(stage: Stage) -> None:
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, timeout=COMPLETION_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        stage.say("MLflow is slow: `make track` completes the run later")
+        fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd(), stage.params))
+        Outage(main_root() / ".cache", fingerprint).tell("MLflow is slow")
 
 
 def _enabled(stage: Stage) -> bool:
