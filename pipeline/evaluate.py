@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from attn2seq.evaluation.results import evaluate
+from attn2seq.evaluation.scores import ALWAYS
 from attn2seq.evaluation.settings import EvaluateSettings
 from pipeline.stage import Stage, run_stage
 from pipeline.tracker import complete
@@ -17,7 +18,8 @@ def main(stage: Stage) -> None:
     stage.say(f"scoring dev and test, {settings.bootstrap_samples:,} samples an interval")
     metrics = evaluate(Path("data/prepared"), Path("results/decode"), output, settings)
     for split, scores in metrics.items():
-        line = "  ".join(f"{name} {scores[name]:.2f}" for name in SHOWN)
+        asked = [name for name in scores if name not in ALWAYS]
+        line = "  ".join(f"{name} {scores[name]:.2f}" for name in (*asked, *SHOWN))
         stage.say(f"{split:<4}  {line}")
     stage.say_result(str(output))
 

@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -24,6 +24,7 @@ from pipeline.run_record import SCORES, Circumstances, collected_record
 
 SHOWN = ("results/", "models/", "data/prepared")
 PACKAGE = "src/attn2seq"
+MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
 EXPERIMENT_REF = re.compile(r"^refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)$")
 
 # Puts the file or folder with this path and md5 at the target; False where it is not to be had.
@@ -189,8 +190,17 @@ def _lay_out(lock: Mapping[str, Any], fetch: Fetch, folder: Path) -> None:
     """Put every out that a run shows where it lies in a workspace; the rest of them is left out."""
     for stage in lock["stages"].values():
         for out in stage.get("outs", []):
-            if out["path"].startswith(SHOWN):
-                fetch(out["path"], out["md5"], folder / out["path"])
+            path, md5 = str(out["path"]), str(out["md5"])
+            if path.startswith(SHOWN):
+                _refuse_hostile(path, md5)
+                fetch(path, md5, folder / path)
+
+
+def _refuse_hostile(path: str, md5: str) -> None:
+    """Somebody else's commit may name any file. Raises NothingToRestoreError."""
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not MD5.match(md5):
+        raise NothingToRestoreError(f"dvc.lock or DVC's cache names {path!r} ({md5!r})")
 
 
 def _disagreements(lock: Mapping[str, Any], names: Iterable[str], folder: Path) -> list[str]:
@@ -230,6 +240,8 @@ def _from_cache(cache: Path, md5: str, target: Path) -> bool:
         _link(source, target)
         return True
     entries = json.loads(source.read_text(encoding="utf-8"))
+    for item in entries:
+        _refuse_hostile(str(item["relpath"]), str(item["md5"]))
     files = {item["relpath"]: cache / item["md5"][:2] / item["md5"][2:] for item in entries}
     if not all(file.exists() for file in files.values()):
         return False

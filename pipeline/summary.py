@@ -18,20 +18,21 @@ STAGES = {
     "report": "results/report/index.html",
 }
 NAMES = {
-    "bleu": "BLEU", "chrf": "chrF", "ter": "TER", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L", "exact_match": "exact match, %", "perplexity": "perplexity",
-    "bits_per_character": "bits per character", "accuracy": "accuracy, %",
-    "word_error_rate": "word error rate, %", "moses_bleu": "BLEU, Moses, lower",
+    "accuracy": "accuracy, %", "word_error_rate": "word error rate, %", "bleu": "BLEU",
+    "moses_bleu": "BLEU, Moses, lower", "chrf": "chrF", "ter": "TER", "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "exact_match": "exact match, %",
+    "perplexity": "perplexity", "bits_per_character": "bits per character",
 }  # fmt: skip
 
 
 def scores_table(metrics: dict[str, dict[str, Any]]) -> list[str]:
-    """A line a metric, a column a split."""
+    """A line a metric, a column a split; what a corpus asks to be scored by comes first."""
     splits = list(metrics)
     lines = [f"{'':22}" + "".join(f"{split:>12}" for split in splits)]
-    for key in metrics[splits[-1]]:
+    scored = metrics[splits[-1]]
+    for key in [name for name in NAMES if name in scored]:
         cells = "".join(f"{metrics[split][key]:>12.2f}" for split in splits)
-        lines.append(f"{NAMES.get(key, key.replace('_', ' ')):22}{cells}")
+        lines.append(f"{NAMES[key]:22}{cells}")
     return lines
 
 

@@ -98,3 +98,23 @@ def test_committed_states_and_experiments_come_back(
         assert "model_id" in run.data.tags
         files = client_of(bare).list_artifacts(run.info.run_id, "decode/test")
         assert "decode/test/attention_0.png" in [item.path for item in files]
+
+
+@pytest.mark.parametrize("path", ["results/../../outside", "/results/a", "results/a"])
+def test_a_lock_file_cannot_name_a_place_outside(
+    path: str, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither by its path nor by what stands in place of an md5."""
+    lock = (finished / "dvc.lock").read_text()
+    known = "results/evaluate/metrics.json"
+    if path == "results/a":
+        head, _, tail = lock.partition(f"path: {known}\n")
+        md5 = tail.strip().partition("\n")[0]
+        lock = head + f"path: {known}\n" + tail.replace(md5, "md5: ../../../../etc/passwd", 1)
+    else:
+        lock = lock.replace(known, path)
+    (finished / "dvc.lock").write_text(lock)
+    assert track.main([]) == 1
+    assert "nothing to add" in capsys.readouterr().err
+    assert runs_in(finished) == []
+    assert not (finished.parent / "outside").exists()
