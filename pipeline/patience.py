@@ -7,9 +7,9 @@ from attn2seq.runs import Completed, RunRecord, Store, TrackingUnavailableError
 from attn2seq.tracking import Tracker
 from pipeline.outage import Outage
 
-# Seconds for a completion as a whole, and for one answer; and the same after an outage.
+# Seconds for a completion as a whole, and for one answer; and the same where the run got none.
 WHOLE_S, ANSWER_S = 100.0, 20
-WHOLE_AFTER_OUTAGE_S, ANSWER_AFTER_OUTAGE_S = 20.0, 3
+WHOLE_AFTER_SILENCE_S, ANSWER_AFTER_SILENCE_S = 20.0, 3
 
 
 def complete_within_limits(record: RunRecord, store: Store, outage: Outage) -> Completed | None:
@@ -17,15 +17,16 @@ def complete_within_limits(record: RunRecord, store: Store, outage: Outage) -> C
 
     Past the limit as a whole it ends this process, with status 0: a request may never end.
     """
-    known = outage.known
-    limit = threading.Timer(WHOLE_AFTER_OUTAGE_S if known else WHOLE_S, _leave, [outage])
+    whole_s, answer_s = WHOLE_S, ANSWER_S
+    if outage.no_answer:
+        whole_s, answer_s = WHOLE_AFTER_SILENCE_S, ANSWER_AFTER_SILENCE_S
+    limit = threading.Timer(whole_s, _leave, [outage])
     limit.daemon = True
     limit.start()
     try:
-        tracker = Tracker(store, ANSWER_AFTER_OUTAGE_S if known else ANSWER_S)
-        completed = tracker.complete(record)
+        completed = Tracker(store, answer_s).complete(record)
     except TrackingUnavailableError as error:
-        outage.tell(str(error))
+        outage.tell(str(error), no_answer=True)
         return None
     finally:
         limit.cancel()
@@ -34,5 +35,5 @@ def complete_within_limits(record: RunRecord, store: Store, outage: Outage) -> C
 
 
 def _leave(outage: Outage) -> None:
-    outage.tell("MLflow is slow")
+    outage.tell("MLflow is slow", outage.no_answer)
     os._exit(0)

@@ -82,7 +82,7 @@ def _show_training(snapshot: Path, store: Store, cache: Path) -> None:
         tracker = Tracker(store, FOLLOW_TIMEOUT_S)
         follow(snapshot, tracker, circumstances(Path.cwd()), ended)
     except TrackingUnavailableError as error:
-        outage.tell(str(error))
+        outage.tell(str(error), no_answer=True)
 
 
 def _enabled() -> bool:
