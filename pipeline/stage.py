@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+import pipeline
 from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.whole import write_json
@@ -66,6 +67,7 @@ def run_stage(
             started = time.monotonic()
             params = read_yaml(PARAMS)
             stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
+            _refuse_newer_code(stage)
             main(stage)
             _refuse_edits(stage)
             _write_timing(stage, time.monotonic() - started)
@@ -95,6 +97,26 @@ def _write_timing(stage: Stage, seconds: float) -> None:
         inputs = inputs_of_workspace(Path.cwd(), stage.params)
         values["run_fingerprint"] = run_fingerprint(inputs)
     write_json(path, values)
+
+
+def _refuse_newer_code(stage: Stage) -> None:
+    """Code saved since this process began may not be what it runs: its imports take seconds."""
+    spec = sys.modules["__main__"].__spec__
+    if spec is None or not spec.name.startswith(f"{pipeline.__name__}."):
+        return  # the process is not the stage's own
+    newer = [path for path in stage.inputs["code"] if _last_saved(Path(path)) > pipeline.BEGUN]
+    if newer:
+        raise UserError(
+            f"edited while the stage began: {', '.join(newer)}. What it has loaded may be the "
+            "state before the edit; run `dvc repro` again"
+        )
+
+
+def _last_saved(path: Path) -> float:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return max(
+        (file.stat().st_mtime for file in files if "__pycache__" not in file.parts), default=0.0
+    )
 
 
 def _refuse_edits(stage: Stage) -> None:

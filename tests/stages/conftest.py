@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from finished_steps import Step, Twins
+from finished_steps import Brief, Step, Twins
 from shown_runs import shown_runs
 from tiny_project import run_stages, write_params
 from tiny_repository import Repository, make_repository, set_identity
@@ -95,6 +95,33 @@ def pristine(
 def built(pristine: Callable[[Path], Repository], tmp_path: Path) -> Repository:
     """A repository of the test's own, in which every stage is up to date."""
     return pristine(tmp_path / "repository")
+
+
+@pytest.fixture(scope="session")
+def three_epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose training is short, in which no stage has run; only to be copied."""
+    repository = make_repository(tmp_path_factory.mktemp("brief") / "unbuilt")
+    repository.set_params({"train.max_epochs": 3})
+    repository.commit("Three epochs")
+    return repository.root
+
+
+@pytest.fixture
+def unbuilt(three_epochs: Path, tmp_path: Path) -> Repository:
+    """A copy of it, of the test's own."""
+    _copy(three_epochs, tmp_path / "unbuilt")
+    return Repository(tmp_path / "unbuilt")
+
+
+@pytest.fixture(scope="session")
+def brief(three_epochs: Path) -> Brief:
+    """What comes of it where nothing goes wrong."""
+    built = Repository(three_epochs.with_name("built"))
+    _copy(three_epochs, built.root)
+    built.dvc("repro")
+    built.run("python", "-m", "pipeline.track")  # whatever there was no time for
+    (run,) = shown_runs(built.root)
+    return Brief(built, built.digests(), run)
 
 
 @pytest.fixture

@@ -29,6 +29,15 @@ class Twins(Step):
     clone: Repository
 
 
+@dataclass(frozen=True)
+class Brief:
+    """What comes of a training of three epochs where nothing goes wrong."""
+
+    built: Repository
+    digests: dict[str, str]
+    run: ShownRun
+
+
 def stages_run(said: str) -> list[str]:
     """The stages that DVC ran, and did not skip or take from its cache."""
     lines = [line for line in said.splitlines() if line.startswith("Running stage '")]
