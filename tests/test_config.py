@@ -4,7 +4,16 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from attn2seq.config import ConfigError, Settings, nearest, read_yaml, validate
+from attn2seq.config import (
+    MAX_YAML_BYTES,
+    ConfigError,
+    Settings,
+    nearest,
+    read_yaml,
+    shown,
+    some,
+    validate,
+)
 
 
 class Search(Settings):
@@ -85,6 +94,10 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
         (b"- a", "must hold a mapping"),
         (b"", "must hold a mapping"),
         (b"a: 1\na: 2", "line 2: "),
+        (b"a: 1\nb: \xff", r"line 2: not UTF-8 text \(byte 0xff\); save the file as UTF-8"),
+        (b"a: 1\nb: \x00", "line 2: the character 0x0000 is not allowed in YAML"),
+        (b'a: 1\nb: "\\UFFFFFFFF"', r"line 2: not YAML \(Python int too large"),
+        (b"a: " + b"x" * MAX_YAML_BYTES, "larger than 262,144 bytes; it must hold settings"),
     ],
 )
 def test_unreadable_yaml_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -93,3 +106,55 @@ def test_unreadable_yaml_is_named(tmp_path: Path, content: bytes | None, message
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("b: &one {c: 1}", "write the value out in each place, without &one"),
+        ("b: *one", r"write the value out in each place, without \*one"),
+        ("<<: {c: 1}", "write the keys out instead of merging them with <<"),
+        ("b: !!python/object/apply:os.mkdir [x]", "leave the tag tag:yaml.org,2002:python/object"),
+        ("b: !!int abc", "leave the tag tag:yaml.org,2002:int out"),
+        ("b: 2024-13-45", "'2024-13-45' is a timestamp to YAML; put it into quotes"),
+        ("1: b", "the key '1' is no text to YAML; put it into quotes"),
+        ("? [b, c]\n: d", "a key must be text"),
+        ("b: " + "9" * 5000, "a number of 5,000 digits"),
+        ("b: 0x" + "f" * 5000, "a number of 5,002 digits"),
+        (r'b: "\ud800"', r"an escape from \\ud800 to \\udfff that stands alone"),
+        ("b: " + "[" * 60 + "]" * 60, "nested more than 50 levels deep"),
+        ("b: " + "[" * 5000, "nested more than 50 levels deep"),
+    ],
+)
+def test_yaml_that_is_not_plain_is_refused_at_its_line(
+    tmp_path: Path, line: str, fault: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"a: 1\n{line}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"params\.yaml, line 2: {fault}"):
+        read_yaml(path)
+
+
+def test_a_few_bytes_of_yaml_cannot_become_many_keys(tmp_path: Path) -> None:
+    """Each level names the one before twice: 2**60 values, were aliases followed."""
+    levels = (f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 60))
+    (tmp_path / "params.yaml").write_text("a0: &a0 {x: 1}\n" + "".join(levels))
+    with pytest.raises(ConfigError, match="line 1: write the value out"):
+        read_yaml(tmp_path / "params.yaml")
+
+
+def test_a_folder_where_settings_should_be(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        read_yaml(tmp_path)
+
+
+def test_a_long_value_is_cut_in_a_message() -> None:
+    assert shown("x" * 200) == "'" + "x" * 79 + "..."
+    text = faults({**GOOD, "output": {"folder": ["x"] * 10_000}})[1]
+    assert len(text) < 200
+
+
+def test_a_long_list_of_names_is_cut_in_a_message() -> None:
+    assert some([]) == "nothing"
+    assert some(str(n) for n in range(10)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert some(str(n) for n in range(11)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."

@@ -7,16 +7,27 @@ ConfigError: params.yaml has 2 faults:
 """
 
 import difflib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, ScalarNode
+from ruamel.yaml.reader import ReaderError
 
 from attn2seq.errors import UserError
+
+# Bounds on a settings file, far above any that a person writes.
+MAX_YAML_BYTES = 256 << 10
+MAX_YAML_DEPTH = 50
+MAX_DIGITS = 300
+_SHOWN_CHARACTERS = 80
 
 
 class ConfigError(UserError):
@@ -53,7 +64,7 @@ def collect_faults(
         if name not in values:
             faults.append(f"{name}: the section is missing")
         elif not isinstance(section, Mapping):
-            faults.append(f"{name}: the section must hold keys, but has {section!r}")
+            faults.append(f"{name}: the section must hold keys, but has {shown(section)}")
         else:
             try:
                 records[name] = kind.model_validate(dict(section))
@@ -82,22 +93,130 @@ def nearest(word: str, known: list[str]) -> str | None:
     return found[0] if found else None
 
 
+def some(names: Iterable[str]) -> str:
+    """The first ten names, for a message: there may be a million."""
+    names = list(names)
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") or "nothing"
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `object_pairs_hook`.
+
+    Raises ValueError where a key stands twice, since one of its values would be lost.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {shown(twice)} stands twice")
+    return values
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, read as DVC reads it (YAML 1.2). Raises ConfigError."""
+    """The mapping in a YAML file, read as DVC reads it (YAML 1.2). Raises ConfigError.
+
+    Every value stands where it belongs, in plain sight: anchors and aliases (`&name`, `*name`),
+    merged keys (`<<`), tags (`!!name`) and dates are refused, as are keys that stand twice or are
+    no text.
+    """
+    text = _read_text(path)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _PlainComposer
     try:
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is missing") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})") from None
+        values = yaml.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise ConfigError(f"{path}, line {line}: {error.problem or 'not YAML'}") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(
+            f"{path}, line {line}: the character {error.character:#06x} is not allowed in YAML"
+        ) from None
     except YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold a mapping of keys to values")
     return values
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_YAML_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is missing") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > MAX_YAML_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_YAML_BYTES:,} bytes; it must hold settings")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}, line {line}: not UTF-8 text (byte 0x{content[error.start]:02x}); save the "
+            "file as UTF-8"
+        ) from None
+
+
+class _PlainComposer(Composer):
+    """Takes plain keys and values alone, and raises ComposerError at the line of any other.
+
+    An alias can make a small file fill the memory, and a value that is changed through one changes
+    elsewhere too.
+    """
+
+    _depth = 0
+
+    def get_single_node(self) -> Any:
+        try:
+            return super().get_single_node()
+        except (ValueError, OverflowError) as error:  # of an escape that names no character
+            _refuse(f"not YAML ({error})", self.loader.reader.get_mark())
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        if event.anchor is not None:
+            mark = "*" if isinstance(event, AliasEvent) else "&"
+            _refuse(f"write the value out in each place, without {mark}{event.anchor}", event)
+        if event.tag is not None:
+            _refuse(f"leave the tag {event.tag} out; a text goes into quotes", event)
+        self._depth += 1
+        if self._depth > MAX_YAML_DEPTH:
+            _refuse(f"nested more than {MAX_YAML_DEPTH} levels deep", event)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        is_key = isinstance(parent, MappingNode) and index is None
+        if isinstance(node, ScalarNode):
+            _check_scalar(node, is_key)
+        elif is_key:
+            _refuse("a key must be text", node)
+        return node
+
+
+def _check_scalar(node: Any, is_key: bool) -> None:
+    kind = str(node.tag).rpartition(":")[2]
+    if kind == "merge":
+        _refuse("write the keys out instead of merging them with <<", node)
+    if is_key and kind != "str":
+        _refuse(f"the key {shown(node.value)} is no text to YAML; put it into quotes", node)
+    if kind not in ("str", "int", "float", "bool", "null"):
+        _refuse(f"{shown(node.value)} is a {kind} to YAML; put it into quotes", node)
+    if kind == "int" and len(node.value) > MAX_DIGITS:
+        _refuse(f"a number of {len(node.value):,} digits", node)
+    # An escape in double quotes can spell half a character, which no file can hold.
+    if any("\ud800" <= character <= "\udfff" for character in node.value):
+        _refuse("an escape from \\ud800 to \\udfff that stands alone", node)
+
+
+def _refuse(fault: str, place: Any) -> NoReturn:
+    """`place` is a mark, or an event or node that has one."""
+    raise ComposerError(None, None, fault, getattr(place, "start_mark", place))
 
 
 def _describe(section: str, keys: list[str], values: Mapping[str, Any], error: ErrorDetails) -> str:
@@ -113,4 +232,4 @@ def _describe(section: str, keys: list[str], values: Mapping[str, Any], error: E
     if error["type"] == "value_error":
         text = str(error["ctx"]["error"])
         return f"{path}: {text}"
-    return f"{path}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+    return f"{path}: {error['msg'][0].lower()}{error['msg'][1:]}, got {shown(error['input'])}"
