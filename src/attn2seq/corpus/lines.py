@@ -6,17 +6,12 @@ Only the named member of an archive is read, and nothing is ever unpacked to a p
 
 import gzip
 import io
-import lzma
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from attn2seq.config import nearest
+from attn2seq.corpus.archives import DAMAGE, damage, open_member
 from attn2seq.errors import UserError
 
 # Bounds on what a file may unpack to, so that a small file cannot fill the memory or never end.
@@ -24,7 +19,6 @@ MAX_TEXT_BYTES = 64 << 30
 MAX_LINE_BYTES = 16 << 20
 
 _BOM = b"\xef\xbb\xbf"
-_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
 
 
 def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
@@ -35,33 +29,40 @@ def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
     the file is missing, damaged, empty, too large or not UTF-8.
     """
     label = f"{raw / name}"
-    number = size = 0
+    number = 0
     with _open(raw, name) as file:
-        for number, line in enumerate(_raw_lines(file, label), start=1):
-            size += len(line)
-            if size > MAX_TEXT_BYTES:
-                raise UserError(f"{label} unpacks to more than {MAX_TEXT_BYTES:,} bytes")
-            if number == 1:
-                line = line.removeprefix(_BOM)
-            yield number, _decode(line.removesuffix(b"\n").removesuffix(b"\r"), label, number)
+        for number, line in decoded_lines(file, label, MAX_LINE_BYTES):
+            yield number, line
     if not number:
         raise UserError(f"{label} is empty")
 
 
-def _raw_lines(file: BinaryIO, label: str) -> Iterator[bytes]:
-    read = partial(file.readline, MAX_LINE_BYTES + 1)
+def decoded_lines(file: BinaryIO, label: str, longest: int) -> Iterator[tuple[int, str]]:
+    """The same for an open file that messages call `label`, of lines of `longest` bytes at most.
+
+    A file without a line gives none.
+    """
+    size = 0
+    for number, line in enumerate(_raw_lines(file, label, longest), start=1):
+        size += len(line)
+        if size > MAX_TEXT_BYTES:
+            raise UserError(f"{label} unpacks to more than {MAX_TEXT_BYTES:,} bytes")
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        yield number, _decode(line.removesuffix(b"\n").removesuffix(b"\r"), label, number)
+
+
+def _raw_lines(file: BinaryIO, label: str, longest: int) -> Iterator[bytes]:
     number = 0
     try:
-        for number, line in enumerate(iter(read, b""), start=1):
-            if len(line) > MAX_LINE_BYTES:
-                raise UserError(f"{label}, line {number}: longer than {MAX_LINE_BYTES:,} bytes")
+        while line := file.readline(longest + 1):
+            number += 1
+            if len(line) > longest:
+                raise UserError(f"{label}, line {number}: longer than {longest:,} bytes")
             yield line
-    except (*_DAMAGE, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the machine's fault, not the file's
-        raise UserError(
-            f"{label} is damaged or cut short after line {number} ({error}); get it anew"
-        ) from None
+    except (*DAMAGE, OSError) as error:
+        fault = f"{label} is damaged or cut short after line {number}"
+        raise damage(fault, error) from None
 
 
 def _decode(line: bytes, label: str, number: int) -> str:
@@ -82,45 +83,11 @@ def _open(raw: Path, name: str) -> Iterator[BinaryIO]:
     if not path.is_file():
         raise UserError(f"{path} is missing; run download again")
     with ExitStack() as stack:
-        if not member:
-            file = cast(BinaryIO, stack.enter_context(path.open("rb")))
-        elif file_name.endswith(".zip"):
-            file = _zip_member(stack, path, member)
+        if member:
+            file = open_member(stack, path, member)
         else:
-            file = _tar_member(stack, path, member)
+            file = cast(BinaryIO, stack.enter_context(path.open("rb")))
         if (member or file_name).endswith(".gz"):
             packed = stack.enter_context(gzip.GzipFile(fileobj=file))
             file = cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, packed)))
         yield file
-
-
-def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
-    try:
-        archive = stack.enter_context(zipfile.ZipFile(path))
-        file = stack.enter_context(archive.open(member))
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{path} is damaged or cut short ({error}); get it anew") from None
-    except KeyError:
-        raise _no_member(path, member, archive.namelist()) from None
-    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
-        raise UserError(f"{path}: {member} cannot be unpacked ({error})") from None
-    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, file)))
-
-
-def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
-    try:
-        archive = stack.enter_context(tarfile.TarFile.open(path))
-        file = archive.extractfile(member)
-    except KeyError:
-        raise _no_member(path, member, archive.getnames()) from None
-    except (*_DAMAGE, OSError) as error:
-        raise UserError(f"{path} is damaged or cut short ({error}); get it anew") from None
-    if file is None:
-        raise UserError(f"{path}: {member} is a folder or a link, not a file")
-    return cast(BinaryIO, stack.enter_context(file))
-
-
-def _no_member(path: Path, member: str, known: list[str]) -> UserError:
-    guess = nearest(member, known)
-    hint = f"did you mean {guess}?" if guess else f"it has {', '.join(known[:10])}"
-    return UserError(f"{path} has no file {member} ({hint})")

@@ -1,0 +1,209 @@
+"""One file out of a zip or tar archive, read where it lies.
+
+Nothing is ever unpacked to a path, so that a member's name can lead nowhere. An archive can also be
+made to fill the memory: with a directory of a million names, or with a name that never ends. So no
+more than MAX_DIRECTORY_BYTES of a directory are read, and each way of packing unpacks piece by
+piece, in no more than MAX_WINDOW_BYTES.
+"""
+
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from attn2seq.config import nearest, some
+from attn2seq.errors import UserError
+
+# All names in the archive and what it says of them: 65,536 members of a tar, more of a zip.
+MAX_DIRECTORY_BYTES = 32 << 20
+# What xz may keep of the text to refer back to; `xz -9` takes a quarter of it.
+MAX_WINDOW_BYTES = 256 << 20
+
+# What Python's modules raise on bytes that are not what they seem.
+DAMAGE = (
+    EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, struct.error,
+    ArithmeticError, LookupError, ValueError, NotImplementedError, RecursionError,
+)  # fmt: skip
+_CHUNK_BYTES = 1 << 16
+
+
+def open_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
+    """The bytes of one file of the archive; `stack` closes it.
+
+    Of several members of that name the last one counts, as it does where archives are unpacked.
+    Raises UserError where the archive is damaged or too large, or the member is missing, a folder,
+    a link, or packed in a way that cannot be bounded.
+    """
+    if path.name.endswith(".zip"):
+        return _zip_member(stack, path, member)
+    return _tar_member(stack, path, member)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Raises UserError where the block finds that the file is not what it seems."""
+    try:
+        yield
+    except (*DAMAGE, OSError) as error:
+        raise damage(f"{path} is damaged or cut short", error) from None
+
+
+def damage(fault: str, error: Exception) -> Exception:
+    """What to raise where reading a file raised `error`, one of DAMAGE or an OSError."""
+    # An OSError with another number is the machine's fault, not the file's.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return error
+    reason = str(error)[:200] or type(error).__name__
+    return UserError(f"{fault} ({reason}); get it anew")
+
+
+def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
+    file = stack.enter_context(_Rationed(path.open("rb", buffering=0), path))
+    with _damage_told(path):
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        file.ration = None
+        found = archive.NameToInfo.get(member)
+        if found is None:
+            raise _no_member(path, member, archive.namelist())
+        if found.is_dir() or stat.S_ISLNK(found.external_attr >> 16):
+            raise _no_file(path, member)
+        if found.flag_bits & 1:
+            raise UserError(f"{path}: {member} has a password; pack it without one")
+        if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # Python unpacks bzip2 and LZMA within a zip without a bound on the memory.
+            raise UserError(
+                f"{path}: {member} is packed in way {found.compress_type} of zip; pack it with "
+                "deflate, the usual one"
+            )
+        opened = stack.enter_context(archive.open(found))
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, opened)))
+
+
+def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
+    with _damage_told(path):
+        file = stack.enter_context(_Rationed(_unpacked(stack, path), path))
+        archive = stack.enter_context(tarfile.TarFile(fileobj=file))
+        found, names, end = None, [], -1
+        for info in archive:
+            if archive.offset <= end:
+                raise tarfile.ReadError("a size is negative")
+            end = archive.offset
+            names.append(info.name)
+            if info.name == member.rstrip("/"):
+                found = info
+        file.ration = None
+        if found is None:
+            raise _no_member(path, member, names)
+        if not found.isreg():
+            raise _no_file(path, member)
+        opened = archive.extractfile(found)
+    return stack.enter_context(cast(BinaryIO, opened))
+
+
+def _no_member(path: Path, member: str, known: list[str]) -> UserError:
+    guess = nearest(member, known)
+    hint = f"did you mean {guess}?" if guess else f"it has {some(known)}"
+    return UserError(f"{path} has no file {member} ({hint})")
+
+
+def _no_file(path: Path, member: str) -> UserError:
+    return UserError(f"{path}: {member} is a folder or a link, not a file")
+
+
+class _Rationed(io.BufferedReader):
+    """A file of which no more than `ration` bytes are read in all; None lifts the ration."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        super().__init__(file)
+        self.ration: int | None = MAX_DIRECTORY_BYTES
+        self._path = path
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.ration is None:
+            return super().read(size)
+        most = self.ration + 1
+        content = super().read(most if size is None or size < 0 else min(size, most))
+        self.ration -= len(content)
+        if self.ration < 0:
+            raise UserError(
+                f"{self._path} has a directory of more than {MAX_DIRECTORY_BYTES:,} bytes; pack "
+                "the files of the corpus alone"
+            )
+        return content
+
+
+def _unpacked(stack: ExitStack, path: Path) -> Any:
+    """The bytes of a tar, whatever it is packed with."""
+    file = stack.enter_context(path.open("rb"))
+    start = file.read(6)
+    file.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return stack.enter_context(gzip.GzipFile(fileobj=file))
+    if start.startswith(b"BZh"):
+        return stack.enter_context(bz2.BZ2File(file))
+    if start == b"\xfd7zXZ\x00":
+        return _XzReader(file)
+    return file
+
+
+class _XzReader(io.RawIOBase):
+    """What an .xz file unpacks to; Python's own reader takes what memory the file asks for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._unpacker = _new_unpacker()
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("only from the start")
+        if offset < self._position:
+            self._file.seek(0)
+            self._unpacker = _new_unpacker()
+            self._position = 0
+        while self._position < offset and self.read(min(_CHUNK_BYTES, offset - self._position)):
+            pass
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        content = b""
+        while not content:
+            packed = b""
+            if self._unpacker.eof:
+                # Another stream may follow, after zeros that fill up four bytes.
+                packed = self._unpacker.unused_data.lstrip(b"\0")
+                while not packed:
+                    if not (more := self._file.read(_CHUNK_BYTES)):
+                        return 0
+                    packed = more.lstrip(b"\0")
+                self._unpacker = _new_unpacker()
+            elif self._unpacker.needs_input and not (packed := self._file.read(_CHUNK_BYTES)):
+                raise EOFError("it ends within a stream")
+            content = self._unpacker.decompress(packed, len(buffer))
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+
+def _new_unpacker() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_WINDOW_BYTES)
