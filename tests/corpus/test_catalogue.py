@@ -82,6 +82,7 @@ def test_every_malformed_key_is_told_at_once_with_the_nearest_known_one(
 
 
 HTTPS = "https://example.org/a.tsv"
+KEY_VALUE = {"reader": "key_value_lines", "delimiter": None, "columns": None}
 SHA = "0" * 64
 
 
@@ -146,6 +147,12 @@ SHA = "0" * 64
             "columns: 'english' is a name; set header: true",
         ),
         ({"remove_from_src": "(("}, "remove_from_src: '((' is no pattern"),
+        ({"remove_from_src": "x{99999999999}"}, "is no pattern: the repetition number is too"),
+        ({"files": [{"path": "x" * 256}]}, "files: the name 'xxx"),
+        (
+            KEY_VALUE | {"keys": {"src": "T:", "tgt": "OUT:"}},
+            "keys: 'T:' is part of 'OUT:', so that it would be found there",
+        ),
         (
             {"reader": "parallel_lines", "delimiter": None, "columns": None},
             "splits.train: needs src and tgt, and no file",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def with_dev(changes: dict[str, Any]) -> dict[str, Any]:
     """The same files as train and as dev."""
     splits = changes.get("splits", {"train": {"file": "mine.tsv"}})
     return changes | {
-        "splits": splits | {"dev": splits["train"]},
+        "splits": splits | {"dev": deepcopy(splits["train"])},
         "make_splits": {"test": 1, "seed": 1},
     }
 
@@ -106,6 +107,44 @@ def test_a_missing_column_tells_the_line(raw_corpus: Corpus) -> None:
         rows(raw)
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a\tb\nc\td\te\n", r"line 2: 3 columns, but line 1 has 2: one '\\t' too many or too few"),
+        ("a\tb\tx\n\nc d\tx\n", "line 3: 2 columns, but line 1 has 3"),
+        ("a\tb\nc\td" + "\t" * 1000, r"line 2: 1002 columns, but line 1 has 2"),
+    ],
+)
+def test_a_column_too_many_or_too_few_tells_the_line(
+    raw_corpus: Corpus, text: str, fault: str
+) -> None:
+    """A delimiter within a text would pair a sentence with a part of it."""
+    raw = raw_corpus({"mine.tsv": text})
+    with pytest.raises(UserError, match=fault):
+        rows(raw)
+
+
+def test_the_last_column_may_hold_the_delimiter_or_be_missing_where_max_columns_says_so(
+    raw_corpus: Corpus,
+) -> None:
+    raw = raw_corpus({"mine.tsv": "a\tb\tnote\nc\td\ne\tf\tnote\tmore\n"}, max_columns=3)
+    assert [row.targets for row in rows(raw)] == [["b"], ["d"], ["f"]]
+
+
+def test_columns_are_counted_from_the_header_on(raw_corpus: Corpus) -> None:
+    named = {"header": True, "columns": {"src": "en", "tgt": "de"}}
+    raw = raw_corpus({"mine.tsv": "de\ten\tnote\nHaus\thouse\n"}, **named)
+    with pytest.raises(UserError, match="line 2: 2 columns, but line 1 has 3"):
+        rows(raw)
+
+
+def test_a_header_with_the_same_name_twice_tells_the_line(raw_corpus: Corpus) -> None:
+    named = {"header": True, "columns": {"src": "en", "tgt": "de"}}
+    raw = raw_corpus({"mine.tsv": "\nde\ten\tde\n"}, **named)
+    with pytest.raises(UserError, match="line 2: 2 columns are named 'de'; give the number"):
+        rows(raw)
+
+
 def test_a_dictionary_with_comments_and_variants(raw_corpus: Corpus) -> None:
     text = "aalto AA1 L T # name\ndail(2) D OY1 L\n# nothing but a comment\n"
     raw = raw_corpus(
@@ -137,16 +176,32 @@ def test_json_lines(raw_corpus: Corpus) -> None:
         ('{"body": "a"', r"line 2: not JSON"),
         ("[" * 100_000, r"line 2: not JSON"),
         ('["a", "b"]', r"line 2: must be a JSON object with keys"),
-        ('{"body": {"x": 1}, "subject": "b"}', r"line 2: 'body' must hold text, got {\"x\": 1}"),
+        ('{"body": {"x": 1}, "subject": "b"}', r"line 2: 'body' must hold text, got an object"),
+        ('{"body": [["x"]], "subject": "b"}', r"'body' must hold text, got a list in a list"),
         ('{"body": true, "subject": "b"}', r"line 2: 'body' must hold text, got true"),
         ('{"body": ["a", "b"], "subject": "b"}', r"line 2: 'body' holds 2 texts"),
         (r'{"body": "\ud800", "subject": "b"}', r"line 2: 'body' holds an escape"),
+        ('{"body": "a", "subject": "b", "body": "c"}', r"line 2: .*'body' stands twice"),
+        ('{"body": "a", "subject": "b", "x": [{"y": 1, "y": 2}]}', r"line 2: .*'y' stands twice"),
+        ('{"body": NaN, "subject": "b"}', r"line 2: not JSON \(NaN is no number of JSON\)"),
+        (
+            json.dumps(dict.fromkeys(map(str, range(99)))),
+            r"'body' is missing \(it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.\)",
+        ),
     ],
 )
 def test_json_that_cannot_be_used_tells_the_line(raw_corpus: Corpus, line: str, fault: str) -> None:
     raw = raw_corpus({"mine.tsv": '{"body": "a", "subject": "b"}\n' + line}, **JSON)
     with pytest.raises(UserError, match=fault):
         rows(raw)
+
+
+def test_numbers_of_json_come_as_they_are_written(raw_corpus: Corpus) -> None:
+    numbers = ["1.50", "1e400", "-0", "9" * 5000, "0.1E-7"]
+    raw = raw_corpus(
+        {"mine.tsv": "\n".join(f'{{"body": {n}, "subject": "x"}}' for n in numbers)}, **JSON
+    )
+    assert [row.src for row in rows(raw)] == numbers
 
 
 def test_key_value_lines_in_either_order(raw_corpus: Corpus) -> None:
@@ -157,4 +212,10 @@ def test_key_value_lines_in_either_order(raw_corpus: Corpus) -> None:
 def test_a_missing_key_tells_the_line(raw_corpus: Corpus) -> None:
     raw = raw_corpus({"mine.tsv": "IN: a OUT: b\nIN: walk WALK\n"}, **KEY_VALUE)
     with pytest.raises(UserError, match=r"mine\.tsv, line 2: the key 'OUT:' is missing"):
+        rows(raw)
+
+
+def test_a_key_that_stands_twice_tells_the_line(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"mine.tsv": "IN: a OUT: b\nIN: a OUT: b IN: c\n"}, **KEY_VALUE)
+    with pytest.raises(UserError, match=r"mine\.tsv, line 2: the key 'IN:' stands twice"):
         rows(raw)

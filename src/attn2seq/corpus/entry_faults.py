@@ -7,10 +7,11 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from attn2seq.config import nearest
+from attn2seq.config import nearest, shown, some
 from attn2seq.corpus.entry import CatalogueEntry, SourceFile, SplitFiles
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MAX_NAME_BYTES = 255  # of a file, on all usual disks
 # The keys that belong to one reader alone, and those that it cannot do without.
 READER_KEYS = {
     "delimiter": ("delimited",),
@@ -49,7 +50,7 @@ def describe(kind: type[BaseModel], error: ErrorDetails) -> str:
         return f"{path}: missing"
     if error["type"] == "value_error":
         return f"{path}: {error['ctx']['error']}"
-    return f"{path}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+    return f"{path}: {error['msg'][0].lower()}{error['msg'][1:]}, got {shown(error['input'])}"
 
 
 def combination_faults(entry: CatalogueEntry) -> list[str]:
@@ -60,6 +61,7 @@ def combination_faults(entry: CatalogueEntry) -> list[str]:
         *_name_faults(entry),
         *_split_faults(entry),
         *_pattern_faults(entry),
+        *_key_faults(entry),
     ]
 
 
@@ -118,6 +120,11 @@ def _name_faults(entry: CatalogueEntry) -> list[str]:
     faults = [
         f"files: {count} files have the name {name}" for name, count in counts.items() if count > 1
     ]
+    faults += [
+        f"files: the name {shown(name)} is longer than {MAX_NAME_BYTES} bytes"
+        for name in counts
+        if len(name.encode()) > MAX_NAME_BYTES
+    ]
     if "corpus.yaml" in counts:
         faults.append("files: corpus.yaml is the name of the entry itself; rename the file")
     return faults
@@ -157,7 +164,7 @@ def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
     file, _, member = name.partition("/")
     if file not in known:
         guess = nearest(file, known)
-        hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
+        hint = f"did you mean {guess}?" if guess else f"known: {some(known)}"
         return [f"{at}: {file} is not among files ({hint})"]
     if file.endswith(ARCHIVES) and not member:
         return [f"{at}: {file} is an archive; name a file in it, as {file}/train.txt"]
@@ -171,8 +178,9 @@ def _pattern_faults(entry: CatalogueEntry) -> list[str]:
     if entry.remove_from_src is not None:
         try:
             re.compile(entry.remove_from_src)
-        except re.error as error:
-            faults.append(f"remove_from_src: {entry.remove_from_src!r} is no pattern: {error}")
+        except (re.error, OverflowError, RecursionError) as error:
+            pattern = shown(entry.remove_from_src)
+            faults.append(f"remove_from_src: {pattern} is no pattern: {error}")
     if entry.columns is not None and not entry.header:
         named = [
             column
@@ -183,3 +191,16 @@ def _pattern_faults(entry: CatalogueEntry) -> list[str]:
             f"columns: {name!r} is a name; set header: true, or give a number" for name in named
         ]
     return faults
+
+
+def _key_faults(entry: CatalogueEntry) -> list[str]:
+    """Keys such as `OUT:` are looked for in a line, where none must be found within another."""
+    if entry.reader != "key_value_lines" or entry.keys is None:
+        return []
+    keys = [entry.keys.src, entry.keys.tgt, *entry.keys.references]
+    return [
+        f"keys: {one!r} is part of {other!r}, so that it would be found there"
+        for place, one in enumerate(keys)
+        for other in keys[:place] + keys[place + 1 :]
+        if one in other
+    ]

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from attn2seq.config import nearest
+from attn2seq.config import nearest, some, unique_keys
 from attn2seq.corpus.entry import CatalogueEntry, Column, Columns, Keys, SplitFiles
 from attn2seq.corpus.lines import read_lines
 from attn2seq.errors import UserError
@@ -85,20 +85,31 @@ def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
     assert entry.columns is not None
     assert entry.delimiter is not None
     columns, delimiter = entry.columns, entry.delimiter
-    most = -1 if entry.max_columns is None else entry.max_columns - 1
-    places = None if entry.header else _places(columns, several, [])
+    most = entry.max_columns
+    places = None if entry.header else _places(columns, several, [], "")
+    first: tuple[int, int] | None = None  # number and columns of the first line
 
     def parse(number: int, line: str) -> Row | None:
-        nonlocal places
-        fields = line.split(delimiter, most)
+        nonlocal places, first
+        at = f"{label}, line {number}"
+        # One column more than there should be is enough to know that there are too many.
+        fields = line.split(delimiter, most - 1 if most else first[1] if first else -1)
         if places is None:
-            places = _places(columns, several, [field.strip() for field in fields], label)
+            first = (number, len(fields))
+            places = _places(columns, several, [field.strip() for field in fields], at)
             return None
         if len(fields) <= max(places):
             wanted = max(places) + 1
             raise UserError(
-                f"{label}, line {number}: column {wanted} is missing; the line has "
-                f"{len(fields)}, parted by {delimiter!r}"
+                f"{at}: column {wanted} is missing; the line has {len(fields)}, parted by "
+                f"{delimiter!r}"
+            )
+        first = first or (number, len(fields))
+        if most is None and len(fields) != first[1]:
+            raise UserError(
+                f"{at}: {line.count(delimiter) + 1} columns, but line {first[0]} has {first[1]}: "
+                f"one {delimiter!r} too many or too few moves texts to other columns. Mend the "
+                "line, or set max_columns if the last column may hold it or be missing"
             )
         src, *targets = (fields[place] for place in places)
         return Row(number, src, targets)
@@ -106,29 +117,39 @@ def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
     return parse
 
 
-def _places(
-    columns: Columns, several: bool, header: list[str], label: Path | None = None
-) -> list[int]:
+def _places(columns: Columns, several: bool, header: list[str], at: str) -> list[int]:
     """The place of each wanted column, from 0: source, target, further references."""
     wanted = [columns.src, columns.tgt, *(columns.references if several else [])]
-    return [_place(column, header, label) for column in wanted]
+    return [_place(column, header, at) for column in wanted]
 
 
-def _place(column: Column, header: list[str], label: Path | None) -> int:
+def _place(column: Column, header: list[str], at: str) -> int:
     if isinstance(column, int):
         return column - 1
-    if column in header:
+    if (count := header.count(column)) > 1:
+        raise UserError(f"{at}: {count} columns are named {column!r}; give the number of one")
+    if count:
         return header.index(column)
     guess = nearest(column, header)
-    hint = f"did you mean {guess}?" if guess else f"it has {', '.join(header)}"
-    raise UserError(f"{label}, line 1: no column is named {column!r} ({hint})")
+    hint = f"did you mean {guess}?" if guess else f"it has {some(header)}"
+    raise UserError(f"{at}: no column is named {column!r} ({hint})")
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+# Numbers come as they are written, 1.50 and 1e400 too.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=unique_keys, parse_int=str, parse_float=str, parse_constant=_no_number
+)
 
 
 def _json(keys: Keys, label: Path, several: bool) -> Parse:
     def parse(number: int, line: str) -> Row:
         at = f"{label}, line {number}"
         try:
-            values = json.loads(line)
+            values = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             raise UserError(f"{at}: not JSON ({error})") from None
         if not isinstance(values, dict):
@@ -151,19 +172,25 @@ def _texts(values: dict[str, object], key: str, at: str) -> list[str]:
     """The texts at a key: a text or a number, several in a list, or none where it is null."""
     if key not in values:
         guess = nearest(key, list(values))
-        hint = f"did you mean {guess}?" if guess else f"it has {', '.join(values)}"
+        hint = f"did you mean {guess}?" if guess else f"it has {some(values)}"
         raise UserError(f"{at}: the key {key!r} is missing ({hint})")
     value = values[key]
-    items = value if isinstance(value, list) else [] if value is None else [value]
+    items: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
     for item in items:
-        if isinstance(item, bool) or not isinstance(item, str | int | float):
-            raise UserError(f"{at}: {key!r} must hold text, got {json.dumps(value)[:40]}")
+        if not isinstance(item, str):
+            raise UserError(f"{at}: {key!r} must hold text, got {_kind(item)}")
         # JSON can spell half a character, which no text file can hold.
-        if any("\ud800" <= character <= "\udfff" for character in str(item)):
+        if any("\ud800" <= character <= "\udfff" for character in item):
             raise UserError(
                 f"{at}: {key!r} holds an escape from \\ud800 to \\udfff that stands alone"
             )
-    return [str(item) for item in items]
+    return items
+
+
+def _kind(item: object) -> str:
+    if isinstance(item, dict):
+        return "an object"
+    return "a list in a list" if isinstance(item, list) else json.dumps(item)
 
 
 def _key_value(keys: Keys, label: Path, several: bool) -> Parse:
@@ -174,6 +201,8 @@ def _key_value(keys: Keys, label: Path, several: bool) -> Parse:
         for key, start in starts.items():
             if start < 0:
                 raise UserError(f"{label}, line {number}: the key {key!r} is missing")
+            if line.find(key, start + 1) >= 0:
+                raise UserError(f"{label}, line {number}: the key {key!r} stands twice")
         # A value reaches to where the next key starts.
         ends = sorted([*starts.values(), len(line)])
         values = {
