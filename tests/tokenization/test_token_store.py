@@ -1,11 +1,13 @@
 """Token stores: what is written is read back, in the documented layout."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from attn2seq.errors import UserError
 from attn2seq.tokenization import token_store
@@ -80,5 +82,42 @@ def test_files_cut_short_or_of_different_runs(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="do not fit; run tokenize again"):
         TokenStore(tmp_path / "s")
     (tmp_path / "s.ids.npy").write_bytes((tmp_path / "s.ids.npy").read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"s\.ids\.npy is damaged; run tokenize again"):
+        TokenStore(tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [
+        ("offsets", np.array([0, 3, 2, 3])),  # a sequence of minus one token
+        ("offsets", np.array([1, 2, 3])),
+        ("offsets", np.array([], np.int64)),
+        ("offsets", np.array([0.0, 3.0])),
+        ("offsets", np.array([[0, 3]])),
+        ("ids", np.array([5.0, 6.0, 7.0])),
+        ("ids", np.array([[5, 6, 7]], np.uint16)),
+        ("ids", np.array([5, 6, 7], ">u2")),
+    ],
+)
+def test_arrays_that_are_no_token_store(tmp_path: Path, part: str, values: NDArray[Any]) -> None:
+    write_token_store(tmp_path / "s", [[5, 6], [7]])
+    np.save(tmp_path / f"s.{part}.npy", values)
+    with pytest.raises(UserError, match=rf"s\.{part}\.npy .*run tokenize again"):
+        TokenStore(tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04 what numpy takes for an archive",
+        b"\x93NUMPY\x01\x00\x10\x00{'shape': ((((   \n",
+        b"\x93NUMPY\x01\x00\x10\x00{'shape': 'a', 1}",
+        b"\x93NUMPY\x01\x00\x04\x00\xff\xff\xff\xff",
+        b"\x93NUMPY\x09\x00",
+    ],
+)
+def test_a_file_that_is_no_array(tmp_path: Path, content: bytes) -> None:
+    write_token_store(tmp_path / "s", [[5, 6], [7]])
+    (tmp_path / "s.ids.npy").write_bytes(content)
     with pytest.raises(UserError, match=r"s\.ids\.npy is damaged; run tokenize again"):
         TokenStore(tmp_path / "s")

@@ -108,3 +108,13 @@ def test_a_model_with_other_special_ids(tmp_path: Path) -> None:
         )  # fmt: skip
     with pytest.raises(UserError, match=r"has the pad, unknown, start and end ids \(-1, 0, 1, 2\)"):
         Tokenizer(tmp_path / "src.model")
+
+
+def test_a_model_with_a_piece_that_is_no_text(tokenizer: Make, tmp_path: Path) -> None:
+    tokenizer()
+    path = tmp_path / "some.model"
+    sound = path.read_bytes()
+    assert sound.count("ß".encode())
+    path.write_bytes(sound.replace("ß".encode(), b"\xc3\xc3"))
+    with pytest.raises(UserError, match=r"some\.model is damaged: it has a piece that is no text"):
+        Tokenizer(path)

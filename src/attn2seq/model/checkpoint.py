@@ -5,16 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
+from attn2seq.config import Settings, shown, unique_keys, validate
 from attn2seq.errors import UserError
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
+from attn2seq.tokenization.tokenizer import EOS_ID, Tokenizer
 
 FORMAT_VERSION = 1
+_MAX_CONFIG_BYTES = 1 << 20
+
+
+class _Config(Settings):
+    """What config.json holds."""
+
+    format: int
+    src_vocabulary_size: int = Field(gt=EOS_ID)
+    tgt_vocabulary_size: int = Field(gt=EOS_ID)
+    model: ModelSettings
 
 
 def weights_of(model: Seq2Seq) -> dict[str, Tensor]:
@@ -43,20 +56,62 @@ def save_model(folder: Path, model: Seq2Seq, weights: dict[str, Tensor]) -> None
 def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Seq:
     """The model of a folder, ready to decode (no dropout).
 
-    Raises UserError where the folder is no model, is damaged, or is of another format version.
+    Raises UserError where the folder is no model, is damaged, is of another format version, or
+    has tokenizers of other sizes. No more memory is taken than a few times what the weights' file
+    has bytes, whatever sizes config.json asks for.
     """
     config = _read_config(folder / "config.json")
-    weights_path = folder / "model.safetensors"
+    path = folder / "model.safetensors"
     try:
-        settings = ModelSettings.model_validate(config["model"])
-        model = Seq2Seq(settings, config["src_vocabulary_size"], config["tgt_vocabulary_size"])
-        weights = load_file(weights_path)
-    except (KeyError, TypeError, RuntimeError, ValidationError) as error:
-        raise UserError(f"{folder / 'config.json'} does not describe a model: {error}") from None
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{weights_path} cannot be read: {error}") from None
-    expected = {name: tuple(value.shape) for name, value in model.named_parameters()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
+        weights = load_file(path)
+    except (OSError, SafetensorError, KeyError) as error:  # a KeyError: a number type unknown here
+        raise UserError(f"{path} cannot be read: {error}") from None
+    _check_fit(path, config, weights)
+    _check_vocabulary(folder / "src.model", config.src_vocabulary_size)
+    _check_vocabulary(folder / "tgt.model", config.tgt_vocabulary_size)
+    model = Seq2Seq(config.model, config.src_vocabulary_size, config.tgt_vocabulary_size)
+    # Not strict: a tied weight has two names and is saved under one.
+    model.load_state_dict(weights, strict=False)
+    return model.to(device, dtype).eval()
+
+
+def _read_config(path: Path) -> _Config:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_CONFIG_BYTES).decode("utf-8")
+        values: Any = json.loads(text, object_pairs_hook=unique_keys)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path.parent} holds no model (config.json is missing): "
+            f"train one with `dvc repro train`"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    if not isinstance(values, dict) or values.get("format") != FORMAT_VERSION:
+        raise UserError(
+            f"{path} is not of model format {FORMAT_VERSION}, the one that this version reads"
+        )
+    source = f"{path} does not describe a model: it"
+    config = validate({"config": _Config}, {"config": values}, source)["config"]
+    assert isinstance(config, _Config)
+    return config
+
+
+def _check_fit(path: Path, config: _Config, weights: dict[str, Tensor]) -> None:
+    """Raises UserError where the weights are not those of the model, before memory is taken."""
+    again = "copy the whole model folder again, or train it again"
+    # Each layer has weights of its own; a number of layers beyond all reason is never made.
+    if config.model.encoder_layers + config.model.decoder_layers > len(weights):
+        raise UserError(f"{path} does not fit its config.json (too few layers): {again}")
+    try:
+        with torch.device("meta"), _Unfilled():
+            model = Seq2Seq(config.model, config.src_vocabulary_size, config.tgt_vocabulary_size)
+    except (RuntimeError, TypeError, ValueError, OverflowError):  # a size too large for torch
+        raise UserError(f"{path} does not fit its config.json (a size): {again}") from None
+    expected = {
+        name: (tuple(value.shape), torch.float32) for name, value in model.named_parameters()
+    }
+    found = {name: (tuple(value.shape), value.dtype) for name, value in weights.items()}
     if expected != found:
         names = sorted(
             name
@@ -64,26 +119,27 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Se
             if (name in expected) != (name in found) or expected[name] != found[name]
         )
         raise UserError(
-            f"{weights_path} does not fit its config.json (first differing weight: {names[0]}): "
-            f"copy the whole model folder again, or train it again"
+            f"{path} does not fit its config.json (first differing weight: {shown(names[0])}): "
+            f"{again}"
         )
-    # Not strict: a tied weight has two names and is saved under one.
-    model.load_state_dict(weights, strict=False)
-    return model.to(device, dtype).eval()
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+class _Unfilled(TorchFunctionMode):
+    """Draws no random weights: torch takes a second to learn how, where there is no memory."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func.__name__ == "normal_":
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
+
+
+def _check_vocabulary(path: Path, size: int) -> None:
+    """Raises UserError where the tokenizer is there and is not the model's own."""
+    if path.exists() and (found := Tokenizer(path).vocabulary_size) != size:
         raise UserError(
-            f"{path.parent} holds no model (config.json is missing): "
-            f"train one with `dvc repro train`"
-        ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    if not isinstance(config, dict) or config.get("format") != FORMAT_VERSION:
-        raise UserError(
-            f"{path} is not of model format {FORMAT_VERSION}, the one that this version reads"
+            f"{path} has {found:,} pieces, but the model was trained with {size:,}: copy the whole "
+            "model folder again"
         )
-    return config

@@ -7,6 +7,7 @@ is `ids[offsets[i]:offsets[i + 1]]`. A sequence costs 8 bytes, and a token 2 or 
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +17,11 @@ from attn2seq.errors import UserError
 
 # Tokens held before they are written.
 _CHUNK_TOKENS = 1 << 20
+# What numpy raises on a header that is not its own, which it reads as Python's literals.
+_DAMAGE = (
+    ValueError, EOFError, TypeError, OverflowError, SyntaxError, TokenError, RecursionError,
+    MemoryError,
+)  # fmt: skip
 
 
 class TokenStore:
@@ -24,9 +30,10 @@ class TokenStore:
     def __init__(self, prefix: Path) -> None:
         """Raises UserError where the files are missing or do not fit each other."""
         ids_path, offsets_path = _paths(prefix)
-        self._ids = _open(ids_path)
-        self._offsets = _open(offsets_path)
-        if not len(self._offsets) or self._offsets[-1] != len(self._ids):
+        self._ids = _open(ids_path, (np.uint16, np.int32))
+        self._offsets = _open(offsets_path, (np.int64,))
+        fit = len(self._offsets) and self._offsets[0] == 0 and self._offsets[-1] == len(self._ids)
+        if not fit or (self.lengths < 0).any():
             raise UserError(f"{ids_path} and {offsets_path} do not fit; run tokenize again")
 
     def __len__(self) -> int:
@@ -89,13 +96,19 @@ def _write_chunk(
     del chunk[:]
 
 
-def _open(path: Path) -> NDArray[Any]:
+def _open(path: Path, kinds: tuple[type[np.integer[Any]], ...]) -> NDArray[Any]:
+    """A flat array of one of the kinds."""
     try:
-        values: NDArray[Any] = np.load(path, mmap_mode="r").view(np.ndarray)
+        values: NDArray[Any] = np.lib.format.open_memmap(path, mode="r").view(np.ndarray)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; the tokenize stage writes it") from None
-    except (ValueError, EOFError):
+    except _DAMAGE:
         raise UserError(f"{path} is damaged; run tokenize again") from None
+    if values.ndim != 1 or values.dtype not in kinds:
+        raise UserError(
+            f"{path} is damaged (it holds {values.dtype} in {values.ndim} dimensions); run "
+            "tokenize again"
+        )
     return values
 
 

@@ -26,7 +26,7 @@ class Tokenizer:
     """One side's vocabulary: pieces and their ids."""
 
     def __init__(self, path: Path) -> None:
-        """Raises UserError where the file is no sentencepiece model with our special ids."""
+        """Raises UserError where the file is no sound sentencepiece model with our special ids."""
         if not path.is_file():
             raise UserError(f"{path} is missing; the tokenize stage writes it")
         try:
@@ -41,6 +41,11 @@ class Tokenizer:
                 f"{(PAD_ID, UNK_ID, BOS_ID, EOS_ID)}: it was not made by tokenize"
             )
         self.vocabulary_size: int = processor.vocab_size()
+        try:
+            processor.decode([[token] for token in range(self.vocabulary_size)])
+            processor.id_to_piece(list(range(self.vocabulary_size)))
+        except (RuntimeError, UnicodeDecodeError):
+            raise UserError(f"{path} is damaged: it has a piece that is no text") from None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, without bos and eos; on all processors."""
