@@ -11,20 +11,25 @@ override them.
 
 import argparse
 import io
-import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from attn2seq.config import read_yaml, validate
+from attn2seq.corpus.cleaning import normalise_text
+from attn2seq.corpus.lines import decoded_lines
 from attn2seq.decoding.attention_map import draw_attention
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translation, Translator
 from attn2seq.errors import UserError
 
-LINES_AT_ONCE = 1000  # read before the first is written; a terminal is answered line by line
+# Read before the first is written; a terminal is answered line by line.
+LINES_AT_ONCE = 1000
+CHARACTERS_AT_ONCE = 1 << 20
+# A line is cut after decode.max_source_length pieces, but all of it goes through the tokenizer.
+MAX_LINE_BYTES = 4 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -93,34 +98,46 @@ def _recorded_settings(model: Path) -> tuple[dict[str, Any], str]:
 
 
 def _chunks(options: argparse.Namespace) -> Iterator[list[str]]:
+    """The lines, as clean as those that the model was trained with, some at a time."""
     if options.text and options.file:
         raise UserError("give either texts or --file, not both")
     if options.text:
-        yield [" ".join(text.split("\n")) for text in options.text]
+        yield from _grouped(_arguments(options.text), LINES_AT_ONCE)
     elif options.file:
         try:
-            with options.file.open("rb") as lines:
-                yield from _grouped(_decoded(lines, str(options.file)), LINES_AT_ONCE)
+            with options.file.open("rb") as file:
+                yield from _grouped(_texts(file, str(options.file)), LINES_AT_ONCE)
         except OSError as error:
             raise UserError(f"{options.file} cannot be read: {error.strerror}") from None
     else:
         at_once = 1 if sys.stdin.isatty() else LINES_AT_ONCE
-        yield from _grouped(_decoded(sys.stdin.buffer, "standard input"), at_once)
+        yield from _grouped(_texts(sys.stdin.buffer, "standard input"), at_once)
 
 
-def _decoded(lines: Iterable[bytes], source: str) -> Iterator[str]:
-    """Lines parted at newlines alone, UTF-8 whatever the locale says."""
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{source}, line {number} is not UTF-8 (byte {error.start}): convert it first"
-            ) from None
+def _arguments(texts: list[str]) -> Iterator[str]:
+    for number, text in enumerate(texts, start=1):
+        # Python hands on bytes that are not UTF-8 as halves of characters.
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise UserError(f"text {number} is not UTF-8: convert it first")
+        yield normalise_text(text, "none")
 
 
-def _grouped(lines: Iterator[str], size: int) -> Iterator[list[str]]:
-    while group := list(itertools.islice(lines, size)):
+def _texts(file: BinaryIO, source: str) -> Iterator[str]:
+    """The lines of a file, UTF-8 whatever the locale says."""
+    for _, line in decoded_lines(file, source, MAX_LINE_BYTES):
+        yield normalise_text(line, "none")
+
+
+def _grouped(texts: Iterator[str], most: int) -> Iterator[list[str]]:
+    group: list[str] = []
+    characters = 0
+    for text in texts:
+        group.append(text)
+        characters += len(text)
+        if len(group) >= most or characters >= CHARACTERS_AT_ONCE:
+            yield group
+            group, characters = [], 0
+    if group:
         yield group
 
 

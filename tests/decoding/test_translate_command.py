@@ -11,7 +11,7 @@ import pytest
 from table_model import decode_settings
 from tiny_model import TEXTS
 
-from pipeline.translate import LINES_AT_ONCE
+from pipeline.translate import LINES_AT_ONCE, MAX_LINE_BYTES
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +58,13 @@ def test_lines_in_lines_out(place: Path, model_folder: Path) -> None:
     assert from_pipe[0] == from_pipe[6] != from_pipe[1]
 
 
+def test_a_line_is_cleaned_as_the_texts_of_training_were(place: Path, model_folder: Path) -> None:
+    given = "\ufeffa cat\r\n  a\u2028 cat\n\0a \x07cat\t\na cat\n".encode()
+    translated = lines_of(run(place, model_folder, given=given))
+    assert len(translated) == 4
+    assert len(set(translated)) == 1
+
+
 def test_nbest_scores_and_attention(place: Path, model_folder: Path) -> None:
     listed = lines_of(run(place, model_folder, "--nbest", "2", "--scores", TEXTS[0], "a cat"))
     rows = [line.split("\t") for line in listed]
@@ -89,9 +96,19 @@ def test_params_come_before_the_settings_beside_the_model(
 
 def test_mistakes_are_explained(place: Path, model_folder: Path) -> None:
     for given, arguments, expected in (
-        (b"caf\xe9\n", [], "standard input, line 1 is not UTF-8 (byte 3): convert it first"),
+        (
+            b"caf\xe9\n",
+            [],
+            "standard input, line 1: not UTF-8 (byte 0xe9 at position 4); save the file as UTF-8",
+        ),
         (b"", ["--file", "none.txt"], "none.txt cannot be read: No such file or directory"),
         (b"", ["--file", "lines.txt", "a cat"], "give either texts or --file, not both"),
+        (b"", ["a cat", "caf\udce9"], "text 2 is not UTF-8: convert it first"),
+        (
+            b"a cat\n" + b"a" * (MAX_LINE_BYTES + 1),
+            [],
+            "standard input, line 2: longer than 4,194,304 bytes",
+        ),
     ):
         result = run(place, model_folder, *arguments, given=given)
         assert result.returncode == 1
