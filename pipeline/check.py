@@ -41,7 +41,7 @@ def main(stage: Stage) -> None:
 def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
     """Raises ConfigError that lists every fault of every section."""
     records, faults = collect_faults(SECTIONS, values)
-    for name in values.keys() - SECTIONS.keys():
+    for name in (name for name in values if name not in SECTIONS):
         guess = nearest(name, list(SECTIONS))
         hint = f"did you mean {guess}?" if guess else f"known: {', '.join(SECTIONS)}"
         faults.append(f"{name}: unknown section ({hint})")

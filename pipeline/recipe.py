@@ -20,7 +20,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from attn2seq.config import ConfigError, format_faults, nearest, read_yaml
+from attn2seq.config import ConfigError, format_faults, nearest, read_yaml, shown
 from attn2seq.errors import UserError
 from attn2seq.whole import whole_file
 from pipeline.check import check_params
@@ -60,7 +60,7 @@ def apply_recipe(
     values = yaml.load(params.read_text(encoding="utf-8"))
     faults = list(_unknown_keys(overrides, values))
     if faults:
-        raise ConfigError(format_faults(str(recipes / f"{name}.yaml"), faults))
+        raise ConfigError(format_faults(f"{recipes / name}.yaml, against {params},", faults))
     changes = list(_override(values, overrides))
     text = io.StringIO()
     yaml.dump(values, text)
@@ -107,7 +107,7 @@ def _unknown_keys(
             yield f"{prefix}{key}: unknown key{hint}"
         elif isinstance(values[key], Mapping) != isinstance(value, Mapping):
             wanted = "holds keys" if isinstance(values[key], Mapping) else "holds one value"
-            yield f"{prefix}{key}: {wanted} in params.yaml, but is {value!r}"
+            yield f"{prefix}{key}: {wanted} in params.yaml, but is {shown(value)}"
         elif isinstance(value, Mapping):
             yield from _unknown_keys(value, values[key], f"{prefix}{key}.")
 

@@ -93,7 +93,9 @@ def test_the_defaults_hold_every_key() -> None:
 def test_unknown_keys_are_all_named_and_nothing_is_written(params: Path) -> None:
     with pytest.raises(UserError) as error:
         apply(params, "trian: {x: 1}\ntrain: {learnin_rate: 1, betas: {a: 1}}\ndownload: x\n")
-    assert str(error.value).splitlines()[1:] == [
+    heading, *lines = str(error.value).splitlines()
+    assert heading == f"{params.parent}/recipes/big.yaml, against {params}, has 4 faults:"
+    assert lines == [
         "  download: holds keys in params.yaml, but is 'x'",
         "  train.betas: holds one value in params.yaml, but is {'a': 1}",
         "  train.learnin_rate: unknown key (did you mean train.learning_rate?)",
