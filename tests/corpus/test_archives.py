@@ -1,5 +1,7 @@
 """Archives from elsewhere: what is not a plain file of text is refused, in little memory."""
 
+import bz2
+import gzip
 import io
 import lzma
 import random
@@ -67,6 +69,23 @@ def test_an_xz_archive_cut_short(tmp_path: Path) -> None:
     (tmp_path / "t.tar.xz").write_bytes(packed[: len(packed) // 2])
     with pytest.raises(UserError, match=r"t\.tar\.xz is damaged or cut short"):
         content(tmp_path / "t.tar.xz")
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_a_wrong_byte_in_the_text_of_a_packed_tar(tmp_path: Path, suffix: str) -> None:
+    """A tar has no checksum of its texts; that of what it is packed in must be looked at."""
+    texts = b"".join(b"line %d\n" % number for number in range(3000))
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix]
+    packed = bytearray(pack(tar(("a.txt", texts))))
+    path = tmp_path / f"t.tar{suffix}"
+    for place in range(len(packed) // 2, len(packed) // 2 + 40):
+        packed[place] ^= 1
+        path.write_bytes(packed)
+        with pytest.raises(UserError, match="is damaged or cut short"):
+            content(path)
+        packed[place] ^= 1
+    path.write_bytes(packed)
+    assert content(path) == texts
 
 
 def test_an_xz_archive_that_wants_much_memory(

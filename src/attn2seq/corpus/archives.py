@@ -102,6 +102,8 @@ def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
             if info.name == member.rstrip("/"):
                 found = info
         file.ration = None
+        while file.read(_CHUNK_BYTES):
+            pass  # a checksum stands at the end of what a tar is packed in
         if found is None:
             raise _no_member(path, member, names)
         if not found.isreg():

@@ -143,7 +143,8 @@ class CatalogueEntry(Settings):
     header: bool = False
     """Whether the first line holds the names of the columns."""
     max_columns: Annotated[int, Field(ge=2)] | None = None
-    """Number of columns where the last one may hold the delimiter as text."""
+    """Number of columns where the last one may hold the delimiter as text, or be missing. Without
+    it every line has as many as the first."""
     comment: Text | None = None
     """What starts a comment that reaches to the end of the line."""
     remove_from_src: Text | None = None
