@@ -60,7 +60,7 @@ translate: $(READY)  ## Translate TEXT="...", or standard input, with the traine
 experiment: $(READY)  ## Run an experiment (SET="-S train.learning_rate=0.001")
 	@dvc exp run $(SET)
 
-reliability: $(READY)  ## Make every fault that docs/reliability.md speaks of, and write it anew
+reliability: $(READY)  ## Make every fault that we promise to survive, and write docs/reliability.md
 	@python -m pytest -m promise --promises docs/reliability.md
 
 bench: $(READY)  ## Measure the project (as long as two runs of the pipeline)
