@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ def stopped_training(repository: Repository, running: subprocess.Popen[str]) -> 
     while time.monotonic() < until and running.poll() is None:
         values = _read(holder)
         if values.get("stage") == "train":
-            os.kill(values["pid"], signal.SIGSTOP)
-            return int(values["pid"])
+            with suppress(ProcessLookupError):  # the note of a training that has ended
+                os.kill(values["pid"], signal.SIGSTOP)
+                return int(values["pid"])
         time.sleep(0.005)
     running.kill()
     raise AssertionError("training was not seen to begin")

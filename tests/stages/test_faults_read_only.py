@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from finished_steps import Brief, stages_run
+from ruamel.yaml import YAML
 from tiny_repository import Repository
 
 OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
@@ -54,7 +55,8 @@ def test_a_read_only_cache_of_dvc(brief: Brief, unbuilt: Repository) -> None:
     said = run_with_read_only(unbuilt, cache, "python", "-m", "dvc", "repro", status=255)
     assert stages_run(said) == ["download"]
     assert "ead-only file system" in said
-    assert "download" not in (unbuilt.root / "dvc.lock").read_text(encoding="utf-8")
+    lock = YAML(typ="safe").load(unbuilt.root / "dvc.lock")
+    assert list(lock["stages"]) == ["check"]
     unbuilt.dvc("repro")
     assert unbuilt.digests() == brief.digests
 
