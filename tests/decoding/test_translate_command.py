@@ -148,6 +148,7 @@ def test_ctrl_c_leaves_quietly(place: Path, model_folder: Path) -> None:
         process.stdout.readline()
     # It has answered and waits for more.
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    # Its input stays open until it has ended: else the end of the input could come first.
+    assert process.wait(timeout=60) == 130
+    _, errors = process.communicate()
     assert errors == b""
