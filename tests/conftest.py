@@ -75,9 +75,13 @@ def model_settings() -> Callable[..., ModelSettings]:
     def make(**changes: Any) -> ModelSettings:
         values = {
             "cell": "lstm", "embedding_size": 12, "encoder_layers": 1, "encoder_hidden_size": 8,
-            "bidirectional": True, "decoder_layers": 1, "decoder_hidden_size": 16,
-            "attention": "additive", "attention_size": 10, "input_feeding": False,
-            "readout_size": 12, "residual": False, "dropout": 0.0, "tie_embeddings": "none",
+            "bidirectional": "all", "decoder_layers": 1, "decoder_hidden_size": 16,
+            "bridge": "learnt", "attention": "additive", "attention_size": 10,
+            "attention_heads": 2, "location_positions": 30, "coverage": False, "copying": False,
+            "context_into": "output", "input_feeding": False, "readout_from": "both",
+            "readout_size": 12, "residual": False, "embedding_dropout": 0.0, "layer_dropout": 0.0,
+            "readout_dropout": 0.0, "variational_dropout": False, "tie_embeddings": "none",
+            "freeze_embeddings": False,
         }  # fmt: skip
         return ModelSettings.model_validate(values | changes)
 

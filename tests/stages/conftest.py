@@ -150,7 +150,7 @@ def built_project(in_tmp_path: Path) -> Path:
     changes = {
         "download": {"corpus": "reversed"},
         "tokenize": {"model_type": "char", "vocabulary_size": 64},
-        "model": {"dropout": 0.1},
+        "model": {"readout_dropout": 0.1},
         "train": SHORT_TRAINING,
     }
     write_params(in_tmp_path, "phrasebook-en-de", changes)

@@ -59,11 +59,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
     "params unknown, missing, of the wrong kind and out of range": (
         {},
         {"decode": {"beem_size": 3}, "train": {"max_epochs": "many"}, "report": {"sentences": -1},
-         "model": {"dropout": None}},
+         "model": {"readout_dropout": None}},
         {},
         "check",
         ["4 faults", "decode.beem_size: unknown key (did you mean decode.beam_size?)",
-         "train.max_epochs", "got 'many'", "report.sentences", "got -1", "model.dropout: missing"],
+         "train.max_epochs", "got 'many'", "report.sentences", "got -1", "model.readout_dropout: missing"],
     ),
     "a corpus that is not in the catalogue": (
         {}, {"download": {"corpus": "mien"}}, {}, "check",

@@ -42,7 +42,7 @@ PARAMS: dict[str, Any] = {
     "model.attention_size": 32,
     "model.readout_size": 32,
     # There is something to draw, so that equal bytes are no matter of course.
-    "model.dropout": 0.05,
+    "model.readout_dropout": 0.05,
     "train.device": "cpu",
     "train.threads": 1,
     "train.number_type": "float32",

@@ -23,9 +23,12 @@ folder = Path(sys.argv[1])
 write_token_store(folder / "pairs", [[5] * 300] * 64)
 pairs = Pairs(TokenStore(folder / "pairs"), TokenStore(folder / "pairs"))
 model = ModelSettings(
-    cell="lstm", embedding_size=64, encoder_layers=1, encoder_hidden_size=512, bidirectional=True,
-    decoder_layers=1, decoder_hidden_size=1024, attention="additive", attention_size=1024,
-    input_feeding=False, readout_size=64, residual=False, dropout=0.0, tie_embeddings="none",
+    cell="lstm", embedding_size=64, encoder_layers=1, encoder_hidden_size=512, bidirectional="all",
+    decoder_layers=1, decoder_hidden_size=1024, bridge="learnt", attention="additive",
+    attention_size=1024, attention_heads=1, location_positions=1, coverage=False, copying=False,
+    context_into="output", input_feeding=False, readout_from="both", readout_size=64,
+    residual=False, embedding_dropout=0.0, layer_dropout=0.0, readout_dropout=0.0,
+    variational_dropout=False, tie_embeddings="none", freeze_embeddings=False,
 )  # fmt: skip
 settings = TrainSettings(
     seed=1, device="cpu", number_type="float32", threads=1, max_epochs=1, max_steps=0,

@@ -19,7 +19,7 @@ LIMITS = BatchLimits(tokens=60, sentences=7)
 def test_equals_cross_entropy_pair_by_pair(
     small_model: Callable[..., Seq2Seq], copy_pairs: Callable[..., Pairs]
 ) -> None:
-    model, pairs = small_model(dropout=0.5), copy_pairs(30, 1)
+    model, pairs = small_model(readout_dropout=0.5), copy_pairs(30, 1)
     nats, correct, tokens = 0.0, 0, 0
     with torch.no_grad():
         for index in range(len(pairs)):
@@ -49,7 +49,7 @@ def test_batch_limits_change_nothing(
 def test_a_look_leaves_training_as_it_was(
     small_model: Callable[..., Seq2Seq], copy_pairs: Callable[..., Pairs]
 ) -> None:
-    model, pairs = small_model(dropout=0.5).train(), copy_pairs(20, 3)
+    model, pairs = small_model(readout_dropout=0.5).train(), copy_pairs(20, 3)
     before = torch.get_rng_state()
     evaluate_pairs(model, pairs, LIMITS, CPU)
     assert all(module.training for module in model.modules())

@@ -63,7 +63,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     trainer: Callable[..., Trainer], number_type: str
 ) -> None:
     changes: dict[str, Any] = {
-        "number_type": number_type, "dropout": 0.2, "max_epochs": 9, "max_steps": 60,
+        "number_type": number_type, "readout_dropout": 0.2, "max_epochs": 9, "max_steps": 60,
         "schedule": "cosine",
         "warmup_steps": 7, "log_every_steps": 4,
     }  # fmt: skip
@@ -145,7 +145,7 @@ def test_two_fresh_processes_write_the_same_bytes(
             hard_vocab_limit=False, minloglevel=2,
         )  # fmt: skip
     shutil.copyfile(data / "src.model", data / "tgt.model")
-    model, training = model_settings(dropout=0.3, tie_embeddings="all"), train_settings()
+    model, training = model_settings(embedding_dropout=0.3, readout_dropout=0.3, tie_embeddings="all"), train_settings()
     contents = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()

@@ -10,7 +10,7 @@ from attn2seq.config import Settings
 class ModelSettings(Settings):
     """The architecture; a checkpoint carries it, so that decoding never reads it elsewhere."""
 
-    cell: Literal["lstm", "gru", "rnn"]
+    cell: Literal["lstm", "gru", "rnn", "rnn_relu", "layer_norm_lstm"]
     # the recurrent cell of every layer; rnn is the plain tanh network
     embedding_size: int = Field(gt=0)
     # units of a token's embedding, both sides
@@ -18,48 +18,177 @@ class ModelSettings(Settings):
     # recurrent layers
     encoder_hidden_size: int = Field(gt=0)
     # units of an encoder layer, in each direction
-    bidirectional: bool
-    # whether each encoder layer also reads from right to left
+    bidirectional: Literal["none", "first", "all"]
+    # which encoder layers also read from right to left
     decoder_layers: int = Field(gt=0)
     # recurrent layers
     decoder_hidden_size: int = Field(gt=0)
     # units of a decoder layer
-    attention: Literal["none", "additive", "dot", "general"]
-    # how a source position is scored against the decoder's output
+    bridge: Literal["zero", "last", "learnt"]
+    # what the decoder starts from: zeros, the encoder's last states, a learnt layer over them
+    attention: Literal[
+        "none", "dot", "general", "additive", "normalised_additive", "location", "multi_head"
+    ]
+    # how a source position is scored against the decoder's state
     attention_size: int = Field(gt=0)
-    # units of the additive score's hidden layer; the other scores have none
+    # units of the additive scores' hidden layer, and of all heads together
+    attention_heads: int = Field(gt=0)
+    # heads of multi_head
+    location_positions: int = Field(gt=0)
+    # source positions that location attention has weights for; it sees none beyond
+    coverage: bool
+    # whether additive attention also reads how much it has looked at a position (See et al. 2017)
+    copying: bool
+    # whether the next token may be taken from the source (See et al. 2017)
+    context_into: Literal["output", "first_layer", "all_layers"]
+    # where the context goes: the readout alone (Luong), the recurrence (Bahdanau), the layers
+    # above the first (GNMT)
     input_feeding: bool
     # whether a step also reads the readout of the step before (Luong et al. 2015, section 3.3)
-    readout_size: int = Field(gt=0)
-    # units of the layer between the decoder and the output vocabulary
+    readout_from: Literal["both", "state", "context"]
+    # what the readout reads: the decoder's state, the context, or both (without attention: the state)
+    readout_size: int = Field(ge=0)
+    # units of the tanh layer between the decoder and the output vocabulary; 0: no such layer
     residual: bool
-    # whether layers from the second on add their input to their output
-    dropout: float = Field(ge=0, lt=1)
-    # share of units set to zero: embeddings, between layers, readout
+    # whether layers from the second on add their input to their output, where sizes agree
+    embedding_dropout: float = Field(ge=0, lt=1)
+    # share of units set to zero: of embeddings
+    layer_dropout: float = Field(ge=0, lt=1)
+    # ... between layers
+    readout_dropout: float = Field(ge=0, lt=1)
+    # ... of the readout
+    variational_dropout: bool
+    # whether the same units are zero at all positions of a sentence (Gal and Ghahramani 2016)
     tie_embeddings: Literal["none", "target", "all"]
     # target: output layer = target embeddings; all: source embeddings too (joint vocabulary)
+    freeze_embeddings: bool
+    # whether embeddings stay as they start
+
+    @property
+    def enc_sizes(self) -> list[int]:
+        """Units of each encoder layer's state, both directions together."""
+        both = {"none": 0, "first": 1, "all": self.encoder_layers}[self.bidirectional]
+        return [
+            self.encoder_hidden_size * (2 if depth < both else 1)
+            for depth in range(self.encoder_layers)
+        ]
 
     @property
     def enc_size(self) -> int:
-        """Units of an encoder state, both directions together."""
-        return self.encoder_hidden_size * (2 if self.bidirectional else 1)
+        """Units of an encoder state."""
+        return self.enc_sizes[-1]
+
+    @property
+    def step_by_step(self) -> bool:
+        """Whether a target position needs what the one before it found by attention."""
+        return self.input_feeding or self.coverage or self.context_into == "first_layer"
 
     @model_validator(mode="after")
     def _combinations(self) -> "ModelSettings":
+        for fault in (
+            self._attention_fault(),
+            self._context_fault(),
+            self._bridge_fault(),
+            self._embedding_fault(),
+        ):
+            if fault is not None:
+                raise ValueError(fault)
+        return self
+
+    def _attention_fault(self) -> str | None:
         if self.attention == "dot" and self.enc_size != self.decoder_hidden_size:
-            raise ValueError(
+            return (
                 f"attention dot needs encoder states as wide as the decoder's, but they have "
                 f"{self.enc_size} and {self.decoder_hidden_size} units: change "
                 f"model.decoder_hidden_size to {self.enc_size}, or use attention general"
             )
-        if self.attention == "none" and self.input_feeding:
-            raise ValueError(
-                "input_feeding feeds back what attention found, and attention is none: "
-                "set model.input_feeding to false"
+        if self.attention == "multi_head" and self.attention_size % self.attention_heads:
+            return (
+                f"model.attention_heads ({self.attention_heads}) must divide "
+                f"model.attention_size ({self.attention_size})"
             )
-        if self.tie_embeddings != "none" and self.readout_size != self.embedding_size:
-            raise ValueError(
+        if self.coverage and self.attention not in ("additive", "normalised_additive"):
+            return (
+                f"coverage is a part of the additive scores, and attention is {self.attention}: "
+                "set model.attention to additive, or model.coverage to false"
+            )
+        return None
+
+    def _context_fault(self) -> str | None:
+        if self.attention == "none":
+            wants = [
+                name
+                for name, wanted in (
+                    ("input_feeding", self.input_feeding),
+                    ("copying", self.copying),
+                    ("context_into", self.context_into != "output"),
+                    ("readout_from", self.readout_from == "context"),
+                )
+                if wanted
+            ]
+            return (
+                f"attention none finds no context for model.{wants[0]}: set input_feeding and "
+                "copying to false, context_into to output, readout_from to both"
+                if wants
+                else None
+            )
+        if self.context_into == "output" and self.readout_from == "state":
+            return (
+                "context_into output and readout_from state leave the context unread: set "
+                "model.readout_from to both or context, or model.context_into to another place"
+            )
+        if self.context_into == "all_layers" and self.decoder_layers == 1:
+            return (
+                "context_into all_layers takes the context into the layers above the first: set "
+                "model.decoder_layers to 2 or more, or model.context_into to first_layer"
+            )
+        if self.input_feeding and not self.readout_size:
+            return (
+                "input_feeding feeds the readout back, and model.readout_size is 0: give it units"
+            )
+        return None
+
+    def _bridge_fault(self) -> str | None:
+        if self.bridge == "last":
+            used = [
+                self.enc_sizes[min(depth, self.encoder_layers - 1)]
+                for depth in range(self.decoder_layers)
+            ]
+            for size in used:
+                if size != self.decoder_hidden_size:
+                    return (
+                        f"bridge last hands the encoder's last states over as they are, but they "
+                        f"have {size} units and the decoder {self.decoder_hidden_size}: make them "
+                        "equal, or set model.bridge to learnt"
+                    )
+        return None
+
+    def _embedding_fault(self) -> str | None:
+        if self.tie_embeddings == "none":
+            return None
+        if not self.readout_size and self.readout_input_size != self.embedding_size:
+            return (
+                f"tie_embeddings {self.tie_embeddings} needs an output layer that reads as many "
+                f"units as embeddings have, and with readout_size 0 it reads "
+                f"{self.readout_input_size}: set model.readout_size to {self.embedding_size}"
+            )
+        if self.readout_size and self.readout_size != self.embedding_size:
+            return (
                 f"tie_embeddings {self.tie_embeddings} needs model.readout_size equal to "
                 f"model.embedding_size, but they are {self.readout_size} and {self.embedding_size}"
             )
-        return self
+        return None
+
+    @property
+    def readout_input_size(self) -> int:
+        """Units that the readout reads."""
+        return {
+            "both": self.decoder_hidden_size + (self.enc_size if self.attention != "none" else 0),
+            "state": self.decoder_hidden_size,
+            "context": self.enc_size,
+        }[self.readout_from]
+
+    @property
+    def output_size(self) -> int:
+        """Units that the output layer reads."""
+        return self.readout_size or self.readout_input_size
