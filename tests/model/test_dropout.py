@@ -1,0 +1,66 @@
+"""Dropout against torch's own, and the masks that hold for a whole sentence."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from attn2seq.model.dropout import dropout, step_mask
+
+RATE = 0.4
+
+
+def test_apart_it_is_torch_s_own() -> None:
+    """To the last random number, so that a training repeats."""
+    x = torch.randn(3, 4, 8)
+    torch.manual_seed(1)
+    ours = dropout(x, RATE, training=True, over_time=False)
+    torch.manual_seed(1)
+    assert torch.equal(ours, F.dropout(x, RATE))
+    assert (ours[:, 0] == 0).tolist() != (ours[:, 1] == 0).tolist()
+
+
+def test_over_time_a_sentence_loses_the_same_units_everywhere() -> None:
+    torch.manual_seed(1)
+    x = torch.randn(3, 5, 200)
+    lost = dropout(x, RATE, training=True, over_time=True) == 0
+    assert torch.equal(lost, lost[:, :1].expand_as(lost))
+    sentences = [lost[row, 0].tolist() for row in range(3)]
+    assert sentences[0] != sentences[1] != sentences[2]
+    assert lost.float().mean().item() == pytest.approx(RATE, abs=0.05)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_kept_is_scaled_up(dtype: torch.dtype) -> None:
+    x = torch.randn(3, 5, 20).to(dtype)
+    dropped = dropout(x, 0.75, training=True, over_time=True)
+    kept = dropped != 0
+    assert dropped.dtype == dtype
+    assert kept.any()
+    assert torch.equal(dropped[kept], (4 * x)[kept])
+
+
+def test_a_step_mask_is_the_mask_of_the_whole_sentence() -> None:
+    x = torch.randn(3, 5, 20)
+    torch.manual_seed(1)
+    whole = dropout(x, RATE, training=True, over_time=True)
+    torch.manual_seed(1)
+    mask = step_mask(x[:, 0], RATE, training=True)
+    assert mask is not None
+    assert torch.equal(torch.stack([x[:, t] * mask for t in range(5)], 1), whole)
+
+
+@pytest.mark.parametrize("over_time", [False, True])
+@pytest.mark.parametrize(("rate", "training"), [(0.4, False), (0.0, True)])
+def test_where_nothing_is_dropped(rate: float, training: bool, over_time: bool) -> None:
+    x = torch.randn(3, 4, 8)
+    assert torch.equal(dropout(x, rate, training, over_time), x)
+    assert step_mask(x[:, 0], rate, training) is None
+
+
+def test_gradients_pass_through_the_kept_units_alone() -> None:
+    torch.manual_seed(1)
+    x = torch.randn(2, 3, 10, requires_grad=True)
+    dropped = dropout(x, 0.5, training=True, over_time=True)
+    dropped.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, torch.where(dropped == 0, 0.0, 2.0))
