@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attn2seq.config import ConfigError, Settings, collect_faults, format_faults, nearest
+from attn2seq.config import ConfigError, Settings, collect_faults, format_faults, nearest, plain
 from attn2seq.corpus.catalogue import read_catalogue_entry
 from attn2seq.corpus.settings import DownloadSettings, PrepareSettings
 from attn2seq.decoding.settings import DecodeSettings
@@ -44,7 +44,7 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
     for name in (name for name in values if name not in SECTIONS):
         guess = nearest(name, list(SECTIONS))
         hint = f"did you mean {guess}?" if guess else f"known: {', '.join(SECTIONS)}"
-        faults.append(f"{name}: unknown section ({hint})")
+        faults.append(f"{plain(name)}: unknown section ({hint})")
     faults += _combination_faults(records)
     download = records.get("download")
     if isinstance(download, DownloadSettings):

@@ -20,7 +20,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from attn2seq.config import ConfigError, format_faults, nearest, read_yaml, shown
+from attn2seq.config import ConfigError, format_faults, nearest, plain, read_yaml, shown
 from attn2seq.errors import UserError
 from attn2seq.whole import whole_file
 from pipeline.check import check_params
@@ -104,7 +104,7 @@ def _unknown_keys(
         if key not in values:
             guess = nearest(key, list(values))
             hint = f" (did you mean {prefix}{guess}?)" if guess else ""
-            yield f"{prefix}{key}: unknown key{hint}"
+            yield f"{prefix}{plain(key)}: unknown key{hint}"
         elif isinstance(values[key], Mapping) != isinstance(value, Mapping):
             wanted = "holds keys" if isinstance(values[key], Mapping) else "holds one value"
             yield f"{prefix}{key}: {wanted} in params.yaml, but is {shown(value)}"

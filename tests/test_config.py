@@ -9,6 +9,7 @@ from attn2seq.config import (
     ConfigError,
     Settings,
     nearest,
+    plain,
     read_yaml,
     shown,
     some,
@@ -152,6 +153,14 @@ def test_a_long_value_is_cut_in_a_message() -> None:
     assert shown("x" * 200) == "'" + "x" * 79 + "..."
     text = faults({**GOOD, "output": {"folder": ["x"] * 10_000}})[1]
     assert len(text) < 200
+
+
+def test_a_name_cannot_move_the_text_of_a_message() -> None:
+    assert plain("häuser 房子") == "häuser 房子"
+    assert plain("a\u202eb\n\x1b[2J") == r"a\u202eb\n\x1b[2J"
+    section = {**GOOD, "output": {"folder": "x", "y\nz": 1}}
+    assert faults(section)[1:] == [r"  output.y\nz: unknown key (known: folder)"]
+    assert some(["a\u2028", "b"]) == r"a\u2028, b"
 
 
 def test_a_long_list_of_names_is_cut_in_a_message() -> None:

@@ -96,7 +96,17 @@ def nearest(word: str, known: list[str]) -> str | None:
 def some(names: Iterable[str]) -> str:
     """The first ten names, for a message: there may be a million."""
     names = list(names)
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") or "nothing"
+    shown_names = ", ".join(plain(name) for name in names[:10])
+    return shown_names + (", ..." if len(names) > 10 else "") or "nothing"
+
+
+def plain(name: object) -> str:
+    """A name as a message shows it: what would move the text or the cursor is escaped.
+
+    A line feed comes as a backslash and an n.
+    """
+    text = str(name)
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def shown(value: object) -> str:
@@ -221,7 +231,7 @@ def _refuse(fault: str, place: Any) -> NoReturn:
 
 def _describe(section: str, keys: list[str], values: Mapping[str, Any], error: ErrorDetails) -> str:
     """One fault of one section in a user's words."""
-    path = ".".join([section, *(str(part) for part in error["loc"])])
+    path = ".".join([section, *(plain(part) for part in error["loc"])])
     if error["type"] == "extra_forbidden":
         guess = nearest(str(error["loc"][-1]), [key for key in keys if key not in values] or keys)
         return f"{path}: unknown key" + (

@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from attn2seq.config import nearest, some
+from attn2seq.config import nearest, plain, some
 from attn2seq.errors import UserError
 
 # All names in the archive and what it says of them: 65,536 members of a tar, more of a zip.
@@ -114,7 +114,7 @@ def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
 
 def _no_member(path: Path, member: str, known: list[str]) -> UserError:
     guess = nearest(member, known)
-    hint = f"did you mean {guess}?" if guess else f"it has {some(known)}"
+    hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(known)}"
     return UserError(f"{path} has no file {member} ({hint})")
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from attn2seq.config import nearest, shown, some
+from attn2seq.config import nearest, plain, shown, some
 from attn2seq.corpus.entry import CatalogueEntry, SourceFile, SplitFiles
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -38,7 +38,7 @@ def describe(kind: type[BaseModel], error: ErrorDetails) -> str:
     `columns.sorce: unknown key (did you mean columns.src?)`
     """
     *outer, last = error["loc"]
-    path = ".".join(str(part) for part in error["loc"])
+    path = ".".join(plain(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         keys = list(_record_at(kind, outer).model_fields)
         guess = nearest(str(last), keys)

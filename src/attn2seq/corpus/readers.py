@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from attn2seq.config import nearest, some, unique_keys
+from attn2seq.config import nearest, plain, some, unique_keys
 from attn2seq.corpus.entry import CatalogueEntry, Column, Columns, Keys, SplitFiles
 from attn2seq.corpus.lines import read_lines
 from attn2seq.errors import UserError
@@ -131,7 +131,7 @@ def _place(column: Column, header: list[str], at: str) -> int:
     if count:
         return header.index(column)
     guess = nearest(column, header)
-    hint = f"did you mean {guess}?" if guess else f"it has {some(header)}"
+    hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(header)}"
     raise UserError(f"{at}: no column is named {column!r} ({hint})")
 
 
@@ -172,7 +172,7 @@ def _texts(values: dict[str, object], key: str, at: str) -> list[str]:
     """The texts at a key: a text or a number, several in a list, or none where it is null."""
     if key not in values:
         guess = nearest(key, list(values))
-        hint = f"did you mean {guess}?" if guess else f"it has {some(values)}"
+        hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(values)}"
         raise UserError(f"{at}: the key {key!r} is missing ({hint})")
     value = values[key]
     items: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
