@@ -1,11 +1,15 @@
-import os
-from typing import Literal
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from sacrebleu.significance import PairedTest
 
 from attn2seq.errors import UserError
-from attn2seq.evaluation.significance import PairedResult, compare_paired
+from attn2seq.evaluation import significance
+from attn2seq.evaluation.measures import Measure, mean_measure
+from attn2seq.evaluation.significance import bootstrap_p, compare_paired, randomisation_p
+from attn2seq.evaluation.surface import reference_streams, sacrebleu_metrics, surface_measures
 
 REFERENCES = [
     [" ".join(np.random.default_rng(line).choice(list("abcdefgh"), 9))] for line in range(80)
@@ -14,45 +18,95 @@ GOOD = [texts[0] for texts in REFERENCES]
 POOR = [" ".join(text.split()[:5] + ["x"] * 4) for text in GOOD]
 MIXED = [(GOOD, POOR)[line % 2][line] for line in range(80)]
 SWAPPED = [(POOR, GOOD)[line % 2][line] for line in range(80)]
+CLOSE = [(GOOD, POOR)[line % 3 == 1][line] for line in range(80)]
+SHORTER = [" ".join(text.split()[: 5 + line % 4]) for line, text in enumerate(GOOD)]
+UNEVEN = [text[: 8 + (5 * line) % 11] for line, text in enumerate(GOOD)]
 
-Method = Literal["bootstrap", "randomisation"]
-
-
-def compare(
-    baseline: list[str], system: list[str], method: Method, seed: int = 12345
-) -> dict[str, PairedResult]:
-    return compare_paired(baseline, system, REFERENCES, "13a", method, samples=300, seed=seed)
+Test = Callable[[Measure, Measure, int, int], float]
+TESTS = pytest.mark.parametrize("test", [bootstrap_p, randomisation_p])
 
 
-@pytest.mark.parametrize("method", ["bootstrap", "randomisation"])
-def test_a_clear_difference_is_no_chance(method: Method) -> None:
-    found = compare(MIXED, GOOD, method)
-    assert found["bleu"].system == pytest.approx(100.0)
-    assert set(found) == {"bleu", "chrf", "ter"}
-    # No sample of 300 reaches the difference: (0 + 1) / (300 + 1).
-    assert found["bleu"].p_value == pytest.approx(1 / 301)
+def measures(hypotheses: Sequence[str]) -> dict[str, Measure]:
+    return surface_measures(hypotheses, REFERENCES, "13a", 300, 12345)
 
 
-@pytest.mark.parametrize("method", ["bootstrap", "randomisation"])
-def test_a_system_against_itself_is_all_chance(method: Method) -> None:
-    assert compare(MIXED, MIXED, method)["bleu"].p_value == 1.0
-
-
-@pytest.mark.parametrize("method", ["bootstrap", "randomisation"])
-def test_errors_in_other_places_are_no_difference(method: Method) -> None:
-    assert compare(MIXED, SWAPPED, method)["bleu"].p_value > 0.05
-
-
-def test_seed_fixes_the_result_and_the_environment_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("system", [GOOD, SHORTER, UNEVEN])
+def test_p_values_are_those_of_sacrebleu(
+    system: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SACREBLEU_SEED", "99")
-    first = compare(MIXED, SWAPPED, "randomisation", seed=5)
-    assert compare(MIXED, SWAPPED, "randomisation", seed=5) == first
-    assert "seed:5" in first["bleu"].signature
-    assert os.environ["SACREBLEU_SEED"] == "99"
+    monkeypatch.setenv("SACREBLEU_SEED", "7")
+    found = compare_paired(measures(MIXED), measures(system), samples=300, seed=7)
+    metrics = sacrebleu_metrics("13a")
+    systems = [("baseline", MIXED), ("system", system)]
+    for kind in ("bs", "ar"):
+        _, results = PairedTest(
+            systems, metrics, reference_streams(REFERENCES), test_type=kind, n_samples=300
+        )()
+        names = [name for name in results if name != "System"]
+        for ours, theirs in zip(metrics, names, strict=True):
+            first, second = results[theirs]
+            result = found[ours]
+            assert (result.baseline, result.system) == pytest.approx((first.score, second.score))
+            p_value = result.bootstrap_p if kind == "bs" else result.randomisation_p
+            if ours == "ter":
+                # It has few values, and samples that differ by just as much count here alone.
+                assert p_value >= second.p_value
+            else:
+                assert p_value == pytest.approx(second.p_value), (ours, kind)
 
 
-def test_differing_line_counts_are_an_error() -> None:
-    with pytest.raises(UserError, match="80 and 79 lines for 80 references"):
-        compare(GOOD, GOOD[:-1], "bootstrap")
+@pytest.mark.parametrize("gained", [1, 5, 7])
+def test_randomisation_of_exact_match_is_the_exact_sign_test(gained: int) -> None:
+    """Of eight sentences that one system alone has right, `gained` are the second system's."""
+    first = np.array([0.0] * gained + [1.0] * (8 - gained) + [1.0] * 30)
+    second = np.array([1.0] * gained + [0.0] * (8 - gained) + [1.0] * 30)
+    lead = abs(2 * gained - 8)
+    as_extreme = sum(math.comb(8, k) for k in range(9) if abs(2 * k - 8) >= lead)
+    found = randomisation_p(mean_measure(first, ""), mean_measure(second, ""), 20_000, seed=1)
+    assert found == pytest.approx(as_extreme / 2**8, abs=0.01)
+
+
+@TESTS
+def test_one_sentence_of_a_hundred_is_no_proof(test: Test) -> None:
+    first, second = np.ones(100), np.ones(100)
+    second[7] = 0
+    assert test(mean_measure(first, ""), mean_measure(second, ""), 1000, 1) > 0.2
+
+
+@TESTS
+def test_a_clear_difference_is_no_chance(test: Test) -> None:
+    # No sample of 300 exceeds the difference: (0 + 1) / (300 + 1).
+    assert test(measures(MIXED)["bleu"], measures(GOOD)["bleu"], 300, 1) == 1 / 301
+
+
+@TESTS
+def test_a_system_against_itself_is_all_chance(test: Test) -> None:
+    assert test(measures(MIXED)["bleu"], measures(MIXED)["bleu"], 300, 1) == 1.0
+
+
+@TESTS
+def test_errors_in_other_places_are_no_difference(test: Test) -> None:
+    assert test(measures(MIXED)["bleu"], measures(SWAPPED)["bleu"], 300, 1) > 0.05
+
+
+@TESTS
+def test_what_does_not_fit_into_memory_is_drawn_in_parts(
+    test: Test, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systems = measures(MIXED)["bleu"], measures(CLOSE)["bleu"]
+    whole = test(*systems, 300, 1)
+    monkeypatch.setattr(significance, "MOST_DRAWS", 80 * 32)
+    assert test(*systems, 300, 1) == pytest.approx(whole, abs=3 * math.sqrt(0.25 / 300))
+
+
+def test_metrics_that_one_system_lacks_are_left_out() -> None:
+    system = measures(GOOD)
+    del system["ter"]
+    assert list(compare_paired(measures(MIXED), system, 100, 1)) == ["bleu", "chrf"]
+
+
+@TESTS
+def test_differing_sizes_are_an_error(test: Test) -> None:
+    shorter = mean_measure(np.zeros(79), "mean")
+    with pytest.raises(UserError, match="80 and 79 sentences"):
+        test(mean_measure(np.zeros(80), "mean"), shorter, 100, 1)

@@ -40,19 +40,10 @@ class SplitScores:
 
 def score_split(split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettings) -> SplitScores:
     """Score the hypotheses of one split against its references. Raises UserError."""
-    samples, seed = settings.bootstrap_samples, settings.seed
-    measures = {
-        **surface_measures(
-            split.hypotheses, split.references, corpus.bleu_tokenizer, samples, seed
-        ),
-        **rouge_measures(split.hypotheses, split.references),
-        "exact_match": exact_match(split),
-        **asked_measures(split, corpus),
-        **probability_measures(split),
-    }
+    measures = split_measures(split, corpus, settings)
     signatures = {}
     for name, measure in measures.items():
-        low, high = measure.interval(samples, seed)
+        low, high = measure.interval(settings.bootstrap_samples, settings.seed)
         signatures[name] = {
             "signature": measure.signature,
             "low": round(low, 4),
@@ -64,6 +55,22 @@ def score_split(split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettin
         sentences=_sentence_rows(split, measures),
         measures=measures,
     )
+
+
+def split_measures(
+    split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettings
+) -> dict[str, Measure]:
+    """All metrics of one split by name. Raises UserError."""
+    samples, seed = settings.bootstrap_samples, settings.seed
+    return {
+        **surface_measures(
+            split.hypotheses, split.references, corpus.bleu_tokenizer, samples, seed
+        ),
+        **rouge_measures(split.hypotheses, split.references),
+        "exact_match": exact_match(split),
+        **asked_measures(split, corpus),
+        **probability_measures(split),
+    }
 
 
 def exact_match(split: SplitTexts) -> Measure:

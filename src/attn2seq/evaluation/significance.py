@@ -1,93 +1,108 @@
-"""Is one system better than another, or was it luck? Paired tests, by sacreBLEU.
+"""Is one system better than another, or was it luck? Paired tests, for any metric of this project.
 
 Paired bootstrap resampling: Koehn 2004. Paired approximate randomisation: Riezler and Maxwell
 2005. Both compare the systems on the same sentences, so they see differences that lie well within
-the interval of either.
+the interval of either. The draws are those of sacreBLEU's tests. A sample that differs by just as
+much counts, as in Riezler and Maxwell's algorithm and unlike there: exact match knows few values,
+and one sentence of a thousand would else be called significant.
 """
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from sacrebleu.significance import PairedTest
+import numpy as np
 
 from attn2seq.errors import UserError
-from attn2seq.evaluation.surface import reference_streams, sacrebleu_metrics
+from attn2seq.evaluation.measures import Measure, Numbers
+
+# Draws held at once, samples times sentences.
+MOST_DRAWS = 1 << 24
+# Two ways of adding up the same sums may differ by this much.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class PairedResult:
-    """One metric of two systems; `p_value` is that of the difference having come by chance."""
+    """One metric of two systems; the p values are those of the difference having come by chance."""
 
-    metric: str
     baseline: float
     system: float
-    p_value: float
-    signature: str
+    bootstrap_p: float
+    randomisation_p: float
 
 
 def compare_paired(
-    baseline: Sequence[str],
-    system: Sequence[str],
-    references: Sequence[Sequence[str]],
-    bleu_tokenizer: str,
-    method: Literal["bootstrap", "randomisation"],
-    samples: int,
-    seed: int,
+    baseline: Mapping[str, Measure], system: Mapping[str, Measure], samples: int, seed: int
 ) -> dict[str, PairedResult]:
-    """Compare two sets of hypotheses for the same sentences by BLEU, chrF and TER.
+    """Compare two systems by every metric that both have, row i of each being one sentence.
 
-    `references` holds the references of each sentence; `samples` is the number of resampled test
-    sets or of random exchanges. Raises UserError where the numbers of lines differ.
+    `samples` is the number of resampled test sets and of random exchanges. Raises UserError where
+    the systems have other numbers of sentences.
     """
-    if not len(baseline) == len(system) == len(references):
-        raise UserError(
-            f"the two systems have {len(baseline)} and {len(system)} lines for "
-            f"{len(references)} references: only results on the same test set can be compared"
-        )
-    metrics = sacrebleu_metrics(bleu_tokenizer)
-    with _sacrebleu_seed(seed):
-        test = PairedTest(
-            [("baseline", list(baseline)), ("system", list(system))],
-            metrics,
-            reference_streams(references),
-            test_type="bs" if method == "bootstrap" else "ar",
-            n_samples=samples,
-        )
-        signatures, results = test()
-    # sacreBLEU keys its results by display names ("chrF2"), in the order the metrics were given.
-    display_names = [name for name in results if name != "System"]
     return {
-        ours: PairedResult(
-            metric=ours,
-            baseline=float(results[theirs][0].score),
-            system=float(results[theirs][1].score),
-            p_value=_p_value(*results[theirs]),
-            signature=str(signatures[theirs]),
+        name: PairedResult(
+            baseline=measure.score(),
+            system=system[name].score(),
+            bootstrap_p=bootstrap_p(measure, system[name], samples, seed),
+            randomisation_p=randomisation_p(measure, system[name], samples, seed),
         )
-        for ours, theirs in zip(metrics, display_names, strict=True)
+        for name, measure in baseline.items()
+        if name in system
     }
 
 
-def _p_value(baseline: Any, system: Any) -> float:
-    """sacreBLEU counts samples that differ by more than the two systems do.
+def bootstrap_p(baseline: Measure, system: Measure, samples: int, seed: int) -> float:
+    """How often a resampled test set differs from what is usual by as much as the real one does."""
+    size, generator = _common_size(baseline, system), np.random.default_rng(seed)
+    found: list[float] = []
+    for count in _chunks(samples, size):
+        drawn = generator.choice(size, size=(count, size), replace=True)
+        times = np.stack([np.bincount(rows, minlength=size) for rows in drawn])
+        found += _differences(baseline, system, times @ baseline.sums, times @ system.sums)
+    return _p_value(baseline, system, np.array(found) - np.mean(found))
 
-    Where they do not differ at all it would call that significant; it is all chance.
-    """
-    return 1.0 if baseline.score == system.score else float(system.p_value)
+
+def randomisation_p(baseline: Measure, system: Measure, samples: int, seed: int) -> float:
+    """How often the systems differ as much once each sentence's outputs are exchanged by a coin."""
+    size, generator = _common_size(baseline, system), np.random.default_rng(seed)
+    found: list[float] = []
+    for count in _chunks(samples, size):
+        kept = generator.integers(2, size=(count, size), dtype=bool)
+        first = kept @ baseline.sums + ~kept @ system.sums
+        second = ~kept @ baseline.sums + kept @ system.sums
+        found += _differences(baseline, system, first, second)
+    return _p_value(baseline, system, np.array(found))
 
 
-@contextmanager
-def _sacrebleu_seed(seed: int) -> Iterator[None]:
-    """sacreBLEU takes its seed from the environment alone."""
-    before = os.environ.get("SACREBLEU_SEED")
-    os.environ["SACREBLEU_SEED"] = str(seed)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["SACREBLEU_SEED"]
-        else:
-            os.environ["SACREBLEU_SEED"] = before
+def _differences(
+    baseline: Measure, system: Measure, first: Numbers, second: Numbers
+) -> list[float]:
+    return [
+        abs(baseline.formula(one) - system.formula(other))
+        for one, other in zip(first, second, strict=True)
+    ]
+
+
+def _p_value(baseline: Measure, system: Measure, found: Numbers) -> float:
+    """The share of samples that differ at least as much as the systems do, these among them."""
+    difference = abs(baseline.score() - system.score())
+    if difference <= ROUNDING:
+        return 1.0  # of two equal systems the bootstrap would find half of the sets unusual
+    return float((np.sum(found >= difference - ROUNDING) + 1) / (len(found) + 1))
+
+
+def _common_size(baseline: Measure, system: Measure) -> int:
+    sizes = len(baseline.sums), len(system.sums)
+    if sizes[0] != sizes[1]:
+        raise UserError(
+            f"the two systems have {sizes[0]:,} and {sizes[1]:,} sentences: only results on the "
+            "same test set can be compared"
+        )
+    return sizes[0]
+
+
+def _chunks(samples: int, size: int) -> Iterator[int]:
+    """Numbers of samples whose draws fit into memory together."""
+    most = max(1, MOST_DRAWS // size)
+    for start in range(0, samples, most):
+        yield min(most, samples - start)
