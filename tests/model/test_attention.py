@@ -6,39 +6,47 @@ import pytest
 import torch
 from torch import Tensor
 
-from attn2seq.model.attention import Attention, attend, make_attention
+from attn2seq.model.attention import Attention, LocationAttention, attend
+from attn2seq.model.attention_kinds import make_attention
 from attn2seq.model.settings import ModelSettings
 
-KINDS = ["additive", "dot", "general"]
+MakeSettings = Callable[..., ModelSettings]
+KINDS = ["dot", "general", "additive", "normalised_additive", "location", "multi_head"]
+SCORED = KINDS[:-1]
 
 
-def attention_of(make: Callable[..., ModelSettings], kind: str) -> Attention:
+def attention_of(make: MakeSettings, kind: str, **changes: object) -> Attention:
     torch.manual_seed(2)
-    attention = make_attention(make(attention=kind))
+    attention = make_attention(make(attention=kind, **changes))
     assert attention is not None
     return attention.double()
 
 
-def plain_score(kind: str, attention: Attention, q: Tensor, h: Tensor) -> Tensor:
+def plain_score(kind: str, attention: Attention, q: Tensor, h: Tensor, place: int) -> Tensor:
+    """The papers' equations for one pair of positions."""
     w = dict(attention.named_parameters())
     if kind == "dot":
         return sum((a * b for a, b in zip(q, h, strict=True)), torch.zeros(()).double())
     if kind == "general":
         return q @ (w["key.weight"] @ h)
+    if kind == "location":
+        return w["place.weight"][place] @ q + w["place.bias"][place]
     hidden = torch.tanh(w["query.weight"] @ q + w["key.weight"] @ h + w["key.bias"])
-    return w["energy.weight"][0] @ hidden
+    v = w["energy.weight"][0]
+    return (w["gain"] * v / v.square().sum().sqrt() if "gain" in w else v) @ hidden
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_scores_equal_the_equation(model_settings: Callable[..., ModelSettings], kind: str) -> None:
+@pytest.mark.parametrize("kind", SCORED)
+def test_scores_equal_the_equation(model_settings: MakeSettings, kind: str) -> None:
     attention = attention_of(model_settings, kind)
     queries, states = torch.randn(2, 3, 16).double(), torch.randn(2, 4, 16).double()
     scores = attention.scores(queries, attention.keys(states))
     for b in range(2):
         for t in range(3):
             for s in range(4):
-                expected = plain_score(kind, attention, queries[b, t], states[b, s])
-                torch.testing.assert_close(scores[b, t, s], expected)
+                expected = plain_score(kind, attention, queries[b, t], states[b, s], s)
+                # The gain of weight normalisation is taken in float32 whatever the number type.
+                torch.testing.assert_close(scores[b, t, s], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_attending_by_hand() -> None:
@@ -51,24 +59,24 @@ def test_attending_by_hand() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_stands_in_padding_changes_nothing(
-    model_settings: Callable[..., ModelSettings], kind: str
-) -> None:
+def test_what_stands_in_padding_changes_nothing(model_settings: MakeSettings, kind: str) -> None:
     attention = attention_of(model_settings, kind)
     queries, states = torch.randn(1, 2, 16).double(), torch.randn(1, 5, 16).double()
     mask = torch.tensor([[True, True, True, False, False]])
     other = states.clone()
     other[:, 3:] = 1e3
     results = [
-        attend(attention.scores(queries, attention.keys(part)), part, mask)
-        for part in (states, other)
+        attention(queries, attention.keys(part), part, mask) for part in (states, other)
     ]
     torch.testing.assert_close(results[0], results[1])
     assert not results[0][1][..., 3:].any()
+    torch.testing.assert_close(results[0][1].sum(-1), torch.ones(1, 2), check_dtype=False)
+    alone = attention(queries, attention.keys(states[:, :3]), states[:, :3], mask[:, :3])
+    torch.testing.assert_close(alone[0], results[0][0])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradients(model_settings: Callable[..., ModelSettings], kind: str) -> None:
+@pytest.mark.parametrize("kind", SCORED)
+def test_gradients(model_settings: MakeSettings, kind: str) -> None:
     attention = attention_of(model_settings, kind)
     queries = torch.randn(1, 2, 16).double().requires_grad_()
     states = torch.randn(1, 3, 16).double().requires_grad_()
@@ -79,5 +87,63 @@ def test_gradients(model_settings: Callable[..., ModelSettings], kind: str) -> N
     assert torch.autograd.gradcheck(scores, (queries, states))
 
 
-def test_none_is_none(model_settings: Callable[..., ModelSettings]) -> None:
+def test_a_gain_learns_apart_from_its_direction(model_settings: MakeSettings) -> None:
+    """The score's size does not depend on that of v, only on g, which starts at sqrt(1 / A)."""
+    attention = attention_of(model_settings, "normalised_additive", attention_size=16)
+    assert float(attention.get_parameter("gain")) == 0.25
+    queries, states = torch.randn(1, 2, 16).double(), torch.randn(1, 3, 16).double()
+    before = attention.scores(queries, attention.keys(states))
+    with torch.no_grad():
+        attention.get_parameter("energy.weight").mul_(7)
+        torch.testing.assert_close(attention.scores(queries, attention.keys(states)), before)
+        attention.get_parameter("gain").mul_(7)
+        torch.testing.assert_close(attention.scores(queries, attention.keys(states)), 7 * before)
+
+
+def test_location_looks_at_places_alone_and_at_none_beyond_its_last() -> None:
+    attention = LocationAttention(4, positions=3)
+    queries, mask = torch.randn(1, 2, 4), torch.ones(1, 5, dtype=torch.bool)
+    found = [attention(queries, states, states, mask) for states in torch.randn(2, 1, 5, 4)]
+    assert torch.equal(found[0][1], found[1][1])
+    assert not torch.equal(found[0][0], found[1][0])
+    assert (found[0][1][..., :3] > 0).all()
+    assert not found[0][1][..., 3:].any()
+    short = torch.randn(1, 2, 4)
+    weights = attention(queries, short, short, mask[:, :2])[1]
+    expected = torch.softmax(attention.place(queries)[..., :2], -1)
+    torch.testing.assert_close(weights, expected)
+
+
+def test_heads_equal_torchs_own(model_settings: MakeSettings) -> None:
+    """torch.nn.MultiheadAttention with the same weights, keys and values being the states."""
+    attention = attention_of(model_settings, "multi_head", attention_size=16, attention_heads=4)
+    theirs = torch.nn.MultiheadAttention(16, 4, batch_first=True).double()
+    w = dict(attention.named_parameters())
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat([w["query.weight"], w["key_value.weight"]]))
+        theirs.in_proj_bias.copy_(torch.cat([w["query.bias"], w["key_value.bias"]]))
+        theirs.out_proj.weight.copy_(w["joined.weight"])
+        theirs.out_proj.bias.copy_(w["joined.bias"])
+    queries, states = torch.randn(3, 2, 16).double(), torch.randn(3, 5, 16).double()
+    mask = torch.arange(5) < torch.tensor([[5], [2], [4]])
+    expected, expected_weights = theirs(queries, states, states, key_padding_mask=~mask)
+    context, weights = attention(queries, attention.keys(states), states, mask)
+    torch.testing.assert_close(context, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(weights.double(), expected_weights, rtol=1e-5, atol=1e-6)
+
+
+def test_coverage_enters_the_score_as_one_more_input(model_settings: MakeSettings) -> None:
+    attention = attention_of(model_settings, "additive", coverage=True)
+    queries, states = torch.randn(2, 1, 16).double(), torch.randn(2, 4, 16).double()
+    coverage = torch.rand(2, 4)
+    scores = attention.scores(queries, attention.keys(states), coverage)
+    w = dict(attention.named_parameters())
+    for b in range(2):
+        for s in range(4):
+            inner = w["query.weight"] @ queries[b, 0] + w["key.weight"] @ states[b, s]
+            inner = inner + w["key.bias"] + w["coverage.weight"][:, 0] * coverage[b, s].double()
+            torch.testing.assert_close(scores[b, 0, s], w["energy.weight"][0] @ torch.tanh(inner))
+
+
+def test_none_is_none(model_settings: MakeSettings) -> None:
     assert make_attention(model_settings(attention="none")) is None

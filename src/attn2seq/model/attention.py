@@ -1,52 +1,52 @@
 """Attention: how much each source position matters to a target position.
 
-Shapes: B batch, S source positions, T target positions, H encoder state, Q decoder output
+Shapes: B batch, S source positions, T target positions, H encoder state, Q decoder state
 (the query), A attention units (the keys).
 """
 
 import torch
 from torch import Tensor, nn
 
-from attn2seq.model.settings import ModelSettings
 
+class Attention(nn.Module):
+    """One score for each pair of a target and a source position, and a softmax over the source.
 
-class AdditiveAttention(nn.Module):
-    """score(q, h) = v . tanh(W q + U h): section A.1.2 in Bahdanau et al. 2015, arXiv 1409.0473.
-
-    Luong et al. 2015 call the same function "concat".
+    A kind of attention says how it scores; the rest is the same for all but multi-head.
     """
 
-    def __init__(self, query_size: int, enc_size: int, attention_size: int) -> None:
-        super().__init__()
-        self.query = nn.Linear(query_size, attention_size, bias=False)
-        self.key = nn.Linear(enc_size, attention_size)
-        self.energy = nn.Linear(attention_size, 1, bias=False)
-
     def keys(self, enc_states_BSH: Tensor) -> Tensor:
-        """U h, which no decoder step changes."""
-        keys_BSA: Tensor = self.key(enc_states_BSH)
-        return keys_BSA
-
-    def scores(self, queries_BTQ: Tensor, keys_BSA: Tensor) -> Tensor:
-        """Unnormalised scores, BTS."""
-        hidden_BTSA = torch.tanh(self.query(queries_BTQ).unsqueeze(2) + keys_BSA.unsqueeze(1))
-        scores_BTS: Tensor = self.energy(hidden_BTSA).squeeze(-1)
-        return scores_BTS
-
-
-class DotAttention(nn.Module):
-    """score(q, h) = q . h: Eq. 8 ("dot") in Luong et al. 2015, arXiv 1508.04025."""
-
-    def keys(self, enc_states_BSH: Tensor) -> Tensor:
-        """The encoder states themselves."""
+        """What the scores need of the source, and no decoder step changes: `keys_BSA`."""
         return enc_states_BSH
 
-    def scores(self, queries_BTQ: Tensor, keys_BSA: Tensor) -> Tensor:
+    def scores(
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+    ) -> Tensor:
+        """Unnormalised scores, BTS. `coverage_BS`: how much each position was looked at so far."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        queries_BTQ: Tensor,
+        keys_BSA: Tensor,
+        enc_states_BSH: Tensor,
+        src_mask_BS: Tensor,
+        coverage_BS: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Contexts `context_BTH` and weights `attn_weights_BTS`, as `attend` gives them."""
+        return attend(self.scores(queries_BTQ, keys_BSA, coverage_BS), enc_states_BSH, src_mask_BS)
+
+
+class DotAttention(Attention):
+    """score(q, h) = q . h: Eq. 8 ("dot") in Luong et al. 2015, arXiv 1508.04025."""
+
+    def scores(
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+    ) -> Tensor:
         """Unnormalised scores, BTS."""
         return queries_BTQ @ keys_BSA.transpose(1, 2)
 
 
-class GeneralAttention(nn.Module):
+class GeneralAttention(DotAttention):
     """score(q, h) = q . W h: Eq. 8 ("general") in Luong et al. 2015, arXiv 1508.04025."""
 
     def __init__(self, query_size: int, enc_size: int) -> None:
@@ -54,30 +54,30 @@ class GeneralAttention(nn.Module):
         self.key = nn.Linear(enc_size, query_size, bias=False)
 
     def keys(self, enc_states_BSH: Tensor) -> Tensor:
-        """W h, which no decoder step changes."""
+        """W h."""
         keys_BSA: Tensor = self.key(enc_states_BSH)
         return keys_BSA
 
-    def scores(self, queries_BTQ: Tensor, keys_BSA: Tensor) -> Tensor:
-        """Unnormalised scores, BTS."""
-        return queries_BTQ @ keys_BSA.transpose(1, 2)
 
+class LocationAttention(Attention):
+    """Scores W q + b, one for each place in the source: Luong et al. 2015, section 3.1.
 
-Attention = AdditiveAttention | DotAttention | GeneralAttention
+    What stands at a place is not looked at. Places from `positions` on have no score and so no
+    weight.
+    """
 
+    def __init__(self, query_size: int, positions: int) -> None:
+        super().__init__()
+        self.place = nn.Linear(query_size, positions)
 
-def make_attention(settings: ModelSettings) -> Attention | None:
-    """The attention that the settings name; None for an encoder-decoder without."""
-    query_size, enc_size = settings.decoder_hidden_size, settings.enc_size
-    match settings.attention:
-        case "additive":
-            return AdditiveAttention(query_size, enc_size, settings.attention_size)
-        case "dot":
-            return DotAttention()
-        case "general":
-            return GeneralAttention(query_size, enc_size)
-        case "none":
-            return None
+    def scores(
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+    ) -> Tensor:
+        """Unnormalised scores, BTS; -inf where the network has none."""
+        scores_BTP: Tensor = self.place(queries_BTQ)
+        missing = keys_BSA.shape[1] - scores_BTP.shape[2]
+        # A negative pad cuts what lies behind the source's end.
+        return nn.functional.pad(scores_BTP, (0, missing), value=float("-inf"))
 
 
 def attend(

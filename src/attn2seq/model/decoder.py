@@ -1,37 +1,31 @@
 """The decoder: target tokens one after the other, looking back at the source.
 
 Shapes: B batch, T target positions, S source positions, E embedding, H encoder state,
-D decoder units, A attention units, R readout.
+D decoder units, R readout, N rows chosen.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from attn2seq.model.attention import attend, make_attention
+from attn2seq.model.attention_kinds import make_attention
+from attn2seq.model.bridge import Bridge
+from attn2seq.model.copying import GenerationSwitch
+from attn2seq.model.dropout import dropout, step_mask
+from attn2seq.model.encoded import Encoded, select_states
 from attn2seq.model.recurrent import RecurrentLayer, State
 from attn2seq.model.settings import ModelSettings
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """An encoded source batch: all that the decoder knows of it."""
+class Decoded:
+    """What the decoder found at each target position."""
 
-    enc_states_BSH: Tensor
-    keys_BSA: Tensor | None  # projected states for the attention; None without attention
-    src_mask_BS: Tensor  # bool, True where a real token stands
-    final_states: tuple[State, ...]  # of each encoder layer
-
-    def select(self, index_N: Tensor) -> "Encoded":
-        """The sentences at `index_N`, in that order, repeats allowed."""
-        return Encoded(
-            self.enc_states_BSH[index_N],
-            None if self.keys_BSA is None else self.keys_BSA[index_N],
-            self.src_mask_BS[index_N],
-            _select_states(self.final_states, index_N),
-        )
+    readout_BTR: Tensor  # what the output layer reads
+    attn_weights_BTS: Tensor | None  # float32; None without attention
+    generate_BT: Tensor | None  # float32; the probability of not copying, where the model copies
+    repeated_BT: Tensor | None  # float32; the weight on positions looked at before, with coverage
 
 
 @dataclass(frozen=True)
@@ -39,118 +33,178 @@ class DecoderState:
     """What one decoder step hands to the next."""
 
     layers: tuple[State, ...]  # one state a layer, each part BD
-    readout_BR: Tensor | None  # the last readout, where input feeding is on
+    readout_BR: Tensor | None = None  # the last readout, where input feeding is on
+    coverage_BS: Tensor | None = None  # float32; the weights so far, summed, with coverage
+    masks: tuple[Tensor, ...] = ()  # of variational dropout, BD for each layer but the first
 
     def select(self, index_N: Tensor) -> "DecoderState":
         """The sentences at `index_N`, in that order, repeats allowed."""
-        readout = None if self.readout_BR is None else self.readout_BR[index_N]
-        return DecoderState(_select_states(self.layers, index_N), readout)
-
-
-class Bridge(nn.Module):
-    """Decoder start states from the encoder's final ones: h through a tanh layer, c linearly.
-
-    Section A.2.2 in Bahdanau et al. 2015 has s_0 = tanh(W h). A decoder layer starts from the
-    encoder layer of its depth, or from the last where the decoder is deeper.
-    """
-
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__()
-        sizes = [(settings.enc_size, settings.decoder_hidden_size)] * settings.decoder_layers
-        self.hidden = nn.ModuleList(nn.Linear(*size) for size in sizes)
-        has_memory = settings.cell == "lstm"
-        self.memory = nn.ModuleList(nn.Linear(*size) for size in sizes if has_memory)
-
-    def forward(self, final_states: tuple[State, ...]) -> tuple[State, ...]:
-        """One start state a decoder layer."""
-        starts = []
-        for depth, hidden in enumerate(self.hidden):
-            final = final_states[min(depth, len(final_states) - 1)]
-            start = [torch.tanh(hidden(final[0]))]
-            if self.memory:
-                start.append(self.memory[depth](final[1]))
-            starts.append(tuple(start))
-        return tuple(starts)
+        return DecoderState(
+            select_states(self.layers, index_N),
+            None if self.readout_BR is None else self.readout_BR[index_N],
+            None if self.coverage_BS is None else self.coverage_BS[index_N],
+            tuple(mask_BD[index_N] for mask_BD in self.masks),
+        )
 
 
 class Decoder(nn.Module):
     """Recurrent layers, attention over the encoder states, and a readout that joins the two.
 
-    readout = tanh(W [output; context]): Eq. 5 in Luong et al. 2015; without attention
-    tanh(W output). Without input feeding no step depends on the attention of another, so all
-    target positions go through each layer in one call.
+    The attention asks with the state of the last layer, and the readout alone reads the context
+    (`output`, Luong et al. 2015); or with that of the step before, and the first layer reads it
+    too (`first_layer`, Bahdanau et al. 2015); or with the first layer's, and those above read it
+    (`all_layers`, Wu et al. 2016). readout = tanh(W [output; context]): Eq. 5 in Luong et al.
+
+    Where no step depends on the attention of another, all target positions go through each layer
+    in one call.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.input_feeding = settings.input_feeding
-        self.residual = settings.residual
-        self.dropout = settings.dropout
+        self.settings = settings
         hidden_size, readout_size = settings.decoder_hidden_size, settings.readout_size
         first = settings.embedding_size + (readout_size if settings.input_feeding else 0)
-        sizes = [first] + [hidden_size] * (settings.decoder_layers - 1)
+        first += settings.enc_size if settings.context_into == "first_layer" else 0
+        upper = hidden_size + (settings.enc_size if settings.context_into == "all_layers" else 0)
+        sizes = [first] + [upper] * (settings.decoder_layers - 1)
         self.bridge = Bridge(settings)
         self.layers = nn.ModuleList(
             RecurrentLayer(settings.cell, size, hidden_size, bidirectional=False) for size in sizes
         )
         self.attention = make_attention(settings)
-        context_size = settings.enc_size if self.attention is not None else 0
-        self.readout = nn.Linear(hidden_size + context_size, readout_size)
+        self.readout = (
+            nn.Linear(settings.readout_input_size, readout_size) if readout_size else None
+        )
+        self.switch = (
+            GenerationSwitch(settings.enc_size, hidden_size, settings.embedding_size)
+            if settings.copying
+            else None
+        )
 
     def initial_state(self, encoded: Encoded) -> DecoderState:
         """The state before the first target token."""
-        layers = self.bridge(encoded.final_states)
-        if not self.input_feeding:
-            return DecoderState(layers, None)
-        batch_size = encoded.enc_states_BSH.shape[0]
-        return DecoderState(
-            layers, encoded.enc_states_BSH.new_zeros(batch_size, self.readout.out_features)
-        )
+        settings, layers = self.settings, self.bridge(encoded.final_states)
+        states_BSH = encoded.enc_states_BSH
+        readout_BR = coverage_BS = None
+        if settings.input_feeding:
+            readout_BR = states_BSH.new_zeros(len(states_BSH), settings.readout_size)
+        if settings.coverage:
+            coverage_BS = states_BSH.new_zeros(states_BSH.shape[:2], dtype=torch.float32)
+        masks = [
+            step_mask(state[0], settings.layer_dropout, self.training)
+            for state in layers[1:]
+            if settings.variational_dropout
+        ]
+        kept = tuple(mask for mask in masks if mask is not None)
+        return DecoderState(layers, readout_BR, coverage_BS, kept)
 
     def forward(
         self, embedded_BTE: Tensor, state: DecoderState, encoded: Encoded
-    ) -> tuple[Tensor, Tensor | None, DecoderState]:
-        """Readouts `readout_BTR`, attention weights `attn_weights_BTS` or None, the last state."""
-        if not self.input_feeding:
+    ) -> tuple[Decoded, DecoderState]:
+        """What is found at each target position, and the state after the last."""
+        if not self.settings.step_by_step:
             return self._run(embedded_BTE, state, encoded)
-        readouts, weights = [], []
+        steps = []
         for embedded_BE in embedded_BTE.unbind(1):
-            readout_B1R, attn_weights_B1S, state = self._run(
-                embedded_BE.unsqueeze(1), state, encoded
-            )
-            readouts.append(readout_B1R)
-            weights.append(attn_weights_B1S)
-        return torch.cat(readouts, 1), torch.cat([w for w in weights if w is not None], 1), state
+            step, state = self._run(embedded_BE.unsqueeze(1), state, encoded)
+            steps.append(step)
+        return _joined(steps), state
 
     def _run(
         self, embedded_BTE: Tensor, state: DecoderState, encoded: Encoded
-    ) -> tuple[Tensor, Tensor | None, DecoderState]:
-        """One whole-sequence pass; with input feeding, over a sequence of one token."""
-        hidden = embedded_BTE
+    ) -> tuple[Decoded, DecoderState]:
+        """All positions at once; or one, where the next depends on what it finds."""
+        settings = self.settings
+        inputs, context, weights = [embedded_BTE], None, None
+        if settings.context_into == "first_layer":
+            context, weights = self._attend(state.layers[-1][0].unsqueeze(1), state, encoded)
+            inputs.append(context)
         if state.readout_BR is not None:
-            hidden = torch.cat([hidden, state.readout_BR.unsqueeze(1)], dim=-1)
-        states = []
-        for depth, layer in enumerate(self.layers):
-            if depth:
-                hidden = F.dropout(hidden, self.dropout, self.training)
-            outputs_BTD, last = layer(hidden, state.layers[depth])
-            hidden = hidden + outputs_BTD if self.residual and depth else outputs_BTD
+            inputs.append(state.readout_BR.unsqueeze(1))
+        hidden, last = self.layers[0](torch.cat(inputs, dim=-1), state.layers[0])
+        states = [last]
+        if settings.context_into == "all_layers":
+            context, weights = self._attend(hidden, state, encoded)
+        for depth, layer in enumerate(self.layers[1:], start=1):
+            below = self._dropped(hidden, depth, state)
+            if settings.context_into == "all_layers" and context is not None:
+                below = torch.cat([below, context], dim=-1)
+            outputs_BTD, last = layer(below, state.layers[depth])
+            hidden = hidden + outputs_BTD if settings.residual else outputs_BTD
             states.append(last)
-        attn_weights_BTS = None
-        if self.attention is not None and encoded.keys_BSA is not None:
-            scores_BTS = self.attention.scores(hidden, encoded.keys_BSA)
-            context_BTH, attn_weights_BTS = attend(
-                scores_BTS, encoded.enc_states_BSH, encoded.src_mask_BS
-            )
-            hidden = torch.cat([hidden, context_BTH], dim=-1)
-        readout_BTR = torch.tanh(self.readout(hidden))
-        fed_BR = readout_BTR[:, -1] if self.input_feeding else None
-        return (
-            F.dropout(readout_BTR, self.dropout, self.training),
-            attn_weights_BTS,
-            DecoderState(tuple(states), fed_BR),
+        if settings.context_into == "output" and self.attention is not None:
+            context, weights = self._attend(hidden, state, encoded)
+        readout_BTR = self._read(hidden, context)
+        decoded = Decoded(
+            dropout(
+                readout_BTR, settings.readout_dropout, self.training, settings.variational_dropout
+            ),
+            weights,
+            None
+            if self.switch is None or context is None
+            else self.switch(context, hidden, embedded_BTE),
+            None if state.coverage_BS is None or weights is None else _repeated(weights, state),
         )
+        return decoded, self._after(tuple(states), readout_BTR, weights, state)
+
+    def _attend(
+        self, queries_BTD: Tensor, state: DecoderState, encoded: Encoded
+    ) -> tuple[Tensor, Tensor]:
+        """Contexts BTH and weights BTS."""
+        assert self.attention is not None
+        assert encoded.keys_BSA is not None
+        context_BTH, attn_weights_BTS = self.attention(
+            queries_BTD,
+            encoded.keys_BSA,
+            encoded.enc_states_BSH,
+            encoded.src_mask_BS,
+            state.coverage_BS,
+        )
+        return context_BTH, attn_weights_BTS
+
+    def _dropped(self, hidden_BTD: Tensor, depth: int, state: DecoderState) -> Tensor:
+        """The input of layer `depth` with dropout: the same units at all steps if variational."""
+        if self.settings.variational_dropout:
+            return hidden_BTD * state.masks[depth - 1].unsqueeze(1) if state.masks else hidden_BTD
+        return dropout(hidden_BTD, self.settings.layer_dropout, self.training, over_time=False)
+
+    def _read(self, hidden_BTD: Tensor, context_BTH: Tensor | None) -> Tensor:
+        """What the output layer will read, BTR, before dropout."""
+        parts = {"both": [hidden_BTD, context_BTH], "state": [hidden_BTD], "context": [context_BTH]}
+        read = [part for part in parts[self.settings.readout_from] if part is not None]
+        joined = torch.cat(read, dim=-1)
+        return joined if self.readout is None else torch.tanh(self.readout(joined))
+
+    def _after(
+        self,
+        layers: tuple[State, ...],
+        readout_BTR: Tensor,
+        attn_weights_BTS: Tensor | None,
+        state: DecoderState,
+    ) -> DecoderState:
+        readout_BR = readout_BTR[:, -1] if self.settings.input_feeding else None
+        coverage_BS = state.coverage_BS
+        if coverage_BS is not None and attn_weights_BTS is not None:
+            coverage_BS = coverage_BS + attn_weights_BTS[:, -1]
+        return DecoderState(layers, readout_BR, coverage_BS, state.masks)
 
 
-def _select_states(states: tuple[State, ...], index_N: Tensor) -> tuple[State, ...]:
-    return tuple(tuple(part[index_N] for part in state) for state in states)
+def _repeated(attn_weights_B1S: Tensor, state: DecoderState) -> Tensor:
+    """sum_s min(a_s, c_s), B1: the coverage loss of a step, Eq. 12 in See et al. 2017."""
+    assert state.coverage_BS is not None
+    return torch.minimum(attn_weights_B1S, state.coverage_BS.unsqueeze(1)).sum(-1)
+
+
+def _joined(steps: list[Decoded]) -> Decoded:
+    """Positions one after the other."""
+
+    def join(parts: list[Tensor | None]) -> Tensor | None:
+        there = [part for part in parts if part is not None]
+        return torch.cat(there, dim=1) if there else None
+
+    return Decoded(
+        torch.cat([step.readout_BTR for step in steps], dim=1),
+        join([step.attn_weights_BTS for step in steps]),
+        join([step.generate_BT for step in steps]),
+        join([step.repeated_BT for step in steps]),
+    )

@@ -4,8 +4,8 @@ Shapes: B batch, S source positions, E embedding, H encoder state (both directio
 """
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from attn2seq.model.dropout import dropout
 from attn2seq.model.recurrent import RecurrentLayer, State
 from attn2seq.model.settings import ModelSettings
 
@@ -18,24 +18,32 @@ class Encoder(nn.Module):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        sizes = [settings.embedding_size] + [settings.enc_size] * (settings.encoder_layers - 1)
+        inputs = [settings.embedding_size, *settings.enc_sizes]
         self.layers = nn.ModuleList(
             RecurrentLayer(
-                settings.cell, size, settings.encoder_hidden_size, settings.bidirectional
+                settings.cell,
+                inputs[depth],
+                settings.encoder_hidden_size,
+                bidirectional=size > settings.encoder_hidden_size,
             )
-            for size in sizes
+            for depth, size in enumerate(settings.enc_sizes)
         )
-        self.residual = settings.residual
-        self.dropout = settings.dropout
+        self.settings = settings
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor) -> tuple[Tensor, tuple[State, ...]]:
         """The states `enc_states_BSH` of the last layer, and each layer's final state."""
-        hidden = embedded_BSE
+        settings, hidden = self.settings, embedded_BSE
         final_states = []
         for depth, layer in enumerate(self.layers):
             if depth:
-                hidden = F.dropout(hidden, self.dropout, self.training)
+                hidden = dropout(
+                    hidden, settings.layer_dropout, self.training, settings.variational_dropout
+                )
             outputs_BSH, final = layer(hidden, None, lengths_B)
-            hidden = hidden + outputs_BSH if self.residual and depth else outputs_BSH
+            hidden = (
+                hidden + outputs_BSH
+                if settings.residual and depth and hidden.shape == outputs_BSH.shape
+                else outputs_BSH
+            )
             final_states.append(final)
         return hidden, tuple(final_states)

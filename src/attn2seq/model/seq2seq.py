@@ -1,24 +1,48 @@
 """The whole model: source ids in, target distributions out.
 
-Shapes: B batch, S source positions, T target positions, N rows of a step, E embedding,
-R readout, V target vocabulary.
+Shapes: B batch, S source positions, T target positions, N rows of a step or positions,
+E embedding, R readout, V target vocabulary.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from attn2seq.batching.batch import Batch
-from attn2seq.model.decoder import Decoder, DecoderState, Encoded
+from attn2seq.model.copying import mix_copies
+from attn2seq.model.decoder import Decoded, Decoder, DecoderState
+from attn2seq.model.dropout import dropout
+from attn2seq.model.encoded import Encoded
 from attn2seq.model.encoder import Encoder
 from attn2seq.model.settings import ModelSettings
 from attn2seq.tokenization.tokenizer import PAD_ID
 
 
+class Copies(NamedTuple):
+    """What a model that copies knows of each position besides the readout."""
+
+    generate_N: Tensor  # float32
+    attn_weights_NS: Tensor  # float32
+    src_NS: Tensor
+
+
+class Positions(NamedTuple):
+    """Target positions of a batch in one row each, none of them padding."""
+
+    readout_NR: Tensor
+    copies: Copies | None
+
+    def part(self, rows: slice) -> "Positions":
+        """Some of them."""
+        copies = None if self.copies is None else Copies(*(part[rows] for part in self.copies))
+        return Positions(self.readout_NR[rows], copies)
+
+
 class Seq2Seq(nn.Module):
     """A recurrent encoder and decoder, with the attention that the settings name.
 
-    Sutskever et al. 2014 (no attention), Bahdanau et al. 2015 and Luong et al. 2015.
+    Sutskever et al. 2014 (no attention), Bahdanau et al. 2015, Luong et al. 2015, See et al. 2017.
     """
 
     def __init__(
@@ -37,9 +61,12 @@ class Seq2Seq(nn.Module):
         )
         self.encoder = Encoder(settings)
         self.decoder = Decoder(settings)
-        self.output = nn.Linear(settings.readout_size, tgt_vocabulary_size)
+        self.output = nn.Linear(settings.output_size, tgt_vocabulary_size)
         if settings.tie_embeddings != "none":
             self.output.weight = self.tgt_embedding.weight
+        if settings.freeze_embeddings:
+            self.src_embedding.requires_grad_(False)
+            self.tgt_embedding.requires_grad_(False)
 
     def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Encoded:
         """The source batch, ready for the decoder; `src_lengths_B` counts eos, on the CPU."""
@@ -47,11 +74,20 @@ class Seq2Seq(nn.Module):
         enc_states_BSH, final_states = self.encoder(embedded_BSE, src_lengths_B)
         attention = self.decoder.attention
         keys_BSA = None if attention is None else attention.keys(enc_states_BSH)
-        return Encoded(enc_states_BSH, keys_BSA, src_BS != PAD_ID, final_states)
+        return Encoded(src_BS, src_BS != PAD_ID, enc_states_BSH, keys_BSA, final_states)
 
     def initial_state(self, encoded: Encoded) -> DecoderState:
         """The decoder's state before the first target token."""
         return self.decoder.initial_state(encoded)
+
+    def advance(
+        self, tokens_BT: Tensor, state: DecoderState, encoded: Encoded
+    ) -> tuple[Decoded, DecoderState]:
+        """The decoder's way over the given target tokens, and its state after them."""
+        decoded: Decoded
+        embedded_BTE = self._embed(self.tgt_embedding, tokens_BT)
+        decoded, state = self.decoder(embedded_BTE, state, encoded)
+        return decoded, state
 
     def decode_step(
         self, tokens_N: Tensor, state: DecoderState, encoded: Encoded
@@ -60,22 +96,41 @@ class Seq2Seq(nn.Module):
 
         `log_probs_NV` (float32), `attn_weights_NS` (None without attention), the next state.
         """
-        embedded_N1E = self._embed(self.tgt_embedding, tokens_N.unsqueeze(1))
-        readout_N1R, attn_weights_N1S, state = self.decoder(embedded_N1E, state, encoded)
-        log_probs_NV = torch.log_softmax(self.output(readout_N1R.squeeze(1)).float(), dim=-1)
-        weights = None if attn_weights_N1S is None else attn_weights_N1S.squeeze(1)
-        return log_probs_NV, weights, state
+        decoded, state = self.advance(tokens_N.unsqueeze(1), state, encoded)
+        weights = decoded.attn_weights_BTS
+        attn_weights_NS = None if weights is None else weights.squeeze(1)
+        copies = None
+        if decoded.generate_BT is not None and attn_weights_NS is not None:
+            copies = Copies(decoded.generate_BT.squeeze(1), attn_weights_NS, encoded.src_BS)
+        log_probs_NV = self.log_probs(Positions(decoded.readout_BTR.squeeze(1), copies))
+        return log_probs_NV, attn_weights_NS, state
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Readouts `readout_BTR` of every target position under teacher forcing."""
+    def forward(self, batch: Batch) -> Decoded:
+        """What the decoder finds at every target position under teacher forcing."""
         encoded = self.encode(batch.src_BS, batch.src_lengths_B)
-        embedded_BTE = self._embed(self.tgt_embedding, batch.tgt_in_BT)
-        readout_BTR: Tensor
-        readout_BTR, _, _ = self.decoder(embedded_BTE, self.initial_state(encoded), encoded)
-        return readout_BTR
+        decoded, _ = self.advance(batch.tgt_in_BT, self.initial_state(encoded), encoded)
+        return decoded
+
+    def log_probs(self, at: Positions) -> Tensor:
+        """The next token's distribution at each position, `log_probs_NV` in float32."""
+        log_probs_NV = torch.log_softmax(self.output(at.readout_NR).float(), dim=-1)
+        return log_probs_NV if at.copies is None else mix_copies(log_probs_NV, *at.copies)
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
-        return F.dropout(embedding(ids), self.settings.dropout, self.training)
+        settings = self.settings
+        return dropout(
+            embedding(ids), settings.embedding_dropout, self.training, settings.variational_dropout
+        )
+
+
+def positions(decoded: Decoded, real_BT: Tensor, src_BS: Tensor) -> Positions:
+    """The positions where `real_BT` is true, sentence by sentence."""
+    readout_NR = decoded.readout_BTR[real_BT]
+    if decoded.generate_BT is None or decoded.attn_weights_BTS is None:
+        return Positions(readout_NR, None)
+    src_NS = src_BS.unsqueeze(1).expand(-1, real_BT.shape[1], -1)[real_BT]
+    copies = Copies(decoded.generate_BT[real_BT], decoded.attn_weights_BTS[real_BT], src_NS)
+    return Positions(readout_NR, copies)
 
 
 def _embedding(vocabulary_size: int, size: int) -> nn.Embedding:

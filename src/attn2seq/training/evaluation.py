@@ -9,7 +9,7 @@ from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import PAD_ID
-from attn2seq.training.loss import cross_entropy
+from attn2seq.training.loss import sequence_loss
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,9 @@ def evaluate_pairs(
     nats, correct, tokens = 0.0, 0.0, 0
     for indices in plan_batches(pairs.src.lengths, pairs.tgt.lengths, limits, seed=0, epoch=0):
         batch = pairs.batch(indices, device)
-        real = batch.tgt_out_BT != PAD_ID
-        targets_N = batch.tgt_out_BT[real]
-        loss = cross_entropy(model(batch)[real], model.output, targets_N, label_smoothing=0.0)
+        loss = sequence_loss(model, model(batch), batch, label_smoothing=0.0)
         nats += float(loss.nats)
         correct += float(loss.correct)
-        tokens += len(targets_N)
+        tokens += int((batch.tgt_out_BT != PAD_ID).sum())
     model.train()
     return DevScores(nats / tokens, 100 * correct / tokens)

@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from attn2seq.batching.batch import Batch, Pairs
-from attn2seq.batching.sampler import BatchLimits, plan_batches
+from attn2seq.batching.sampler import BatchLimits
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.memory import memory_told
 from attn2seq.model.seq2seq import Seq2Seq
@@ -20,9 +20,10 @@ from attn2seq.training.checkpoints import (
     random_states,
     restore_random_states,
 )
+from attn2seq.training.epochs import Indices, plan_epoch
 from attn2seq.training.evaluation import evaluate_pairs
 from attn2seq.training.history import History
-from attn2seq.training.loss import cross_entropy
+from attn2seq.training.loss import sequence_loss
 from attn2seq.training.optimizer import Optimizer
 from attn2seq.training.settings import TrainSettings
 
@@ -49,7 +50,7 @@ class Trainer:
     def __init__(
         self,
         model: Seq2Seq,
-        train_pairs: Pairs,
+        pairs_of_epoch: Callable[[int], Pairs],
         dev_pairs: Pairs,
         settings: TrainSettings,
         history: History,
@@ -57,16 +58,19 @@ class Trainer:
         say: Callable[[str], None],
         asked_to_stop: Callable[[], StoppedError | None] = lambda: None,
     ) -> None:
-        """`asked_to_stop` is called after each step; what it gives is raised, the state saved."""
+        """`pairs_of_epoch` gives the training pairs of each epoch, counted from 0.
+
+        `asked_to_stop` is called after each step; what it gives is raised, the state saved.
+        """
         self.model, self.settings = model, settings
-        self.train_pairs, self.dev_pairs = train_pairs, dev_pairs
+        self.pairs_of_epoch, self.dev_pairs = pairs_of_epoch, dev_pairs
         self.history, self.checkpoints, self.say = history, checkpoints, say
         self.asked_to_stop = asked_to_stop
         self.device = next(model.parameters()).device
         self.limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
-        self.kept = _short_enough(train_pairs, settings.max_tokens)
-        self.steps_per_epoch = len(self._plan(0))
-        self.total_steps = self.steps_per_epoch * settings.max_epochs
+        self.epoch = plan_epoch(pairs_of_epoch, settings, 0)
+        # The horizon of the schedule; epochs may differ in length where their pairs do.
+        self.total_steps = len(self.epoch.batches) * settings.max_epochs
         if settings.max_steps:
             self.total_steps = min(self.total_steps, settings.max_steps)
         self.optimizer = Optimizer(model, settings, self.total_steps)
@@ -83,28 +87,25 @@ class Trainer:
         self.model.train()
         with tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar:
             while not self.progress.finished:
-                for indices in self._plan(self.progress.epoch)[self.progress.batch :]:
+                for indices in self.epoch.batches[self.progress.batch :]:
                     self._step(indices)
                     bar.update()
                     self._measure(started, first_step)
                     if self.progress.finished:
                         break
                     self._stop_if_asked()
+                else:
+                    self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         return self.progress.best_weights
 
-    def _plan(self, epoch: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-        src, tgt = self.train_pairs.src.lengths[self.kept], self.train_pairs.tgt.lengths[self.kept]
-        plan = plan_batches(src, tgt, self.limits, self.settings.seed, epoch)
-        return [self.kept[indices] for indices in plan]
-
-    def _step(self, indices: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+    def _step(self, indices: Indices) -> None:
         """One optimizer step on one batch: the mean loss of its target tokens."""
-        batch: Batch = self.train_pairs.batch(indices, self.device)
+        batch = self.epoch.batch(indices, self.device)
         real = batch.tgt_out_BT != PAD_ID
         targets_N = batch.tgt_out_BT[real]
         with memory_told(lambda: self._too_large(batch)):
-            loss = cross_entropy(
-                self.model(batch)[real], self.model.output, targets_N, self.settings.label_smoothing
+            loss = sequence_loss(
+                self.model, self.model(batch), batch, self.settings.label_smoothing
             )
             (loss.smoothed / len(targets_N)).backward()
             self.grad_norm = self.optimizer.step()
@@ -133,15 +134,15 @@ class Trainer:
     def _measure(self, started: float, first_step: int) -> None:
         """After a step: the curve, and where it is time the dev set and a checkpoint."""
         settings, progress, step = self.settings, self.progress, self.optimizer.step_number
-        if progress.batch == self.steps_per_epoch:
+        if progress.batch == len(self.epoch.batches):
             progress.epoch, progress.batch = progress.epoch + 1, 0
-        ended = step >= self.total_steps
+        ended = progress.epoch == settings.max_epochs or step == settings.max_steps
         looks = ended or step % settings.evaluate_every_steps == 0
         if not looks and step % settings.log_every_steps:
             return
         row: dict[str, float | int] = {
             "step": step,
-            "epoch": progress.epoch + progress.batch / self.steps_per_epoch,
+            "epoch": progress.epoch + progress.batch / len(self.epoch.batches),
             "train_loss": progress.window_loss / progress.window_tokens,
             "train_learning_rate": self.optimizer.learning_rate,
             "train_grad_norm": self.grad_norm,
@@ -208,18 +209,8 @@ class Trainer:
             return
         self.optimizer.restore(state["optimizer"])
         self.progress = Progress(**state["progress"])
+        if not self.progress.finished:
+            self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         self.history.restore(state["history"])
         restore_random_states(state["random"])
         self.say(f"going on from the checkpoint of step {self.optimizer.step_number}")
-
-
-def _short_enough(pairs: Pairs, max_tokens: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Indices of the pairs whose sides both fit. Raises UserError where none does."""
-    longest = np.maximum(pairs.src.lengths, pairs.tgt.lengths)
-    kept = np.flatnonzero(longest <= max_tokens)
-    if not len(kept):
-        raise UserError(
-            f"no training pair is left: all {len(pairs)} are longer than train.max_tokens "
-            f"({max_tokens}); the shortest has {longest.min()} tokens"
-        )
-    return kept

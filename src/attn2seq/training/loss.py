@@ -8,6 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
+
+from attn2seq.batching.batch import Batch
+from attn2seq.model.decoder import Decoded
+from attn2seq.model.seq2seq import Positions, Seq2Seq, positions
+from attn2seq.tokenization.tokenizer import PAD_ID
 
 # Rows of logits held at once: large enough for efficient products, small enough to stay in
 # memory that the allocator keeps.
@@ -20,6 +26,57 @@ class Loss(NamedTuple):
     smoothed: Tensor  # what is minimised; differentiable
     nats: Tensor  # plain negative log-likelihood
     correct: Tensor  # positions whose likeliest token is the right one
+
+
+def sequence_loss(
+    model: Seq2Seq,
+    decoded: Decoded,
+    batch: Batch,
+    label_smoothing: float,
+    coverage_weight: float = 0.0,
+) -> Loss:
+    """Loss of all target tokens of a batch, summed.
+
+    `coverage_weight` times the attention's weight on positions looked at before is added to what
+    is minimised (Eq. 13 in See et al. 2017), where the model keeps coverage.
+    """
+    real_BT = batch.tgt_out_BT != PAD_ID
+    at, targets_N = positions(decoded, real_BT, batch.src_BS), batch.tgt_out_BT[real_BT]
+    if at.copies is None:
+        loss = cross_entropy(at.readout_NR, model.output, targets_N, label_smoothing)
+    else:
+        loss = _mixture_cross_entropy(model, at, targets_N, label_smoothing)
+    if decoded.repeated_BT is None or not coverage_weight:
+        return loss
+    repeated = decoded.repeated_BT[real_BT].sum()
+    return loss._replace(smoothed=loss.smoothed + coverage_weight * repeated)
+
+
+def _mixture_cross_entropy(
+    model: Seq2Seq, at: Positions, targets_N: Tensor, label_smoothing: float
+) -> Loss:
+    """The same loss of a distribution that mixes words made up and words copied.
+
+    Each chunk's distribution is computed once more in the backward pass instead of being kept.
+    """
+
+    def chunk_loss(part: Positions, targets_C: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        log_probs_CV = model.log_probs(part)
+        nats = -log_probs_CV.gather(1, targets_C.unsqueeze(1)).sum()
+        uniform = -log_probs_CV.sum() / log_probs_CV.shape[1]
+        correct = (log_probs_CV.argmax(1) == targets_C).sum().float()
+        return (1 - label_smoothing) * nats + label_smoothing * uniform, nats.detach(), correct
+
+    sums = [
+        checkpoint(
+            chunk_loss,
+            at.part(slice(start, start + CHUNK_ROWS)),
+            targets_N[start : start + CHUNK_ROWS],
+            use_reentrant=False,
+        )
+        for start in range(0, len(targets_N), CHUNK_ROWS)
+    ]
+    return Loss(*(torch.stack(part).sum() for part in zip(*sums, strict=True)))
 
 
 def cross_entropy(
