@@ -60,15 +60,17 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
     """What no section can see alone."""
     faults = []
     model, tokenize = records.get("model"), records.get("tokenize")
-    if (
-        isinstance(model, ModelSettings)
-        and isinstance(tokenize, TokenizeSettings)
-        and model.tie_embeddings == "all"
-        and not tokenize.joint_vocabulary
-    ):
+    if not isinstance(model, ModelSettings) or not isinstance(tokenize, TokenizeSettings):
+        return faults
+    if model.tie_embeddings == "all" and not tokenize.joint_vocabulary:
         faults.append(
             "model.tie_embeddings: all needs one vocabulary for both sides: set "
             "tokenize.joint_vocabulary to true, or tie_embeddings to target"
+        )
+    if model.copying and not tokenize.joint_vocabulary:
+        faults.append(
+            "model.copying: a source piece can only be copied where it is a target piece too: set "
+            "tokenize.joint_vocabulary to true, or model.copying to false"
         )
     return faults
 

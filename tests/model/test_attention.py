@@ -65,9 +65,7 @@ def test_what_stands_in_padding_changes_nothing(model_settings: MakeSettings, ki
     mask = torch.tensor([[True, True, True, False, False]])
     other = states.clone()
     other[:, 3:] = 1e3
-    results = [
-        attention(queries, attention.keys(part), part, mask) for part in (states, other)
-    ]
+    results = [attention(queries, attention.keys(part), part, mask) for part in (states, other)]
     torch.testing.assert_close(results[0], results[1])
     assert not results[0][1][..., 3:].any()
     torch.testing.assert_close(results[0][1].sum(-1), torch.ones(1, 2), check_dtype=False)
@@ -90,7 +88,7 @@ def test_gradients(model_settings: MakeSettings, kind: str) -> None:
 def test_a_gain_learns_apart_from_its_direction(model_settings: MakeSettings) -> None:
     """The score's size does not depend on that of v, only on g, which starts at sqrt(1 / A)."""
     attention = attention_of(model_settings, "normalised_additive", attention_size=16)
-    assert float(attention.get_parameter("gain")) == 0.25
+    assert attention.get_parameter("gain").item() == 0.25
     queries, states = torch.randn(1, 2, 16).double(), torch.randn(1, 3, 16).double()
     before = attention.scores(queries, attention.keys(states))
     with torch.no_grad():

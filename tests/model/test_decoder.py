@@ -1,4 +1,4 @@
-"""The decoder by hand: where it starts, what it reads out, how its records are reordered."""
+"""The decoder by hand: what it asks with, what it reads out, how its records are reordered."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from attn2seq.model.decoder import Bridge, Decoder, DecoderState, Encoded
+from attn2seq.model.decoder import Decoder, DecoderState
+from attn2seq.model.encoded import Encoded
 from attn2seq.model.recurrent import State
 from attn2seq.model.settings import ModelSettings
 
@@ -21,8 +22,7 @@ def _seed() -> None:
 def final_states(settings: ModelSettings, batch: int = 3) -> tuple[State, ...]:
     parts = 2 if settings.cell == "lstm" else 1
     return tuple(
-        tuple(torch.randn(batch, settings.enc_size) for _ in range(parts))
-        for _ in range(settings.encoder_layers)
+        tuple(torch.randn(batch, size) for _ in range(parts)) for size in settings.enc_sizes
     )
 
 
@@ -31,40 +31,30 @@ def encoded(settings: ModelSettings, decoder: Decoder) -> Encoded:
     states_BSH = torch.randn(3, 4, settings.enc_size)
     keys_BSA = decoder.attention.keys(states_BSH) if decoder.attention is not None else None
     mask_BS = torch.arange(4) < torch.tensor([[4], [2], [1]])
-    return Encoded(states_BSH, keys_BSA, mask_BS, final_states(settings))
+    src_BS = torch.tensor([[5, 6, 7, 3], [8, 3, 0, 0], [3, 0, 0, 0]])
+    return Encoded(src_BS, mask_BS, states_BSH, keys_BSA, final_states(settings))
 
 
-def linear(module: torch.nn.Module, value: Tensor) -> Tensor:
+def linear(module: torch.nn.Module | None, value: Tensor) -> Tensor:
+    assert module is not None
     return value @ module.get_parameter("weight").T + module.get_parameter("bias")
 
 
-def test_bridge_takes_h_through_tanh_and_c_linearly(model_settings: MakeSettings) -> None:
-    settings = model_settings(encoder_layers=2, decoder_layers=2)
-    bridge, finals = Bridge(settings), final_states(settings)
-    starts = bridge(finals)
-    assert len(starts) == 2
-    for depth, ((h, c), (start_h, start_c)) in enumerate(zip(finals, starts, strict=True)):
-        torch.testing.assert_close(start_h, torch.tanh(linear(bridge.hidden[depth], h)))
-        torch.testing.assert_close(start_c, linear(bridge.memory[depth], c))
+def plain_layer(decoder: Decoder, depth: int, inputs_BI: Tensor, h_BD: Tensor) -> Tensor:
+    """One step of a tanh layer."""
+    weight = dict(decoder.layers[depth].named_parameters())
+    return torch.tanh(
+        inputs_BI @ weight["rnn.weight_ih_l0"].T + weight["rnn.bias_ih_l0"]
+        + h_BD @ weight["rnn.weight_hh_l0"].T + weight["rnn.bias_hh_l0"]
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("encoder_layers", "decoder_layers", "taken"),
-    [(2, 4, [0, 1, 1, 1]), (1, 2, [0, 0]), (3, 2, [0, 1])],
-)
-def test_a_deeper_decoder_takes_the_last_encoder_layer(
-    model_settings: MakeSettings, encoder_layers: int, decoder_layers: int, taken: list[int]
-) -> None:
-    settings = model_settings(
-        cell="gru", encoder_layers=encoder_layers, decoder_layers=decoder_layers
-    )
-    bridge, finals = Bridge(settings), final_states(settings)
-    starts = bridge(finals)
-    assert len(bridge.memory) == 0
-    assert [len(start) for start in starts] == [1] * decoder_layers
-    for depth, layer in enumerate(taken):
-        expected = torch.tanh(linear(bridge.hidden[depth], finals[layer][0]))
-        torch.testing.assert_close(starts[depth][0], expected)
+def plain_attention(source: Encoded, query_BD: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the general kind: context and weights."""
+    assert source.keys_BSA is not None
+    scores = torch.einsum("bd,bsd->bs", query_BD, source.keys_BSA)
+    weights = torch.softmax(scores.masked_fill(~source.src_mask_BS, -torch.inf), -1)
+    return torch.einsum("bs,bsh->bh", weights, source.enc_states_BSH), weights
 
 
 @pytest.mark.parametrize("attention", ["none", "general"])
@@ -75,40 +65,147 @@ def test_readout_by_hand(model_settings: MakeSettings, attention: str) -> None:
     source = encoded(settings, decoder)
     embedded_BTE = torch.randn(3, 1, settings.embedding_size)
     start = decoder.initial_state(source)
-    readout, weights, after = decoder(embedded_BTE, start, source)
-    weight = dict(decoder.layers[0].named_parameters())
-    hidden = torch.tanh(
-        embedded_BTE[:, 0] @ weight["rnn.weight_ih_l0"].T + weight["rnn.bias_ih_l0"]
-        + start.layers[0][0] @ weight["rnn.weight_hh_l0"].T + weight["rnn.bias_hh_l0"]
-    )  # fmt: skip
+    decoded, after = decoder(embedded_BTE, start, source)
+    hidden = plain_layer(decoder, 0, embedded_BTE[:, 0], start.layers[0][0])
     torch.testing.assert_close(after.layers[0][0], hidden)
-    if source.keys_BSA is None:
-        assert weights is None
+    if attention == "none":
+        assert decoded.attn_weights_BTS is None
     else:
-        scores = torch.einsum("bd,bsd->bs", hidden, source.keys_BSA)
-        expected = torch.softmax(scores.masked_fill(~source.src_mask_BS, -torch.inf), -1)
-        torch.testing.assert_close(weights[:, 0], expected)
-        context = torch.einsum("bs,bsh->bh", expected, source.enc_states_BSH)
+        context, weights = plain_attention(source, hidden)
+        torch.testing.assert_close(decoded.attn_weights_BTS[:, 0], weights)
         hidden = torch.cat([hidden, context], -1)
-    torch.testing.assert_close(readout[:, 0], torch.tanh(linear(decoder.readout, hidden)))
+    expected = torch.tanh(linear(decoder.readout, hidden))
+    torch.testing.assert_close(decoded.readout_BTR[:, 0], expected)
+
+
+def test_context_into_the_first_layer_by_hand(model_settings: MakeSettings) -> None:
+    """Bahdanau et al. 2015: s_t = f(y_{t-1}, c_t, s_{t-1}), c_t from s_{t-1}."""
+    settings = model_settings(cell="rnn", attention="general", context_into="first_layer")
+    decoder = Decoder(settings).eval()
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, 2, settings.embedding_size)
+    state = decoder.initial_state(source)
+    decoded, after = decoder(embedded_BTE, state, source)
+    h_BD = state.layers[0][0]
+    for step in range(2):
+        context, weights = plain_attention(source, h_BD)
+        h_BD = plain_layer(decoder, 0, torch.cat([embedded_BTE[:, step], context], -1), h_BD)
+        expected = torch.tanh(linear(decoder.readout, torch.cat([h_BD, context], -1)))
+        torch.testing.assert_close(decoded.attn_weights_BTS[:, step], weights)
+        torch.testing.assert_close(decoded.readout_BTR[:, step], expected)
+    torch.testing.assert_close(after.layers[0][0], h_BD)
+
+
+def test_context_into_the_layers_above_by_hand(model_settings: MakeSettings) -> None:
+    """Wu et al. 2016 with the state after the step: the first layer asks, the second is told."""
+    settings = model_settings(
+        cell="rnn", attention="general", context_into="all_layers", readout_from="state",
+        decoder_layers=2, encoder_layers=2,
+    )  # fmt: skip
+    decoder = Decoder(settings).eval()
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, 1, settings.embedding_size)
+    state = decoder.initial_state(source)
+    decoded, after = decoder(embedded_BTE, state, source)
+    first = plain_layer(decoder, 0, embedded_BTE[:, 0], state.layers[0][0])
+    context, weights = plain_attention(source, first)
+    second = plain_layer(decoder, 1, torch.cat([first, context], -1), state.layers[1][0])
+    torch.testing.assert_close(decoded.attn_weights_BTS[:, 0], weights)
+    torch.testing.assert_close(after.layers[1][0], second)
+    torch.testing.assert_close(
+        decoded.readout_BTR[:, 0], torch.tanh(linear(decoder.readout, second))
+    )
+
+
+def test_the_output_from_the_context_alone(model_settings: MakeSettings) -> None:
+    """Without a readout layer the output layer reads the context as it is."""
+    settings = model_settings(
+        cell="rnn", attention="general", readout_from="context", readout_size=0
+    )
+    decoder = Decoder(settings).eval()
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, 1, settings.embedding_size)
+    state = decoder.initial_state(source)
+    decoded, _ = decoder(embedded_BTE, state, source)
+    hidden = plain_layer(decoder, 0, embedded_BTE[:, 0], state.layers[0][0])
+    torch.testing.assert_close(decoded.readout_BTR[:, 0], plain_attention(source, hidden)[0])
+    assert settings.output_size == settings.enc_size
 
 
 def test_input_feeding_starts_from_zeros_and_hands_on_the_readout(
     model_settings: MakeSettings,
 ) -> None:
     """The one handed on is without dropout."""
-    settings = model_settings(input_feeding=True, dropout=0.5)
+    settings = model_settings(input_feeding=True, readout_dropout=0.5)
     decoder = Decoder(settings).train()
     source = encoded(settings, decoder)
     start = decoder.initial_state(source)
     assert start.readout_BR is not None
     assert start.readout_BR.tolist() == [[0.0] * settings.readout_size] * 3
-    readout, _, after = decoder(torch.randn(3, 2, settings.embedding_size), start, source)
-    dropped = readout[:, -1] == 0
+    decoded, after = decoder(torch.randn(3, 2, settings.embedding_size), start, source)
+    last = decoded.readout_BTR[:, -1]
+    dropped = last == 0
     assert after.readout_BR is not None
     assert dropped.any()
     assert (after.readout_BR != 0).all()
-    torch.testing.assert_close(readout[:, -1][~dropped], 2 * after.readout_BR[~dropped])
+    torch.testing.assert_close(last[~dropped], 2 * after.readout_BR[~dropped])
+
+
+def test_coverage_sums_the_weights_and_finds_repetition(model_settings: MakeSettings) -> None:
+    """Looking at a position twice costs the smaller of the two looks: Eq. 12 in See et al. 2017."""
+    settings = model_settings(coverage=True)
+    decoder = Decoder(settings).eval()
+    source = encoded(settings, decoder)
+    start = decoder.initial_state(source)
+    decoded, after = decoder(torch.randn(3, 3, settings.embedding_size), start, source)
+    weights = decoded.attn_weights_BTS.detach()
+    torch.testing.assert_close(after.coverage_BS.detach(), weights.sum(1))
+    for b in range(3):
+        for t in range(3):
+            looked = [sum(float(weights[b, u, s]) for u in range(t)) for s in range(4)]
+            expected = sum(min(float(weights[b, t, s]), looked[s]) for s in range(4))
+            assert decoded.repeated_BT[b, t].item() == pytest.approx(expected, abs=1e-6)
+    # With only one place to look at, every look but the first is a repetition.
+    torch.testing.assert_close(decoded.repeated_BT[2], torch.tensor([0.0, 1.0, 1.0]))
+
+
+def test_the_switch_by_hand(model_settings: MakeSettings) -> None:
+    """sigmoid(w_h c + w_s s + w_x x + b): Eq. 8 in See et al. 2017."""
+    settings = model_settings(cell="rnn", attention="general", copying=True)
+    decoder = Decoder(settings).eval()
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, 1, settings.embedding_size)
+    state = decoder.initial_state(source)
+    decoded, _ = decoder(embedded_BTE, state, source)
+    s_BD = plain_layer(decoder, 0, embedded_BTE[:, 0], state.layers[0][0])
+    c_BH, _ = plain_attention(source, s_BD)
+    assert decoder.switch is not None
+    logits = linear(decoder.switch.linear, torch.cat([c_BH, s_BD, embedded_BTE[:, 0]], -1))
+    torch.testing.assert_close(decoded.generate_BT, torch.sigmoid(logits))
+
+
+@pytest.mark.parametrize("step_by_step", [False, True])
+def test_variational_dropout_drops_the_same_units_at_all_positions(
+    model_settings: MakeSettings, step_by_step: bool
+) -> None:
+    """Seen at the entrance of the second layer."""
+    settings = model_settings(
+        cell="rnn", attention="general", decoder_layers=2, encoder_layers=2,
+        input_feeding=step_by_step, layer_dropout=0.5, variational_dropout=True,
+        readout_from="state", context_into="all_layers",
+    )  # fmt: skip
+    decoder = Decoder(settings).train()
+    seen: list[Tensor] = []
+    decoder.layers[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, 5, settings.embedding_size)
+    decoder(embedded_BTE, decoder.initial_state(source), source)
+    below_BTD = torch.cat(seen, 1)[..., : settings.decoder_hidden_size]
+    dropped = below_BTD == 0
+    assert dropped.any()
+    assert not dropped.all()
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert not torch.equal(dropped[0], dropped[1])
 
 
 def test_encoded_select_gathers_every_part(model_settings: MakeSettings) -> None:
@@ -119,6 +216,7 @@ def test_encoded_select_gathers_every_part(model_settings: MakeSettings) -> None
     assert chosen.keys_BSA is not None
     assert source.keys_BSA is not None
     for row, index in enumerate([2, 0, 0, 1]):
+        assert torch.equal(chosen.src_BS[row], source.src_BS[index])
         assert torch.equal(chosen.enc_states_BSH[row], source.enc_states_BSH[index])
         assert torch.equal(chosen.keys_BSA[row], source.keys_BSA[index])
         for layer, expected in zip(chosen.final_states, source.final_states, strict=True):
@@ -133,4 +231,5 @@ def test_select_keeps_absent_what_is_absent(model_settings: MakeSettings) -> Non
     assert source.select(index).keys_BSA is None
     state: DecoderState = decoder.initial_state(source).select(index)
     assert state.readout_BR is None
+    assert state.coverage_BS is None
     assert [part.shape[0] for layer in state.layers for part in layer] == [2, 2]

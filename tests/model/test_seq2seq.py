@@ -1,33 +1,49 @@
 """The whole model: step by step equals all at once, padding changes nothing."""
 
 from collections.abc import Callable
-from itertools import product
+from dataclasses import replace
 
 import pytest
 import torch
 
 from attn2seq.batching.batch import make_batch
-from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.model.seq2seq import Seq2Seq, positions
 from attn2seq.tokenization.tokenizer import PAD_ID
 
 SOURCES, TARGETS = [[5, 6, 7, 8], [9], [4, 10]], [[11, 12], [13, 14, 15], [16]]
-VARIANTS = [
-    {"cell": cell, "attention": attention, "input_feeding": feeding}
-    for cell, attention, feeding in product(
-        ["lstm", "gru", "rnn"], ["none", "additive", "dot", "general"], [False, True]
-    )
-    if not (attention == "none" and feeding)
+ATTENTIONS = [
+    *("none", "dot", "general", "additive", "normalised_additive", "location", "multi_head")
 ]
 DEEP = {"encoder_layers": 2, "decoder_layers": 3, "residual": True}
+VARIANTS: list[dict[str, object]] = [
+    *({"attention": kind} for kind in ATTENTIONS),
+    *({"attention": kind, "input_feeding": True} for kind in ATTENTIONS[1:]),
+    *({"attention": kind, "context_into": "first_layer"} for kind in ATTENTIONS[1:]),
+    *({"cell": cell} for cell in ("gru", "rnn", "rnn_relu", "layer_norm_lstm")),
+    DEEP,
+    DEEP | {"input_feeding": True, "context_into": "first_layer"},
+    DEEP | {"context_into": "all_layers", "readout_from": "state", "bidirectional": "first"},
+    {"coverage": True},
+    {"coverage": True, "attention": "normalised_additive", "context_into": "first_layer"},
+    {"copying": True},
+    {"copying": True, "attention": "multi_head"},
+    {"copying": True, "coverage": True, "input_feeding": True},
+    {"readout_from": "context", "readout_size": 0},
+    {"bridge": "zero"},
+    {"bridge": "last"},
+]
 
 
-@pytest.mark.parametrize("variant", [*VARIANTS, DEEP, DEEP | {"input_feeding": True}])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_step_by_step_equals_the_whole_sequence(
     small_model: Callable[..., Seq2Seq], variant: dict[str, object]
 ) -> None:
     model = small_model(**variant).double()
     batch = make_batch(SOURCES, TARGETS)
-    whole_BTV = torch.log_softmax(model.output(model(batch)).float(), -1)
+    every_BT = torch.ones_like(batch.tgt_in_BT, dtype=torch.bool)
+    whole_BTV = model.log_probs(positions(model(batch), every_BT, batch.src_BS)).unflatten(
+        0, every_BT.shape
+    )
     encoded = model.encode(batch.src_BS, batch.src_lengths_B)
     state = model.initial_state(encoded)
     for position in range(batch.tgt_in_BT.shape[1]):
@@ -46,9 +62,9 @@ def test_a_sentence_scores_the_same_alone_and_beside_longer_ones(
     small_model: Callable[..., Seq2Seq], variant: dict[str, object]
 ) -> None:
     model = small_model(**variant).double()
-    together = model(make_batch(SOURCES, TARGETS))
+    together = model(make_batch(SOURCES, TARGETS)).readout_BTR
     for row, (source, target) in enumerate(zip(SOURCES, TARGETS, strict=True)):
-        alone = model(make_batch([source], [target]))[0]
+        alone = model(make_batch([source], [target])).readout_BTR[0]
         torch.testing.assert_close(together[row, : len(alone)], alone)
 
 
@@ -61,7 +77,7 @@ def test_attention_sees_the_source_and_none_only_its_last_state(
         encoded = model.encode(batch.src_BS, batch.src_lengths_B)
         hidden = encoded.enc_states_BSH.clone()
         hidden[:, 1] += 1.0
-        changed = type(encoded)(hidden, encoded.keys_BSA, encoded.src_mask_BS, encoded.final_states)
+        changed = replace(encoded, enc_states_BSH=hidden)
         outcomes = [
             model.decode_step(torch.tensor([4]), model.initial_state(part), part)[0]
             for part in (encoded, changed)
@@ -75,7 +91,7 @@ def test_input_feeding_reads_the_last_readout(small_model: Callable[..., Seq2Seq
     encoded = model.encode(batch.src_BS, batch.src_lengths_B)
     state = model.initial_state(encoded)
     assert state.readout_BR is not None
-    other = type(state)(state.layers, state.readout_BR + 1)
+    other = replace(state, readout_BR=state.readout_BR + 1)
     tokens = torch.tensor([4, 4, 4])
     first, second = (model.decode_step(tokens, part, encoded)[0] for part in (state, other))
     assert not torch.allclose(first, second)
@@ -87,6 +103,16 @@ def test_ties_share_weights(small_model: Callable[..., Seq2Seq]) -> None:
     assert [counts[0] - counts[1], counts[1] - counts[2]] == [20 * 12, 20 * 12]
     assert every.output.weight is every.src_embedding.weight is every.tgt_embedding.weight
     assert target.src_embedding.weight is not target.tgt_embedding.weight
+
+
+@pytest.mark.parametrize("ties", ["none", "all"])
+def test_frozen_embeddings_get_no_gradient(small_model: Callable[..., Seq2Seq], ties: str) -> None:
+    model = small_model(tie_embeddings=ties, freeze_embeddings=True)
+    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    embeddings = {"tgt_embedding.weight", "src_embedding.weight"}
+    assert frozen == ({"tgt_embedding.weight"} if ties == "all" else embeddings)
+    model(make_batch(SOURCES, TARGETS)).readout_BTR.sum().backward()
+    assert all(weight.grad is None for weight in model.src_embedding.parameters())
 
 
 def test_residual_adds_the_layer_input(small_model: Callable[..., Seq2Seq]) -> None:
@@ -104,12 +130,18 @@ def test_residual_adds_the_layer_input(small_model: Callable[..., Seq2Seq]) -> N
     torch.testing.assert_close(outcomes[0] - outcomes[1], first)
 
 
-def test_dropout_acts_in_training_alone(small_model: Callable[..., Seq2Seq]) -> None:
-    model = small_model(dropout=0.5)
+@pytest.mark.parametrize("over_time", [False, True])
+@pytest.mark.parametrize("name", ["embedding_dropout", "layer_dropout", "readout_dropout"])
+def test_dropout_acts_in_training_alone(
+    small_model: Callable[..., Seq2Seq], name: str, over_time: bool
+) -> None:
+    model = small_model(**{name: 0.5}, encoder_layers=2, variational_dropout=over_time)
     batch = make_batch(SOURCES, TARGETS)
-    assert torch.equal(model(batch), model(batch))
+    first, second = (model(batch).readout_BTR for _ in range(2))
+    assert torch.equal(first, second)
     model.train()
-    assert not torch.equal(model(batch), model(batch))
+    first, second = (model(batch).readout_BTR for _ in range(2))
+    assert not torch.equal(first, second)
 
 
 def test_selecting_rows_reorders_everything(small_model: Callable[..., Seq2Seq]) -> None:

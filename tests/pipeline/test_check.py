@@ -75,6 +75,16 @@ def test_ties_over_both_sides_need_a_joint_vocabulary(params: dict[str, Any]) ->
     check_params(params, CATALOGUE)
 
 
+def test_copies_need_a_joint_vocabulary(params: dict[str, Any]) -> None:
+    params["model"] |= {"copying": True, "tie_embeddings": "target"}
+    check_params(params, CATALOGUE)
+    params["tokenize"]["joint_vocabulary"] = False
+    assert faults(params) == [
+        "model.copying: a source piece can only be copied where it is a target piece too: set "
+        "tokenize.joint_vocabulary to true, or model.copying to false"
+    ]
+
+
 def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:
     name = params["download"]["corpus"]
     text = (CATALOGUE / f"{name}.yaml").read_text(encoding="utf-8")

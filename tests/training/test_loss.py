@@ -1,12 +1,16 @@
 """The chunked loss against torch's own cross-entropy."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from attn2seq.batching.batch import make_batch
+from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training import loss as loss_module
-from attn2seq.training.loss import cross_entropy
+from attn2seq.training.loss import cross_entropy, sequence_loss
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -48,3 +52,45 @@ def test_bfloat16_stays_near_float32() -> None:
     rounded = cross_entropy(readout.bfloat16(), output.bfloat16(), targets, 0.1).smoothed
     assert rounded.dtype == torch.float32
     torch.testing.assert_close(rounded, plain, rtol=0.01, atol=0.01)
+
+
+SOURCES, TARGETS = [[5, 6, 7, 8], [9], [4, 10]], [[11, 6], [13, 14, 9], [16]]
+
+
+@pytest.mark.parametrize("copying", [False, True])
+@pytest.mark.parametrize("chunk", [2, 512])
+def test_a_batch_costs_what_its_tokens_cost_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+    small_model: Callable[..., Seq2Seq],
+    copying: bool,
+    chunk: int,
+) -> None:
+    """Each token's loss from the step-by-step distribution, smoothed by the textbook formula."""
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", chunk)
+    model, batch = small_model(copying=copying), make_batch(SOURCES, TARGETS)
+    plain, smoothed = torch.zeros(()), torch.zeros(())
+    for source, target in zip(SOURCES, TARGETS, strict=True):
+        alone = make_batch([source], [target])
+        encoded = model.encode(alone.src_BS, alone.src_lengths_B)
+        state = model.initial_state(encoded)
+        for last, token in zip(alone.tgt_in_BT[0], alone.tgt_out_BT[0], strict=True):
+            log_probs, _, state = model.decode_step(last.unsqueeze(0), state, encoded)
+            plain = plain - log_probs[0, token]
+            smoothed = smoothed - 0.9 * log_probs[0, token] - 0.1 * log_probs.mean()
+    found = sequence_loss(model, model(batch), batch, 0.1)
+    torch.testing.assert_close(found.nats, plain)
+    torch.testing.assert_close(found.smoothed, smoothed)
+    ours = torch.autograd.grad(found.smoothed, list(model.parameters()), allow_unused=True)
+    theirs = torch.autograd.grad(smoothed, list(model.parameters()), allow_unused=True)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_repeated_looks_cost_their_weight(small_model: Callable[..., Seq2Seq]) -> None:
+    model, batch = small_model(coverage=True), make_batch(SOURCES, TARGETS)
+    decoded = model(batch)
+    losses = [sequence_loss(model, decoded, batch, 0.0, weight) for weight in (0.0, 1.0, 2.0)]
+    added = losses[1].smoothed - losses[0].smoothed
+    torch.testing.assert_close(losses[2].smoothed - losses[0].smoothed, 2 * added)
+    torch.testing.assert_close(added, decoded.repeated_BT[batch.tgt_out_BT != 0].sum())
+    assert torch.equal(losses[0].nats, losses[1].nats)

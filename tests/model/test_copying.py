@@ -1,0 +1,61 @@
+"""The pointer-generator's mixture, by hand and with loops."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from attn2seq.batching.batch import make_batch
+from attn2seq.model.copying import mix_copies
+from attn2seq.model.seq2seq import Seq2Seq
+
+
+def test_the_mixture_by_hand() -> None:
+    """Half is made up (0.5, 0.3, 0.2), half is copied from the source 2 1 2."""
+    log_probs = torch.tensor([[0.5, 0.3, 0.2]]).log()
+    weights, source = torch.tensor([[0.6, 0.3, 0.1]]), torch.tensor([[2, 1, 2]])
+    mixed = mix_copies(log_probs, torch.tensor([0.5]), weights, source).exp()
+    torch.testing.assert_close(mixed, torch.tensor([[0.25, 0.3, 0.45]]))
+
+
+def test_an_open_switch_changes_nothing_and_a_closed_one_leaves_the_source() -> None:
+    log_probs = torch.log_softmax(torch.randn(2, 5), -1)
+    weights, source = torch.tensor([[0.9, 0.1], [0.4, 0.6]]), torch.tensor([[4, 1], [2, 2]])
+    opened = mix_copies(log_probs, torch.ones(2), weights, source)
+    torch.testing.assert_close(opened, log_probs)
+    closed = mix_copies(log_probs, torch.zeros(2), weights, source).exp()
+    expected = torch.tensor([[0, 0.1, 0, 0, 0.9], [0, 0, 1.0, 0, 0]])
+    torch.testing.assert_close(closed, expected)
+
+
+def test_gradients() -> None:
+    torch.manual_seed(1)
+    logits = torch.randn(3, 6).double().requires_grad_()
+    switch = torch.rand(3).double().requires_grad_()
+    scores = torch.randn(3, 4).double().requires_grad_()
+    source = torch.randint(0, 6, (3, 4))
+
+    def mixed(z: torch.Tensor, g: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+        return mix_copies(torch.log_softmax(z, -1), g, torch.softmax(a, -1), source)
+
+    assert torch.autograd.gradcheck(mixed, (logits, switch, scores))
+
+
+@pytest.mark.parametrize("feeding", [False, True])
+def test_a_word_of_the_source_becomes_likelier(
+    small_model: Callable[..., Seq2Seq], feeding: bool
+) -> None:
+    """The distribution sums to one, and what is copied comes from the source alone."""
+    model = small_model(copying=True, input_feeding=feeding)
+    batch = make_batch([[5, 6, 7]], [[8]])
+    encoded = model.encode(batch.src_BS, batch.src_lengths_B)
+    state = model.initial_state(encoded)
+    log_probs, weights, _ = model.decode_step(torch.tensor([2]), state, encoded)
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(1))
+    assert model.decoder.switch is not None
+    with torch.no_grad():
+        model.decoder.switch.linear.bias.fill_(-30.0)
+    copied, _, _ = model.decode_step(torch.tensor([2]), state, encoded)
+    assert weights is not None
+    torch.testing.assert_close(copied.exp()[:, batch.src_BS[0]], weights)
+    assert copied.exp()[0, [4, 8, 9]].max() < 1e-6
