@@ -64,7 +64,7 @@ def trainer(
     model_settings: Callable[..., ModelSettings],
     train_settings: Callable[..., TrainSettings],
 ) -> Callable[..., Trainer]:
-    """A trainer on the copy task; fields of both settings can be given."""
+    """A trainer on the copy task; fields of both settings, and the pairs, can be given."""
     train, dev = copy_pairs(400, 1), copy_pairs(60, 2)
 
     def make(folder: str = "run", **changes: Any) -> Trainer:
@@ -80,7 +80,7 @@ def trainer(
         checkpoints.folder.mkdir(exist_ok=True)
         return Trainer(
             model,
-            train,
+            changes.get("pairs_of_epoch", lambda epoch: train),
             dev,
             train_settings(**train_changes),
             history,

@@ -41,8 +41,8 @@ held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesi
 resource.setrlimit(resource.RLIMIT_AS, (held + 400 * 2**20, resource.RLIM_INFINITY))
 with CheckpointFolder(folder / "checkpoints", print) as checkpoints:
     trainer = Trainer(
-        Seq2Seq(model, 20, 20), pairs, pairs, settings, History(folder / "history.csv"),
-        checkpoints, print,
+        Seq2Seq(model, 20, 20), lambda epoch: pairs, pairs, settings,
+        History(folder / "history.csv"), checkpoints, print,
     )  # fmt: skip
     try:
         trainer.run()

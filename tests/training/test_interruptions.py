@@ -16,8 +16,8 @@ from attn2seq.training.loop import Trainer
 from pipeline.stop_requests import TIME_LIMIT, stop_requests
 
 CHANGES: dict[str, Any] = {
-    "readout_dropout": 0.2, "max_epochs": 9, "max_steps": 40, "schedule": "cosine", "warmup_steps": 7,
-    "log_every_steps": 4,
+    "readout_dropout": 0.2, "max_epochs": 9, "max_steps": 40, "schedule": "cosine",
+    "warmup_steps": 7, "log_every_steps": 4,
 }  # fmt: skip
 
 

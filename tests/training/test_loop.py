@@ -15,7 +15,7 @@ import torch
 from training_runs import digest
 
 from attn2seq.batching.batch import Pairs
-from attn2seq.errors import UserError
+from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.settings import ModelSettings
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from attn2seq.training.history import COLUMNS
@@ -84,7 +84,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     resumed = trainer("broken", **changes)
     assert digest(resumed.run()) == expected
     assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
-    assert resumed.steps_per_epoch < 33  # the cut lay in a later epoch than the first
+    assert len(resumed.epoch.batches) < 33  # the cut lay in a later epoch than the first
 
 
 def test_no_finite_loss_names_the_step_and_the_pairs(trainer: Callable[..., Trainer]) -> None:
@@ -99,14 +99,56 @@ def test_pairs_too_long_are_left_out_and_none_left_is_an_error(
     trainer: Callable[..., Trainer], copy_pairs: Callable[..., Pairs]
 ) -> None:
     made = trainer(max_tokens=3)
-    lengths = np.maximum(made.train_pairs.src.lengths, made.train_pairs.tgt.lengths)
-    assert made.kept.tolist() == np.flatnonzero(lengths <= 3).tolist()
-    assert 0 < len(made.kept) < len(made.train_pairs)
+    pairs = made.epoch.pairs
+    kept = np.sort(np.concatenate(made.epoch.batches))
+    lengths = np.maximum(pairs.src.lengths, pairs.tgt.lengths)
+    assert kept.tolist() == np.flatnonzero(lengths <= 3).tolist()
+    assert 0 < made.epoch.left_out == len(pairs) - len(kept) < len(pairs)
+    too_long = copy_pairs(7, 3, shortest=4)
     with pytest.raises(UserError, match=r"all 7 are longer than train.max_tokens \(3\)"):
-        Trainer(
-            made.model, copy_pairs(7, 3, shortest=4), made.dev_pairs, made.settings,
-            made.history, made.checkpoints, lambda text: None,
-        )  # fmt: skip
+        trainer(max_tokens=3, pairs_of_epoch=lambda epoch: too_long)
+
+
+@pytest.mark.parametrize("max_steps", [0, 14])
+def test_each_epoch_may_have_pairs_of_its_own(
+    trainer: Callable[..., Trainer], copy_pairs: Callable[..., Pairs], max_steps: int
+) -> None:
+    """More of them each time: the schedule's horizon stays, and max_epochs and max_steps hold."""
+    epochs = [copy_pairs(count, count) for count in (200, 300, 400)]
+    asked: list[int] = []
+
+    def pairs_of_epoch(epoch: int) -> Pairs:
+        asked.append(epoch)
+        return epochs[epoch]
+
+    changes = {
+        "max_epochs": 3, "max_steps": max_steps, "schedule": "linear", "readout_dropout": 0.2,
+    }  # fmt: skip
+    whole = trainer("whole", pairs_of_epoch=pairs_of_epoch, **changes)
+    planned = 3 * len(whole.epoch.batches)
+    expected = digest(whole.run())
+    rows = whole.history.rows
+    assert asked == [0, 1, 2][: 2 if max_steps else 3]  # once each
+    assert whole.total_steps == (max_steps or planned)
+    if max_steps:
+        assert rows[-1]["step"] == max_steps < planned
+        assert 1 < rows[-1]["epoch"] < 3
+    else:
+        assert rows[-1]["step"] > planned
+        assert rows[-1]["epoch"] == 3
+        tokens = sum(sum(pairs.tgt.lengths) + len(pairs) for pairs in epochs)
+        assert rows[-1]["train_tokens"] == tokens
+    assert all(0 <= row["train_learning_rate"] <= 0.01 for row in rows)
+
+    broken = trainer("broken", pairs_of_epoch=pairs_of_epoch, **changes)
+    broken.asked_to_stop = lambda: (
+        StoppedError("enough", 75) if broken.progress.epoch == 1 else None
+    )
+    with pytest.raises(StoppedError):
+        broken.run()
+    resumed = trainer("broken", pairs_of_epoch=pairs_of_epoch, **changes)
+    assert digest(resumed.run()) == expected
+    assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
 
 
 SCRIPT = """
@@ -145,7 +187,10 @@ def test_two_fresh_processes_write_the_same_bytes(
             hard_vocab_limit=False, minloglevel=2,
         )  # fmt: skip
     shutil.copyfile(data / "src.model", data / "tgt.model")
-    model, training = model_settings(embedding_dropout=0.3, readout_dropout=0.3, tie_embeddings="all"), train_settings()
+    model, training = (
+        model_settings(embedding_dropout=0.3, readout_dropout=0.3, tie_embeddings="all"),
+        train_settings(),
+    )
     contents = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()

@@ -54,9 +54,16 @@ def train_model(
     train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
     say(f"{len(train_pairs):,} training pairs, {len(dev_pairs):,} dev pairs, {count:,} parameters")
     trainer = Trainer(
-        model, train_pairs, dev_pairs, settings, history, checkpoints, say, asked_to_stop
+        model,
+        lambda epoch: train_pairs,
+        dev_pairs,
+        settings,
+        history,
+        checkpoints,
+        say,
+        asked_to_stop,
     )
-    left_out = len(train_pairs) - len(trainer.kept)
+    left_out = trainer.epoch.left_out
     if left_out:
         say(f"left out {left_out:,} pairs longer than train.max_tokens ({settings.max_tokens})")
     weights = trainer.run()
