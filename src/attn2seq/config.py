@@ -28,6 +28,7 @@ MAX_YAML_BYTES = 256 << 10
 MAX_YAML_DEPTH = 50
 MAX_DIGITS = 300
 _SHOWN_CHARACTERS = 80
+_COMPARED_NAMES, _COMPARED_CHARACTERS = 1000, 200
 
 
 class ConfigError(UserError):
@@ -87,16 +88,18 @@ def format_faults(source: str, faults: list[str]) -> str:
 def nearest(word: str, known: list[str]) -> str | None:
     """The known word most like the given one, or None where none is alike.
 
-    `nearest("beem_size", ["beam_size", "nbest"])` gives `"beam_size"`.
+    `nearest("beem_size", ["beam_size", "nbest"])` gives `"beam_size"`. An archive may hold a
+    million names, and a header a name of a million letters: only few and short ones are compared.
     """
-    found = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
+    short = [name for name in known[:_COMPARED_NAMES] if len(name) <= _COMPARED_CHARACTERS]
+    found = difflib.get_close_matches(str(word)[:_COMPARED_CHARACTERS], short, n=1, cutoff=0.6)
     return found[0] if found else None
 
 
 def some(names: Iterable[str]) -> str:
     """The first ten names, for a message: there may be a million."""
     names = list(names)
-    shown_names = ", ".join(plain(name) for name in names[:10])
+    shown_names = ", ".join(plain(str(name)[:_SHOWN_CHARACTERS]) for name in names[:10])
     return shown_names + (", ..." if len(names) > 10 else "") or "nothing"
 
 
@@ -141,14 +144,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise ConfigError(f"{path}, line {line}: {error.problem or 'not YAML'}") from None
+        raise ConfigError(f"{path}, line {line}: {plain(error.problem or 'not YAML')}") from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(
             f"{path}, line {line}: the character {error.character:#06x} is not allowed in YAML"
         ) from None
     except YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from None
+        raise ConfigError(f"{path} is not YAML: {plain(error)}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold a mapping of keys to values")
     return values

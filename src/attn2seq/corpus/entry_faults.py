@@ -105,10 +105,11 @@ def _file_faults(place: int, file: SourceFile) -> list[str]:
         return [f"{at}: needs either url, or path (of a file in data/local/)"]
     if file.path is not None:
         parts = file.path.split("/")
-        inside = not file.path.startswith("/") and ".." not in parts and parts[-1]
+        inside = not file.path.startswith("/") and ".." not in parts
+        inside = inside and parts[-1] not in ("", ".")
         return [] if inside else [f"{at}.path: must lie in data/local/, got {file.path!r}"]
     faults = []
-    if not (file.url or "").startswith("https://") or not file.name:
+    if not (file.url or "").startswith("https://") or file.name in ("", ".", ".."):
         faults.append(f"{at}.url: must be the https:// address of a file, got {file.url!r}")
     if file.sha256 is None:
         faults.append(f"{at}.sha256: missing; needed for a file that is fetched")
@@ -118,12 +119,19 @@ def _file_faults(place: int, file: SourceFile) -> list[str]:
 def _name_faults(entry: CatalogueEntry) -> list[str]:
     counts = Counter(file.name for file in entry.files)
     faults = [
-        f"files: {count} files have the name {name}" for name, count in counts.items() if count > 1
+        f"files: {count} files have the name {plain(name)}"
+        for name, count in counts.items()
+        if count > 1
     ]
     faults += [
         f"files: the name {shown(name)} is longer than {MAX_NAME_BYTES} bytes"
         for name in counts
         if len(name.encode()) > MAX_NAME_BYTES
+    ]
+    faults += [
+        f"files: the name {plain(name)!r} holds a character that cannot be printed"
+        for name in counts
+        if not name.isprintable()
     ]
     if "corpus.yaml" in counts:
         faults.append("files: corpus.yaml is the name of the entry itself; rename the file")
@@ -164,12 +172,15 @@ def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
     file, _, member = name.partition("/")
     if file not in known:
         guess = nearest(file, known)
-        hint = f"did you mean {guess}?" if guess else f"known: {some(known)}"
-        return [f"{at}: {file} is not among files ({hint})"]
+        hint = f"did you mean {plain(guess)}?" if guess else f"known: {some(known)}"
+        return [f"{at}: {plain(file)} is not among files ({hint})"]
     if file.endswith(ARCHIVES) and not member:
-        return [f"{at}: {file} is an archive; name a file in it, as {file}/train.txt"]
+        return [f"{at}: {plain(file)} is an archive; name a file in it, as {plain(file)}/train.txt"]
     if member and not file.endswith(ARCHIVES):
-        return [f"{at}: {file} is no archive ({', '.join(ARCHIVES)}), so it has no {member}"]
+        return [
+            f"{at}: {plain(file)} is no archive ({', '.join(ARCHIVES)}), so it has no "
+            f"{plain(member)}"
+        ]
     return []
 
 
@@ -180,7 +191,7 @@ def _pattern_faults(entry: CatalogueEntry) -> list[str]:
             re.compile(entry.remove_from_src)
         except (re.error, OverflowError, RecursionError) as error:
             pattern = shown(entry.remove_from_src)
-            faults.append(f"remove_from_src: {pattern} is no pattern: {error}")
+            faults.append(f"remove_from_src: {pattern} is no pattern: {plain(error)}")
     if entry.columns is not None and not entry.header:
         named = [
             column

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from attn2seq.config import plain
 from attn2seq.corpus.archives import DAMAGE, damage, open_member
 from attn2seq.errors import UserError
 
@@ -28,7 +29,7 @@ def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
     a carriage return at a line's end are left out. Raises UserError, naming file and line, where
     the file is missing, damaged, empty, too large or not UTF-8.
     """
-    label = f"{raw / name}"
+    label = f"{raw / plain(name)}"
     number = 0
     with _open(raw, name) as file:
         for number, line in decoded_lines(file, label, MAX_LINE_BYTES):

@@ -37,7 +37,7 @@ def read_rows(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Row]:
     if files.file is None:
         yield from _read_parallel(raw, files, several)
         return
-    parse = _parser(entry, raw / files.file, several)
+    parse = _parser(entry, raw / plain(files.file), several)
     remove = re.compile(entry.remove_from_src) if entry.remove_from_src else None
     for number, line in read_lines(raw, files.file):
         if entry.comment is not None:
@@ -73,7 +73,9 @@ def _read_parallel(raw: Path, files: SplitFiles, several: bool) -> Iterator[Row]
     for lines in zip_longest(*(read_lines(raw, name) for name in names)):
         if None in lines:
             counts = [sum(1 for _ in read_lines(raw, name)) for name in names]
-            told = ", ".join(f"{raw / n} has {c:,}" for n, c in zip(names, counts, strict=True))
+            told = ", ".join(
+                f"{raw / plain(n)} has {c:,}" for n, c in zip(names, counts, strict=True)
+            )
             raise UserError(
                 f"parallel files need equally many lines: {told}; line i of each must be one pair"
             )
