@@ -75,7 +75,8 @@ def model_settings() -> Callable[..., ModelSettings]:
     def make(**changes: Any) -> ModelSettings:
         values = {
             "cell": "lstm", "embedding_size": 12, "encoder_layers": 1, "encoder_hidden_size": 8,
-            "bidirectional": "all", "decoder_layers": 1, "decoder_hidden_size": 16,
+            "bidirectional": "all", "reverse_source": False, "decoder_layers": 1,
+            "decoder_hidden_size": 16,
             "bridge": "learnt", "attention": "additive", "attention_size": 10,
             "attention_heads": 2, "location_positions": 30, "coverage": False, "copying": False,
             "context_into": "output", "input_feeding": False, "readout_from": "both",

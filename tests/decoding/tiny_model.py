@@ -27,6 +27,7 @@ def tiny_model(attention: str = "additive", input_feeding: bool = True) -> Seq2S
             "encoder_layers": 1,
             "encoder_hidden_size": 8,
             "bidirectional": "all",
+            "reverse_source": False,
             "decoder_layers": 2,
             "decoder_hidden_size": 16,
             "bridge": "learnt",

@@ -30,6 +30,7 @@ VARIANTS: list[dict[str, object]] = [
     {"copying": True, "coverage": True, "input_feeding": True},
     {"readout_from": "context", "readout_size": 0},
     {"bridge": "zero"},
+    {"reverse_source": True, "attention": "none"},
     {"bridge": "last"},
 ]
 
@@ -103,6 +104,19 @@ def test_ties_share_weights(small_model: Callable[..., Seq2Seq]) -> None:
     assert [counts[0] - counts[1], counts[1] - counts[2]] == [20 * 12, 20 * 12]
     assert every.output.weight is every.src_embedding.weight is every.tgt_embedding.weight
     assert target.src_embedding.weight is not target.tgt_embedding.weight
+
+
+def test_a_reversed_source_is_the_source_reversed(small_model: Callable[..., Seq2Seq]) -> None:
+    """Each sentence by its own length, with its end still at the end."""
+    backwards = small_model(attention="none", reverse_source=True)
+    forwards = small_model(attention="none")
+    sources = make_batch(SOURCES, TARGETS)
+    turned = make_batch([source[::-1] for source in SOURCES], TARGETS)
+    expected = forwards.encode(turned.src_BS, turned.src_lengths_B).final_states
+    found = backwards.encode(sources.src_BS, sources.src_lengths_B).final_states
+    torch.testing.assert_close(found, expected)
+    unturned = forwards.encode(sources.src_BS, sources.src_lengths_B).final_states
+    assert not torch.allclose(found[0][0], unturned[0][0])
 
 
 @pytest.mark.parametrize("ties", ["none", "all"])

@@ -24,6 +24,7 @@ write_token_store(folder / "pairs", [[5] * 300] * 64)
 pairs = Pairs(TokenStore(folder / "pairs"), TokenStore(folder / "pairs"))
 model = ModelSettings(
     cell="lstm", embedding_size=64, encoder_layers=1, encoder_hidden_size=512, bidirectional="all",
+    reverse_source=False,
     decoder_layers=1, decoder_hidden_size=1024, bridge="learnt", attention="additive",
     attention_size=1024, attention_heads=1, location_positions=1, coverage=False, copying=False,
     context_into="output", input_feeding=False, readout_from="both", readout_size=64,

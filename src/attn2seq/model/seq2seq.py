@@ -70,6 +70,8 @@ class Seq2Seq(nn.Module):
 
     def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Encoded:
         """The source batch, ready for the decoder; `src_lengths_B` counts eos, on the CPU."""
+        if self.settings.reverse_source:
+            src_BS = _reversed(src_BS, src_lengths_B)
         embedded_BSE = self._embed(self.src_embedding, src_BS)
         enc_states_BSH, final_states = self.encoder(embedded_BSE, src_lengths_B)
         attention = self.decoder.attention
@@ -131,6 +133,13 @@ def positions(decoded: Decoded, real_BT: Tensor, src_BS: Tensor) -> Positions:
     src_NS = src_BS.unsqueeze(1).expand(-1, real_BT.shape[1], -1)[real_BT]
     copies = Copies(decoded.generate_BT[real_BT], decoded.attn_weights_BTS[real_BT], src_NS)
     return Positions(readout_NR, copies)
+
+
+def _reversed(src_BS: Tensor, src_lengths_B: Tensor) -> Tensor:
+    """Each sentence from its last token to its first, eos still behind them."""
+    places_S = torch.arange(src_BS.shape[1], device=src_BS.device)
+    index_BS = src_lengths_B.to(src_BS.device).unsqueeze(1) - 2 - places_S
+    return src_BS.gather(1, torch.where(index_BS < 0, places_S, index_BS))
 
 
 def _embedding(vocabulary_size: int, size: int) -> nn.Embedding:

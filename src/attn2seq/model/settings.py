@@ -20,6 +20,8 @@ class ModelSettings(Settings):
     # units of an encoder layer, in each direction
     bidirectional: Literal["none", "first", "all"]
     # which encoder layers also read from right to left
+    reverse_source: bool
+    # whether the source is read backwards (Sutskever et al. 2014)
     decoder_layers: int = Field(gt=0)
     # recurrent layers
     decoder_hidden_size: int = Field(gt=0)
@@ -106,6 +108,11 @@ class ModelSettings(Settings):
             return (
                 f"model.attention_heads ({self.attention_heads}) must divide "
                 f"model.attention_size ({self.attention_size})"
+            )
+        if self.reverse_source and self.attention != "none":
+            return (
+                "reverse_source brings the source's beginning near the target's, which attention "
+                "does by itself: set model.reverse_source to false, or model.attention to none"
             )
         if self.coverage and self.attention not in ("additive", "normalised_additive"):
             return (
