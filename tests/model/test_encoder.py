@@ -32,16 +32,16 @@ def tanh_network(encoder: Encoder, inputs_TE: Tensor, suffix: str) -> Tensor:
     return torch.stack(outputs)
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("bidirectional", ["none", "first", "all"])
 def test_one_layer_by_hand(
-    model_settings: MakeSettings, embedded: Tensor, bidirectional: bool
+    model_settings: MakeSettings, embedded: Tensor, bidirectional: str
 ) -> None:
     encoder = Encoder(model_settings(cell="rnn", bidirectional=bidirectional)).eval()
     states, ((final,),) = encoder(embedded, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         there = tanh_network(encoder, embedded[row, :length], "")
         expected, last = there, there[-1]
-        if bidirectional:
+        if bidirectional != "none":
             back = tanh_network(encoder, embedded[row, :length].flip(0), "_reverse").flip(0)
             expected, last = torch.cat([there, back], -1), torch.cat([last, back[0]])
         torch.testing.assert_close(states[row, :length], expected)
@@ -49,7 +49,7 @@ def test_one_layer_by_hand(
         assert not states[row, length:].any()
 
 
-@pytest.mark.parametrize(("cell", "parts"), [("lstm", 2), ("gru", 1), ("rnn", 1)])
+@pytest.mark.parametrize(("cell", "parts"), [("lstm", 2), ("gru", 1), ("layer_norm_lstm", 2)])
 def test_each_layer_gives_its_final_state(
     model_settings: MakeSettings, embedded: Tensor, cell: str, parts: int
 ) -> None:
@@ -62,6 +62,63 @@ def test_each_layer_gives_its_final_state(
     torch.testing.assert_close(finals[-1][0][:, :8], ends)
 
 
+def through_layers(encoder: Encoder, embedded: Tensor) -> list[Tensor]:
+    """What each layer gives if it reads the output of the one below as it is."""
+    outputs, hidden = [], embedded
+    for layer in encoder.layers:
+        hidden, _ = layer(hidden, None, LENGTHS)
+        outputs.append(hidden)
+    return outputs
+
+
+@pytest.mark.parametrize(
+    ("bidirectional", "sizes"), [("none", [8, 8, 8]), ("first", [16, 8, 8]), ("all", [16, 16, 16])]
+)
+def test_which_layers_read_both_ways(
+    model_settings: MakeSettings, embedded: Tensor, bidirectional: str, sizes: list[int]
+) -> None:
+    """The state of the first position hears of the last one through a backward direction alone."""
+    settings = model_settings(bidirectional=bidirectional, encoder_layers=3)
+    encoder = Encoder(settings).eval()
+    states, finals = encoder(embedded, LENGTHS)
+    assert settings.enc_sizes == sizes
+    assert [[part.shape[1] for part in final] for final in finals] == [[size] * 2 for size in sizes]
+    outputs = through_layers(encoder, embedded)
+    assert [output.shape[2] for output in outputs] == sizes
+    assert torch.equal(states, outputs[-1])
+    later = embedded.clone()
+    later[1, 3] += 1.0
+    heard = [
+        not torch.equal(changed[1, 0], plain[1, 0])
+        for changed, plain in zip(through_layers(encoder, later), outputs, strict=True)
+    ]
+    assert heard == [bidirectional != "none"] * 3
+
+
+@pytest.mark.parametrize(
+    ("bidirectional", "added"), [("none", [1, 2]), ("first", [2]), ("all", [1, 2])]
+)
+def test_residual_adds_the_input_where_sizes_agree(
+    model_settings: MakeSettings, embedded: Tensor, bidirectional: str, added: list[int]
+) -> None:
+    """From the second layer on: the first one's input is an embedding."""
+    encoder = Encoder(
+        model_settings(
+            cell="gru", encoder_layers=3, residual=True, bidirectional=bidirectional,
+            embedding_size=8 if bidirectional == "none" else 16,
+        )
+    ).eval()  # fmt: skip
+    embedded = torch.randn(3, 4, 8 if bidirectional == "none" else 16)
+    hidden, lasts = embedded, []
+    for depth, layer in enumerate(encoder.layers):
+        outputs, last = layer(hidden, None, LENGTHS)
+        hidden = hidden + outputs if depth in added else outputs
+        lasts.append(last)
+    states, finals = encoder(embedded, LENGTHS)
+    torch.testing.assert_close(states, hidden)
+    torch.testing.assert_close(finals, tuple(lasts))
+
+
 def test_padding_is_not_read(model_settings: MakeSettings, embedded: Tensor) -> None:
     encoder = Encoder(model_settings(encoder_layers=2, residual=True)).eval()
     spoilt = embedded.clone()
@@ -71,10 +128,33 @@ def test_padding_is_not_read(model_settings: MakeSettings, embedded: Tensor) -> 
     assert torch.equal(plain[1][-1][0], other[1][-1][0])
 
 
+@pytest.mark.parametrize("variational", [False, True])
 @pytest.mark.parametrize(("layers", "acts"), [(1, False), (2, True)])
 def test_dropout_acts_between_layers_alone(
-    model_settings: MakeSettings, embedded: Tensor, layers: int, acts: bool
+    model_settings: MakeSettings, embedded: Tensor, layers: int, acts: bool, variational: bool
 ) -> None:
-    encoder = Encoder(model_settings(encoder_layers=layers, dropout=0.5))
+    encoder = Encoder(
+        model_settings(encoder_layers=layers, layer_dropout=0.5, variational_dropout=variational)
+    )
     plain = encoder.eval()(embedded, LENGTHS)[0]
     assert torch.equal(encoder.train()(embedded, LENGTHS)[0], plain) is not acts
+
+
+@pytest.mark.parametrize("variational", [False, True])
+def test_variational_dropout_leaves_a_sentence_the_same_units(
+    model_settings: MakeSettings, embedded: Tensor, variational: bool
+) -> None:
+    """A second layer that hands on what it reads shows what it was given."""
+    encoder = Encoder(
+        model_settings(
+            cell="rnn", encoder_layers=2, bidirectional="none", layer_dropout=0.5,
+            variational_dropout=variational,
+        )
+    ).train()  # fmt: skip
+    with torch.no_grad():
+        for name, parameter in encoder.layers[1].named_parameters():
+            parameter.copy_(torch.eye(8) if name == "rnn.weight_ih_l0" else 0)
+    states, _ = encoder(embedded, LENGTHS)
+    lost = states[1] == 0
+    assert lost.any()
+    assert bool((lost == lost[0]).all()) is variational

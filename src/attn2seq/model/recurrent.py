@@ -1,30 +1,44 @@
 """Recurrent layers over whole sequences.
 
 Shapes: B batch, T positions, I input units, H units of one direction.
-A state is a tuple of BH tensors: (h, c) for an LSTM, (h,) for a GRU and a plain RNN.
+A state is a tuple of BH tensors: (h, c) for LSTMs, (h,) for a GRU and plain RNNs.
 """
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from attn2seq.model.cells import OWN_CELLS, Directions
+
 State = tuple[Tensor, ...]
 
-_CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+_TORCH_CELLS: dict[str, Callable[..., nn.LSTM | nn.GRU | nn.RNN]] = {
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
+    "rnn": nn.RNN,
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
+}
 
 
 class RecurrentLayer(nn.Module):
     """One recurrent layer, forward or in both directions.
 
     LSTM: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; GRU: Cho et al.
-    2014, arXiv 1406.1078; plain RNN: Elman 1990, with tanh.
+    2014, arXiv 1406.1078; plain RNN: Elman 1990, with tanh or ReLU. The others stand in cells.py.
     """
 
     def __init__(self, cell: str, input_size: int, hidden_size: int, bidirectional: bool) -> None:
         super().__init__()
-        self.rnn = _CELLS[cell](
-            input_size, hidden_size, batch_first=True, bidirectional=bidirectional
-        )
+        self.rnn: Directions | nn.LSTM | nn.GRU | nn.RNN
+        if cell in OWN_CELLS:
+            self.rnn = Directions(cell, input_size, hidden_size, bidirectional)
+        else:
+            self.rnn = _TORCH_CELLS[cell](
+                input_size, hidden_size, batch_first=True, bidirectional=bidirectional
+            )
         if cell == "lstm":
             self._open_forget_gates(hidden_size)
 
@@ -36,7 +50,10 @@ class RecurrentLayer(nn.Module):
         With `lengths_B` (on the CPU) positions past a sentence's end are not read and come out as
         zeros, and the last state is that of each sentence's own last token.
         """
-        start = _to_torch(state)
+        if isinstance(self.rnn, Directions):
+            result: tuple[Tensor, State] = self.rnn(inputs_BTI, state, lengths_B)
+            return result
+        start = _to_torch(state, 2 if self.rnn.bidirectional else 1)
         if lengths_B is None:
             outputs_BTH, last = self.rnn(inputs_BTI, start)
         else:
@@ -58,11 +75,11 @@ class RecurrentLayer(nn.Module):
                 nn.init.constant_(parameter[hidden_size : 2 * hidden_size], value)
 
 
-def _to_torch(state: State | None) -> Tensor | tuple[Tensor, Tensor] | None:
-    """The state as torch's modules take it: a leading dimension of layers times directions."""
+def _to_torch(state: State | None, directions: int) -> Tensor | tuple[Tensor, Tensor] | None:
+    """The state as torch's modules take it: the directions in a leading dimension."""
     if state is None:
         return None
-    parts = [part_BH.unsqueeze(0).contiguous() for part_BH in state]
+    parts = [torch.stack(part_BH.chunk(directions, dim=-1)) for part_BH in state]
     return (parts[0], parts[1]) if len(parts) == 2 else parts[0]
 
 
