@@ -15,17 +15,19 @@ from attn2seq.model.device import describe_device
 from pipeline.stage import Stage, run_stage
 
 SECONDS_BETWEEN_LINES = 20
+ENSEMBLE = Path("models/ensemble")
 
 
 def main(stage: Stage) -> None:
-    """Read models/model and data/prepared, write results/decode."""
+    """Read models/model, those of models/ensemble that are asked for, and data/prepared; write
+    results/decode.
+    """
     settings = stage.settings(DecodeSettings)
     output = Path("results/decode")
-    translator = Translator(Path("models/model"), settings, warn=stage.say)
+    further = [ENSEMBLE / name for name in settings.ensemble]
+    translator = Translator(Path("models/model"), settings, stage.say, further)
     number_type = str(translator.number_type).removeprefix("torch.")
-    stage.say(
-        f"on {describe_device(translator.device)}, {number_type}, beam size {settings.beam_size}"
-    )
+    stage.say(f"on {describe_device(translator.device)}, {number_type}, {described(settings)}")
     for split in ("dev", "test"):
         pairs = pd.read_parquet(Path("data/prepared") / f"{split}.parquet")
         sources, targets = pairs["src"].tolist(), pairs["tgt"].tolist()
@@ -41,6 +43,18 @@ def main(stage: Stage) -> None:
             references = translator.score(sources, targets, count)
         write_decoded(output / split, sources, translations, references)
     stage.say_result(output)
+
+
+def described(settings: DecodeSettings) -> str:
+    """The way of decoding in a few words: `beam size 5, 3 models, ranked by expected chrf`."""
+    words = (
+        f"beam size {settings.beam_size}"
+        if settings.search == "beam"
+        else f"samples a sentence: {settings.candidates}"
+    )
+    if settings.ensemble:
+        words += f", {1 + len(settings.ensemble)} models"
+    return words if settings.mbr == "none" else f"{words}, ranked by expected {settings.mbr}"
 
 
 @contextmanager

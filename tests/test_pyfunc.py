@@ -21,7 +21,9 @@ from attn2seq.tracking import Tracker
 DECODE = {
     "device": "cpu", "number_type": "float32", "beam_size": 3, "nbest": 2, "attention_maps": 0,
     "length_normalisation": "average", "length_alpha": 1.0, "min_length": 1, "batch_tokens": 100,
-    "max_length_factor": 2.0, "max_length_offset": 5, "max_source_length": 50,
+    "max_length_factor": 2.0, "max_length_offset": 5, "max_source_length": 50, "threads": 1,
+    "search": "beam", "coverage_penalty": 0.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0,
+    "sampling_seed": 1, "mbr": "none", "mbr_candidates": 2, "ensemble": [],
 }  # fmt: skip
 TEXTS = ["abc bca", "", "cab"]
 LOAD = """

@@ -77,7 +77,7 @@ def test_the_early_stop_changes_nothing_and_saves_steps(seed: int, kind: str) ->
     rows_read = []
     for early_stop in (True, False):
         model = TableModel.random(seed, vocabulary_size=12)
-        results.append(beam_search(model, *pad_batch(SOURCES), settings, False, early_stop))
+        results.append(beam_search(model, *pad_batch(SOURCES), settings, _early_stop=early_stop))
         rows_read.append(model.rows_read)
     assert results[0] == results[1]
     if kind != "average":  # its bound, a mean over the longest length, is seldom reached
@@ -107,7 +107,7 @@ def test_sentences_that_stay_after_their_end_change_nothing(
         return None if step % 5 else alive.nonzero().squeeze(1)
 
     monkeypatch.setattr("attn2seq.decoding.beam.staying", rarely)
-    monkeypatch.setattr("attn2seq.decoding.greedy.staying", rarely)
+    monkeypatch.setattr("attn2seq.decoding.single_path.staying", rarely)
     assert (beam_search(model, *batch, settings), greedy_search(model, *batch, settings)) == (
         expected
     )

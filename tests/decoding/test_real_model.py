@@ -6,7 +6,7 @@ import torch
 from table_model import decode_settings
 from tiny_model import VOCABULARY, tiny_model
 
-from attn2seq.decoding.batched import find_all, score_all
+from attn2seq.decoding.batched import Reader, find_all, score_all
 
 CPU = torch.device("cpu")
 SOURCES = [
@@ -21,8 +21,7 @@ def test_batching_changes_nothing(attention: str, beam_size: int) -> None:
     model = tiny_model(attention, input_feeding=attention == "additive")
     alone, together = (
         find_all(
-            model,
-            SOURCES,
+            [Reader(model, SOURCES)],
             decode_settings(
                 beam_size=beam_size,
                 nbest=beam_size,
@@ -50,7 +49,7 @@ def test_batching_changes_nothing(attention: str, beam_size: int) -> None:
 
 def test_the_outputs_of_this_model_differ_and_end() -> None:
     # Else the test above would prove little.
-    found = find_all(tiny_model(), SOURCES, decode_settings(max_length_offset=15), CPU)
+    found = find_all([Reader(tiny_model(), SOURCES)], decode_settings(max_length_offset=15), CPU)
     tokens = {tuple(hypotheses[0].tokens) for hypotheses in found}
     assert len(tokens) > 15
     assert len({len(hypothesis) for hypothesis in tokens}) > 3
@@ -59,9 +58,9 @@ def test_the_outputs_of_this_model_differ_and_end() -> None:
 def test_a_hypothesis_scored_as_a_reference_has_its_log_probability() -> None:
     model = tiny_model()
     settings = decode_settings(max_length_factor=2.0)
-    found = [hypotheses[0] for hypotheses in find_all(model, SOURCES, settings, CPU)]
+    found = [hypotheses[0] for hypotheses in find_all([Reader(model, SOURCES)], settings, CPU)]
     targets = [hypothesis.tokens[:-1] for hypothesis in found]
     for hypothesis, score in zip(
-        found, score_all(model, SOURCES, targets, settings, CPU), strict=True
+        found, score_all([Reader(model, SOURCES)], targets, settings, CPU), strict=True
     ):
         assert score.nats == pytest.approx(-hypothesis.log_prob, abs=1e-4)

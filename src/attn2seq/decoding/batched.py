@@ -1,7 +1,7 @@
 """Many sentences: batches of like length under a budget, results in the order given."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,35 +9,50 @@ import torch
 from attn2seq.batching.batch import TokenIds, pad_batch
 from attn2seq.batching.sampler import BatchLimits, cut_batches
 from attn2seq.decoding.beam import beam_search
+from attn2seq.decoding.ensemble import Ensemble, Member
 from attn2seq.decoding.greedy import greedy_search
+from attn2seq.decoding.sampling import sample
 from attn2seq.decoding.scoring import ReferenceScore, score_targets
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.step_model import E, S, StepModel
 
 Progress = Callable[[int], object]  # told the number of sentences done since the last call
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A model with the sources in its own pieces (ids without eos)."""
+
+    model: Member
+    sources: Sequence[TokenIds]
+
+
 def find_all(
-    model: StepModel[E, S],
-    sources: Sequence[TokenIds],
+    readers: Sequence[Reader],
     settings: DecodeSettings,
     device: torch.device,
     attention_maps: int = 0,
     progress: Progress = lambda done: None,
+    prefixes: Sequence[TokenIds] | None = None,
 ) -> list[list[Found]]:
-    """The hypotheses of each source (ids without eos), best first.
+    """The hypotheses of each source, best first; of several readers together.
 
-    Attention weights are kept for the first `attention_maps` sources; which hypotheses are found
-    does not depend on that.
+    Limits and batches follow the pieces of the first reader. Each hypothesis begins with the target
+    ids that `prefixes` has for its source. Attention weights are kept for the first
+    `attention_maps` sources; which hypotheses are found does not depend on that.
     """
-    search = greedy_search if settings.beam_size == 1 else beam_search
-    tokens = settings.batch_tokens // settings.beam_size
+    sources = readers[0].sources
+    search = sample if settings.search == "sampling" else beam_search
+    if settings.search == "beam" and settings.beam_size == 1:
+        search = greedy_search
+    tokens = settings.batch_tokens // settings.rows
     found: list[list[Found]] = [[] for _ in sources]
     for indices in length_batches([len(ids) for ids in sources], tokens):
+        model = _model_for(readers, indices, device)
         src_BS, src_lengths_B = pad_batch([sources[index] for index in indices], device)
         keep = min(indices) < attention_maps
-        results = search(model, src_BS, src_lengths_B, settings, keep)
+        given = None if prefixes is None else [prefixes[index] for index in indices]
+        results = search(model, src_BS, src_lengths_B, settings, keep, given)
         for index, hypotheses in zip(indices, results, strict=True):
             if index >= attention_maps:
                 hypotheses = [replace(each, attn_weights_TS=None) for each in hypotheses]
@@ -47,18 +62,19 @@ def find_all(
 
 
 def score_all(
-    model: StepModel[E, S],
-    sources: Sequence[TokenIds],
+    readers: Sequence[Reader],
     targets: Sequence[TokenIds],
     settings: DecodeSettings,
     device: torch.device,
     progress: Progress = lambda done: None,
 ) -> list[ReferenceScore]:
-    """The nats and tokens of each target, given its source; ids without eos."""
+    """The nats and tokens of each target (ids without eos), given its source."""
+    sources = readers[0].sources
     scores = [ReferenceScore(0.0, 0)] * len(sources)
     # Targets are read in step, so like target lengths save more than like source lengths.
     lengths = [max(len(src), len(tgt)) for src, tgt in zip(sources, targets, strict=True)]
     for indices in length_batches(lengths, settings.batch_tokens):
+        model = _model_for(readers, indices, device)
         src_BS, src_lengths_B = pad_batch([sources[index] for index in indices], device)
         batch = [targets[index] for index in indices]
         for index, score in zip(
@@ -67,6 +83,17 @@ def score_all(
             scores[index] = score
         progress(len(indices))
     return scores
+
+
+def _model_for(readers: Sequence[Reader], indices: list[int], device: torch.device) -> Member:
+    first, *others = readers
+    if not others:
+        return first.model
+    batches = [
+        (reader.model, *pad_batch([reader.sources[index] for index in indices], device))
+        for reader in others
+    ]
+    return Ensemble(first.model, batches)
 
 
 def length_batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

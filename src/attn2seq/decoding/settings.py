@@ -1,10 +1,12 @@
 """How a trained model is searched for texts."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from attn2seq.config import Settings
+
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class DecodeSettings(Settings):
@@ -14,28 +16,107 @@ class DecodeSettings(Settings):
     # auto: the GPU where there is one
     number_type: Literal["auto", "float32", "bfloat16"]
     # what the layers compute in; auto: bfloat16 where the processor multiplies it natively
+    threads: int = Field(ge=0)
+    # CPU threads; 0: all cores
+    ensemble: list[FolderName]
+    # folders of further models whose probabilities are averaged with the model's
+    search: Literal["beam", "sampling"]
+    # beam: the most probable texts; sampling: texts drawn from the model's distribution
     beam_size: int = Field(gt=0, le=1000)
     # hypotheses kept alive at each step; 1: greedy search
-    nbest: int = Field(gt=0)
+    nbest: int = Field(gt=0, le=1000)
     # hypotheses written for each sentence; a smaller beam gives as many as it has
     length_normalisation: Literal["none", "average", "wu"]
     # what a hypothesis' log-probability is divided by: nothing; its tokens; Wu et al. 2016
     length_alpha: float = Field(ge=0, le=10)
     # exponent of the wu penalty; 0: no penalty
+    coverage_penalty: float = Field(ge=0, le=10)
+    # weight of what a score loses for source words without attention (Wu et al. 2016); 0: none
     min_length: int = Field(ge=0)
     # fewest pieces of a hypothesis
     max_length_factor: float = Field(ge=0)
     # most pieces of a hypothesis: this times the source's pieces ...
     max_length_offset: int = Field(ge=0)
     # ... plus this many
+    temperature: float = Field(gt=0, le=100)
+    # what log-probabilities are divided by before a token is drawn
+    top_k: int = Field(ge=0)
+    # a token is drawn from this many, the most probable ones; 0: from all
+    top_p: float = Field(gt=0, le=1)
+    # ... and from the fewest whose probabilities sum to this share
+    sampling_seed: int = Field(ge=0)
+    # seed of the draws
+    mbr: Literal["none", "chrf", "bleu"]
+    # utility by whose expectation hypotheses are ranked again (minimum Bayes risk)
+    mbr_candidates: int = Field(ge=2, le=1000)
+    # hypotheses of each sentence that are compared with each other
     max_source_length: int = Field(gt=0)
     # pieces; a longer source is cut here, with a warning
     batch_tokens: int = Field(gt=0)
-    # a batch holds at most this many source tokens, padding counted, each beam_size times
+    # a batch holds at most this many source tokens, padding counted, each as many times as its
+    # sentence has hypotheses at a step
     attention_maps: int = Field(ge=0)
     # sentences of each split, from the first on, whose attention weights are kept
 
     @property
+    def candidates(self) -> int:
+        """Hypotheses that the search gives for each sentence: a beam has no more than its size."""
+        asked = self.nbest if self.mbr == "none" else self.mbr_candidates
+        return min(asked, self.beam_size) if self.search == "beam" else asked
+
+    @property
     def kept(self) -> int:
-        """Hypotheses written for each sentence: a beam has no more than its size."""
-        return min(self.nbest, self.beam_size)
+        """Hypotheses written for each sentence, at most."""
+        return min(self.nbest, self.candidates)
+
+    @property
+    def rows(self) -> int:
+        """Hypotheses of a sentence that a step reads at once."""
+        return self.beam_size if self.search == "beam" else self.candidates
+
+    @model_validator(mode="after")
+    def _combinations(self) -> "DecodeSettings":
+        for fault in (self._sampling_fault(), self._coverage_fault(), self._mbr_fault()):
+            if fault is not None:
+                raise ValueError(fault)
+        return self
+
+    def _sampling_fault(self) -> str | None:
+        if self.search == "sampling":
+            return None
+        for name, value, off in (
+            ("temperature", self.temperature, 1.0),
+            ("top_k", self.top_k, 0),
+            ("top_p", self.top_p, 1.0),
+        ):
+            if value != off:
+                return (
+                    f"{name} ({value}) is for sampling, and search is beam: set decode.search to "
+                    f"sampling, or decode.{name} to {off}"
+                )
+        return None
+
+    def _coverage_fault(self) -> str | None:
+        if not self.coverage_penalty:
+            return None
+        remedy = f"or decode.coverage_penalty ({self.coverage_penalty}) to 0"
+        if self.search == "sampling":
+            return (
+                "coverage_penalty ranks the hypotheses of a beam, and search is sampling: set "
+                f"decode.search to beam, {remedy}"
+            )
+        if self.beam_size == 1:
+            return (
+                "coverage_penalty ranks the hypotheses of a beam, and beam_size 1 has one: set "
+                f"decode.beam_size to 2 or more, {remedy}"
+            )
+        return None
+
+    def _mbr_fault(self) -> str | None:
+        if self.mbr != "none" and self.search == "beam" and self.mbr_candidates > self.beam_size:
+            return (
+                f"mbr {self.mbr} compares {self.mbr_candidates} hypotheses (mbr_candidates), and "
+                f"the beam has {self.beam_size}: raise decode.beam_size, lower "
+                "decode.mbr_candidates, or set decode.search to sampling"
+            )
+        return None

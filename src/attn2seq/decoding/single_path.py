@@ -1,0 +1,77 @@
+"""Hypotheses that grow one token at a time, each by itself: greedy search and sampling.
+
+Shapes: R rows at the start, N rows still searched, V vocabulary, P pieces of the longest prefix.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attn2seq.decoding.length import length_penalties
+from attn2seq.decoding.prefixes import force_
+from attn2seq.decoding.search import Endings, forbid_, staying
+from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.decoding.step_model import E, S, StepModel
+from attn2seq.decoding.trace import Trace
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID
+
+# From log_probs_NV (-inf where forbidden), the rows' numbers at the start, and the step (from 1) to
+# the next tokens and their log-probabilities.
+Choose = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What each hypothesis starts from, a row for each."""
+
+    sentences_R: Tensor  # int64: places in the batch
+    limits_R: Tensor  # int64: most tokens, eos counted
+    prefixes_RP: Tensor  # int64: the pieces it begins with, PAD_ID after them
+    nearest: int  # the smallest of the limits, known without asking the device
+    longest: int  # the largest
+
+
+def grow(
+    model: StepModel[E, S],
+    encoded: E,
+    start: Start,
+    settings: DecodeSettings,
+    choose: Choose,
+    keep_attention: bool,
+) -> tuple[Trace, Endings]:
+    """Each row of `encoded` goes on by the token that `choose` takes, until eos."""
+    device = start.limits_R.device
+    state = model.initial_state(encoded)
+    trace = Trace()
+    places_N = torch.arange(len(start.limits_R), device=device)
+    alive_N = torch.ones_like(places_N, dtype=torch.bool)
+    limits_N = start.limits_R
+    tokens_N, previous_N = torch.full_like(places_N, BOS_ID), places_N
+    # Where each hypothesis ends: the call, its row there, and the nats so far.
+    calls_R, rows_R = torch.zeros_like(places_N), torch.zeros_like(places_N)
+    log_probs_R = torch.zeros(len(places_N), device=device)
+    for step in range(1, start.longest + 1):
+        log_probs_NV, attn_weights_NS, state = model.decode_step(tokens_N, state, encoded)
+        trace.note(tokens_N, previous_N, attn_weights_NS if keep_attention else None)
+        if step <= start.prefixes_RP.shape[1]:
+            force_(log_probs_NV, start.prefixes_RP[places_N, step - 1])
+        forbid_(log_probs_NV, step, limits_N, start.nearest, settings.min_length)
+        tokens_N, chosen_N = choose(log_probs_NV, places_N, step)
+        previous_N = torch.arange(len(tokens_N), device=device)
+        log_probs_R[places_N] += torch.where(alive_N, chosen_N, 0.0)
+        calls_R[places_N] += alive_N.long()
+        rows_R[places_N] = torch.where(alive_N, previous_N, rows_R[places_N])
+        alive_N = alive_N & (tokens_N != EOS_ID)
+        index_N = staying(alive_N, step)
+        if index_N is None:
+            continue
+        if not len(index_N):
+            break
+        places_N, alive_N, limits_N, tokens_N, previous_N = (
+            tensor[index_N] for tensor in (places_N, alive_N, limits_N, tokens_N, previous_N)
+        )
+        state, encoded = state.select(index_N), encoded.select(index_N)
+    scores_R = log_probs_R / length_penalties(settings, start.longest, device)[calls_R]
+    return trace, Endings(start.sentences_R, calls_R, rows_R, log_probs_R, scores_R)
