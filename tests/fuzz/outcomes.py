@@ -70,6 +70,7 @@ LINES = {
     "yaml: syntax": rf"{LINE}: (found|expected|could not|but found|mapping values|sequence entries"
     r"|while|did not find|unexpected|invalid|block|nested)",
     # config.py and pipeline/check.py, faults of settings; corpus/entry_faults.py
+    "model: no description": r"/\S+/config\.json does not describe a model: it has ",
     "settings: heading": r".* has \d+ faults?:$",
     "settings: unknown section": rf"  {KEY}: unknown section \(",
     "settings: section missing": rf"  {KEY}: the section is missing",
@@ -92,9 +93,9 @@ LINES = {
     "model: none there": r"/\S+ holds no model \(config\.json is missing\)",
     "model: config unreadable": r"/\S+/config\.json cannot be read: ",
     "model: other format": r"/\S+/config\.json is not of model format ",
-    "model: no description": r"/\S+/config\.json does not describe a model: it has ",
     "model: weights unreadable": r"/\S+/model\.safetensors cannot be read: ",
     "model: weights do not fit": r"/\S+/model\.safetensors does not fit its config\.json",
+    "model: weights damaged": r"/\S+/model\.safetensors is damaged, or not the one of its config",
     "tokenizer: missing": r"/\S+\.model is missing; the tokenize stage writes it",
     "tokenizer: no model": r"/\S+\.model is no sentencepiece model",
     "tokenizer: other ids": r"/\S+\.model has the pad, unknown, start and end ids ",

@@ -11,7 +11,7 @@ from sentencepiece import SentencePieceTrainer
 
 from attn2seq.batching.batch import make_batch
 from attn2seq.errors import UserError
-from attn2seq.model.checkpoint import load_model, save_model, weights_of
+from attn2seq.model.checkpoint import FORMAT_VERSION, load_model, save_model, weights_of
 from attn2seq.model.seq2seq import Seq2Seq
 
 CPU = torch.device("cpu")
@@ -49,15 +49,18 @@ def test_damage_is_named(small_model: Callable[..., Seq2Seq], tmp_path: Path) ->
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"model\.safetensors cannot be read"):
         load_model(tmp_path, CPU, torch.float32)
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"model\.safetensors is damaged"):
+        load_model(tmp_path, CPU, torch.float32)
     weights.write_bytes(whole)
     values = json.loads(config.read_text())
     config.write_text(json.dumps(values | {"tgt_vocabulary_size": 21}))
     with pytest.raises(UserError, match="does not fit its config"):
         load_model(tmp_path, CPU, torch.float32)
     config.write_text(json.dumps(values | {"format": 99}))
-    with pytest.raises(UserError, match="not of model format 1"):
+    with pytest.raises(UserError, match=f"not of model format {FORMAT_VERSION}"):
         load_model(tmp_path, CPU, torch.float32)
-    config.write_text(json.dumps({"format": 1}))
+    config.write_text(json.dumps({"format": FORMAT_VERSION}))
     with pytest.raises(UserError, match="does not describe a model"):
         load_model(tmp_path, CPU, torch.float32)
 

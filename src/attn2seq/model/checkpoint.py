@@ -1,5 +1,6 @@
 """A trained model as files: weights, architecture, and the tokenizers it was trained with."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 from attn2seq.tokenization.tokenizer import EOS_ID, Tokenizer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -27,6 +28,8 @@ class _Config(Settings):
     format: int
     src_vocabulary_size: int = Field(gt=EOS_ID)
     tgt_vocabulary_size: int = Field(gt=EOS_ID)
+    weights_sha256: str
+    # of model.safetensors, which has no checksum of its own
     model: ModelSettings
 
 
@@ -42,11 +45,13 @@ def save_model(folder: Path, model: Seq2Seq, weights: dict[str, Tensor]) -> None
     """Write `model.safetensors` and `config.json` into an existing folder."""
     # No metadata: with two or more keys the bytes would differ between processes.
     # Its own way to a file hides why a write failed.
-    (folder / "model.safetensors").write_bytes(save(weights))
+    content = save(weights)
+    (folder / "model.safetensors").write_bytes(content)
     config = {
         "format": FORMAT_VERSION,
         "src_vocabulary_size": model.src_vocabulary_size,
         "tgt_vocabulary_size": model.tgt_vocabulary_size,
+        "weights_sha256": hashlib.sha256(content).hexdigest(),
         "model": model.settings.model_dump(),
     }
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
@@ -67,6 +72,7 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Se
     except (OSError, SafetensorError, KeyError) as error:  # a KeyError: a number type unknown here
         raise UserError(f"{path} cannot be read: {error}") from None
     _check_fit(path, config, weights)
+    _check_digest(path, config.weights_sha256)
     _check_vocabulary(folder / "src.model", config.src_vocabulary_size)
     _check_vocabulary(folder / "tgt.model", config.tgt_vocabulary_size)
     model = Seq2Seq(config.model, config.src_vocabulary_size, config.tgt_vocabulary_size)
@@ -121,6 +127,17 @@ def _check_fit(path: Path, config: _Config, weights: dict[str, Tensor]) -> None:
         raise UserError(
             f"{path} does not fit its config.json (first differing weight: {shown(names[0])}): "
             f"{again}"
+        )
+
+
+def _check_digest(path: Path, expected: str) -> None:
+    """Raises UserError where a byte of the weights is another: a wrong weight shows nowhere."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise UserError(
+            f"{path} is damaged, or not the one of its config.json (its sha256 is {found}, not "
+            f"{shown(expected)}): copy the whole model folder again, or train it again"
         )
 
 
