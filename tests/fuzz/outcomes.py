@@ -105,6 +105,7 @@ LINES = {
     "tokens: damaged": r"/\S+\.npy is damaged",
     "tokens: do not fit": r"/\S+\.npy and /\S+\.npy do not fit; run tokenize again",
     "checkpoint: skipped": r"checkpoint /\S+ is damaged: it is skipped",
+    "checkpoint: not ours": r"checkpoint /\S+ cannot be read \(",
     # pipeline/translate.py, pipeline/recipe.py
     "command: usage": r"usage: ",
     "command: two sources": r"give either texts or --file, not both",

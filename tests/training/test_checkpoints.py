@@ -1,7 +1,6 @@
 """A checkpoint comes back whole or is skipped, and one process at a time has the folder."""
 
 import os
-import pickle
 import random
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from attn2seq.errors import UserError
 from attn2seq.training.checkpoints import CheckpointFolder, random_states, restore_random_states
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_plain_data_is_never_run(folder: CheckpointFolder, tmp_path: 
             return os.mkdir, (str(made),)
 
     folder.save(1, {"step": Intruder()})
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(UserError, match=r"step-00000001\.pt cannot be read .*Remove .*mine, and"):
         folder.load()
     assert not made.exists()
 

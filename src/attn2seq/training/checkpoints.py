@@ -66,18 +66,32 @@ class CheckpointFolder:
             _digest_path(old).unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any] | None:
-        """The newest sound state, or None where there is none."""
+        """The newest sound state, or None where there is none.
+
+        Raises UserError where one is as it was written, but holds more than plain data.
+        """
         for path in self._paths():
             digest = _digest_path(path)
-            if digest.is_file() and digest.read_text(encoding="ascii") == _digest(path):
-                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-                return state
+            if digest.is_file() and digest.read_bytes() == _digest(path).encode():
+                return _read(path)
             self.say(f"checkpoint {path} is damaged: it is skipped for the one before")
         return None
 
     def _paths(self) -> list[Path]:
         """Newest first."""
         return sorted(self.folder.glob("step-*.pt"), reverse=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises of every kind
+        reason = str(error).partition("\n")[0][:200]
+        raise UserError(
+            f"checkpoint {path} cannot be read ({reason}): it is not of this program. Remove "
+            f"{path.parent}, and training starts anew"
+        ) from None
+    return state
 
 
 def _digest_path(path: Path) -> Path:
