@@ -1,0 +1,101 @@
+"""A web page on this machine alone: type a sentence, see its translation and how it came about.
+
+attn2seq demo                       the model of `make repro`, at http://127.0.0.1:8000
+attn2seq demo --model models:/phrasebook@champion --port 8080
+"""
+
+import argparse
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from attn2seq.errors import UserError
+from pipeline.model_source import find_model
+
+HOST = "127.0.0.1"
+MODEL = "models/model"
+DEV = Path("data/prepared/dev.parquet")
+EXAMPLES, EXAMPLE_CHARACTERS = 4, 70
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until Ctrl-C; the exit status: 0, or 1 after a user's mistake."""
+    options = _parser().parse_args(arguments)
+    try:
+        _serve(options)
+    except UserError as error:
+        print(f"demo: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: ended", file=sys.stderr)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
+    listening = _listen(options.port)  # before the seconds that loading takes
+    from werkzeug.serving import make_server
+
+    from pipeline.demo_app import LiveModel, QuietHandler, make_app
+
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        source = find_model(options.model, Path(scratch))
+        translator = source.translator(
+            notes.append, beam_size=options.beam_size, nbest=options.nbest
+        )
+    live = LiveModel(translator, source.unicode_form, notes)
+    app = make_app(live, options.model, _examples(options.model))
+    port = listening.getsockname()[1]
+    server = make_server(
+        HOST, port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
+    )
+    print(f"demo: http://{HOST}:{port}  (Ctrl-C ends it)", flush=True)
+    server.serve_forever()
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"port {port} cannot be used ({reason}): choose another, --port 8080, say "
+            "(make demo DEMO_PORT=8080)"
+        ) from None
+
+
+def _examples(model: str) -> list[str]:
+    """Sentences to begin with, from the dev set of the workspace's own model."""
+    if model != MODEL or not DEV.is_file():
+        return []
+    import pandas as pd
+
+    sources = [
+        text
+        for text in pd.read_parquet(DEV, columns=["src"])["src"]
+        if 20 <= len(text) <= EXAMPLE_CHARACTERS
+    ]
+    return sources[:: max(1, len(sources) // EXAMPLES)][:EXAMPLES]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="attn2seq demo",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        default=MODEL,
+        help="model folder, revision or MLflow address, as for attn2seq translate; "
+        "default %(default)s",
+    )
+    parser.add_argument("--port", type=int, default=8000, help="default %(default)s; 0: a free one")
+    parser.add_argument("--beam-size", type=int, help="hypotheses kept alive; 1: greedy search")
+    parser.add_argument("--nbest", type=int, default=5, help="translations shown; default 5")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
