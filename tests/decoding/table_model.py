@@ -116,3 +116,41 @@ class TableModel:
             for length in range(shortest, longest + 1)
             for pieces in itertools.product(words, repeat=length)
         ]
+
+
+class AttendingModel(TableModel):
+    """Its attention is a distribution over the source, from a second table; float32 as of a net."""
+
+    def __init__(self, table: Tensor, attn_logits: Tensor) -> None:
+        super().__init__(table)
+        self.attn_logits = attn_logits
+
+    @classmethod
+    def attending(cls, seed: int, vocabulary_size: int, spread: float = 1.5) -> "AttendingModel":
+        generator = torch.Generator().manual_seed(seed + 1000)
+        logits = torch.randn(ROWS, 8, generator=generator) * 3
+        return cls(TableModel.random(seed, vocabulary_size, spread).table, logits)
+
+    def decode_step(
+        self, tokens_N: Tensor, state: Rows, encoded: Rows
+    ) -> tuple[Tensor, Tensor | None, Rows]:
+        log_probs_NV, _, state = super().decode_step(tokens_N, state, encoded)
+        logits_NS = self.attn_logits[state.number_N, : encoded.src_mask_NS.shape[1]]
+        weights_NS = logits_NS.masked_fill(~encoded.src_mask_NS, -torch.inf).softmax(dim=-1)
+        return log_probs_NV, weights_NS, state
+
+    def coverage(self, source: list[int], tokens: list[int]) -> list[float]:
+        """The attention that each word of the source has had in all, eos left out."""
+        rows = self.walk(source, tokens)
+        weights = self.attn_logits[rows, : len(source) + 1].double().softmax(dim=-1)
+        return weights.sum(dim=0)[:-1].tolist()
+
+
+class BlindModel(TableModel):
+    """A table without attention."""
+
+    def decode_step(
+        self, tokens_N: Tensor, state: Rows, encoded: Rows
+    ) -> tuple[Tensor, Tensor | None, Rows]:
+        log_probs_NV, _, state = super().decode_step(tokens_N, state, encoded)
+        return log_probs_NV, None, state
