@@ -4,9 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attn2seq.config import ConfigError, Settings, collect_faults, format_faults, nearest, plain
+from attn2seq.config import (
+    ConfigError,
+    Settings,
+    collect_faults,
+    format_faults,
+    nearest,
+    plain,
+    shown,
+)
 from attn2seq.corpus.catalogue import read_catalogue_entry
+from attn2seq.corpus.cleaning import normalise_text
+from attn2seq.corpus.entry import gives
 from attn2seq.corpus.settings import DownloadSettings, PrepareSettings
+from attn2seq.corpus.vectors import read_vectors_entry
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 from attn2seq.evaluation.settings import EvaluateSettings
@@ -48,17 +59,14 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
     faults += _combination_faults(records)
     download = records.get("download")
     if isinstance(download, DownloadSettings):
-        try:
-            read_catalogue_entry(catalogue, download.corpus)
-        except UserError as error:
-            faults.append(f"download.corpus: {error}")
+        faults += _corpus_faults(catalogue, download, records.get("prepare"))
     if faults:
         raise ConfigError(format_faults(str(PARAMS), faults))
 
 
 def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
     """What no section can see alone."""
-    faults = []
+    faults = _vocabulary_faults(records)
     model, tokenize = records.get("model"), records.get("tokenize")
     if not isinstance(model, ModelSettings) or not isinstance(tokenize, TokenizeSettings):
         return faults
@@ -72,6 +80,62 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "model.copying: a source piece can only be copied where it is a target piece too: set "
             "tokenize.joint_vocabulary to true, or model.copying to false"
         )
+    return faults
+
+
+def _vocabulary_faults(records: Mapping[str, Settings]) -> list[str]:
+    """What training and cleaning ask of the vocabularies."""
+    faults: list[str] = []
+    prepare, tokenize, train = (records.get(name) for name in ("prepare", "tokenize", "train"))
+    if not isinstance(tokenize, TokenizeSettings):
+        return faults
+    types = {tokenize.model_type, tokenize.tgt_model_type}
+    if isinstance(train, TrainSettings):
+        for key, value, needed in (
+            ("subword_nbest", train.subword_nbest, "unigram"),
+            ("bpe_dropout", train.bpe_dropout, "bpe"),
+        ):
+            if value and needed not in types:
+                faults.append(
+                    f"train.{key}: {value} needs a {needed} vocabulary on one side at least: set "
+                    f"tokenize.model_type to {needed}, or train.{key} to 0"
+                )
+    if isinstance(prepare, PrepareSettings):
+        for symbol in tokenize.user_defined_symbols:
+            clean = normalise_text(symbol, prepare.unicode_form)
+            if clean != symbol:
+                faults.append(
+                    f"tokenize.user_defined_symbols: {shown(symbol)} stands in no text, since "
+                    f"prepare.unicode_form {prepare.unicode_form} makes {shown(clean)} of it"
+                )
+    return faults
+
+
+def _corpus_faults(
+    catalogue: Path, download: DownloadSettings, prepare: Settings | None
+) -> list[str]:
+    """What the catalogue's entries say against the settings."""
+    faults = []
+    try:
+        entry = read_catalogue_entry(catalogue, download.corpus)
+    except UserError as error:
+        faults.append(f"download.corpus: {error}")
+    else:
+        if isinstance(prepare, PrepareSettings) and prepare.dev_share and gives(entry, "dev"):
+            faults.append(
+                f"prepare.dev_share: {download.corpus} has a dev set of its own; set it to 0"
+            )
+    for side in ("src", "tgt"):
+        name = getattr(download, f"{side}_vectors")
+        if not name:
+            continue
+        path = catalogue / "vectors" / f"{name}.yaml"
+        # A name that the catalogue lacks is a file in data/local/, which the download stage reads.
+        if "/" not in name and path.is_file():
+            try:
+                read_vectors_entry(path)
+            except UserError as error:
+                faults.append(f"download.{side}_vectors: {error}")
     return faults
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from attn2seq.corpus.catalogue import read_catalogue_entry
 from attn2seq.corpus.download import Places, download_corpus, resolve_mirror
 from attn2seq.corpus.settings import DownloadSettings
+from attn2seq.corpus.vectors import find_vectors
 from pipeline.stage import Stage, main_root, run_stage
 
 CATALOGUE, LOCAL, RAW = Path("data/catalogue"), Path("data/local"), Path("data/raw")
@@ -13,14 +14,17 @@ CATALOGUE, LOCAL, RAW = Path("data/catalogue"), Path("data/local"), Path("data/r
 
 def main(stage: Stage) -> None:
     """Read data/catalogue and data/local, write data/raw."""
-    entry = read_catalogue_entry(CATALOGUE, stage.settings(DownloadSettings).corpus)
+    settings = stage.settings(DownloadSettings)
+    entry = read_catalogue_entry(CATALOGUE, settings.corpus)
+    wanted = {"src": settings.src_vectors, "tgt": settings.tgt_vectors}
+    vectors = {side: find_vectors(CATALOGUE, LOCAL, name) for side, name in wanted.items() if name}
     stage.say(f"{entry.title} ({entry.name}), licence: {entry.licence}")
     places = Places(
         local=LOCAL,
         cache=main_root() / ".cache" / "downloads",
         mirror=resolve_mirror(os.environ.get("CORPUS_MIRROR"), main_root()),
     )
-    download_corpus(entry, RAW, places, stage.say)
+    download_corpus(entry, RAW, places, stage.say, vectors)
     stage.say_result(RAW)
 
 

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
+from attn2seq.corpus.vectors import raw_vectors
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.splits import tokenize_splits
 from pipeline.stage import Stage, run_stage
 
-PREPARED, TOKENIZED = Path("data/prepared"), Path("data/tokenized")
+RAW, PREPARED, TOKENIZED = Path("data/raw"), Path("data/prepared"), Path("data/tokenized")
 
 
 def main(stage: Stage) -> None:
-    """Read data/prepared, write data/tokenized."""
+    """Read data/prepared, and of data/raw the word vectors; write data/tokenized."""
     settings = stage.settings(TokenizeSettings)
-    tokenize_splits(PREPARED, TOKENIZED, settings, stage.say)
+    tokenize_splits(PREPARED, TOKENIZED, settings, stage.say, raw_vectors(RAW))
     stage.say_result(TOKENIZED)
 
 

@@ -72,8 +72,8 @@ def prepare_settings() -> Callable[..., PrepareSettings]:
     def make(**changes: Any) -> PrepareSettings:
         values = {
             "unicode_form": "nfc", "max_words": 0, "max_characters": 0, "max_length_ratio": 0.0,
-            "drop_duplicates": False, "drop_leaked_sources": False, "limit_train_pairs": 0,
-            "seed": 1,
+            "drop_duplicates": False, "drop_leaked_sources": False, "dev_share": 0.0,
+            "limit_train_pairs": 0, "seed": 1,
         }  # fmt: skip
         return PrepareSettings.model_validate(values | changes)
 

@@ -41,7 +41,7 @@ def tokenize_settings() -> Callable[..., TokenizeSettings]:
         values = {
             "model_type": "bpe", "vocabulary_size": 60, "joint_vocabulary": True,
             "tgt_model_type": "same", "tgt_vocabulary_size": 0, "character_coverage": 1.0,
-            "byte_fallback": False, "max_training_lines": 0, "seed": 1,
+            "byte_fallback": False, "user_defined_symbols": [], "max_training_lines": 0, "seed": 1,
         }  # fmt: skip
         return TokenizeSettings.model_validate(values | changes)
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attn2seq.tokenization.token_store import TokenStore
+from attn2seq.tokenization.token_store import TokenSequences
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 TokenIds = Sequence[int] | NDArray[np.integer]
@@ -34,8 +34,8 @@ class Batch:
 class Pairs:
     """The tokenized sentence pairs of one split."""
 
-    src: TokenStore
-    tgt: TokenStore
+    src: TokenSequences
+    tgt: TokenSequences
 
     def __len__(self) -> int:
         return len(self.src)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from attn2seq.corpus.entry import CatalogueEntry, SourceFile
 from attn2seq.corpus.fetch import MAX_FILE_BYTES, FetchError, Say, fetch
 from attn2seq.corpus.phrasebook import generate_phrasebook
 from attn2seq.corpus.readers import split_files
+from attn2seq.corpus.vectors import FOLDER, VectorsEntry, write_index
 from attn2seq.errors import UserError
 from attn2seq.whole import whole_folder
 
 # After one, two and three seconds; each address has so many.
 RETRIES = 3
 _CHUNK_BYTES = 1 << 20
+NO_VECTORS: Mapping[str, VectorsEntry] = {}
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,15 @@ class Places:
     local: Path
     cache: Path
     mirror: Path | str | None
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """Whose a file is, for messages, and the folder it has in a mirror."""
+
+    kind: str
+    name: str
+    shelf: str
 
 
 def resolve_mirror(value: str | None, root: Path) -> Path | str | None:
@@ -44,18 +56,47 @@ def resolve_mirror(value: str | None, root: Path) -> Path | str | None:
     return folder
 
 
-def download_corpus(entry: CatalogueEntry, raw: Path, places: Places, say: Say) -> None:
+def download_corpus(
+    entry: CatalogueEntry,
+    raw: Path,
+    places: Places,
+    say: Say,
+    vectors: Mapping[str, VectorsEntry] = NO_VECTORS,
+) -> None:
     """Write the folder `raw` as a whole: the corpus's files, and its entry as `corpus.yaml`.
 
-    Every file with a sha256 in the entry is checked against it. Raises UserError.
+    The word vectors of a side go into its folder `vectors`. Every file with a sha256 in its entry
+    is checked against it. Raises UserError.
     """
     with whole_folder(raw) as folder:
         if entry.generator is not None:
             _generate(entry, folder, say)
+        owner = _Owner("corpus", entry.name, entry.folder or entry.name)
         for file in entry.files:
-            size = _take(entry, file, folder / file.name, places, say)
+            size = _take(owner, file, folder / file.name, places, say)
             say(f"{file.name}: {size:,} bytes")
         write_raw_entry(folder, entry)
+        if vectors:
+            _take_vectors(vectors, folder / FOLDER, places, say)
+
+
+def _take_vectors(
+    vectors: Mapping[str, VectorsEntry], folder: Path, places: Places, say: Say
+) -> None:
+    if folder.exists():
+        raise UserError(f"the corpus has a file {FOLDER}, and vectors need that name; rename it")
+    folder.mkdir()
+    taken: dict[str, SourceFile] = {}
+    for entry in vectors.values():
+        known = taken.setdefault(entry.file.name, entry.file)
+        if known != entry.file:
+            raise UserError(f"two different files of vectors are named {known.name}; rename one")
+        if not (folder / known.name).exists():
+            say(f"{entry.title} ({entry.name}), licence: {entry.licence}")
+            owner = _Owner("vectors", entry.name, FOLDER)
+            size = _take(owner, entry.file, folder / entry.file.name, places, say)
+            say(f"{entry.file.name}: {size:,} bytes")
+    write_index(folder, vectors)
 
 
 def _generate(entry: CatalogueEntry, folder: Path, say: Say) -> None:
@@ -68,37 +109,37 @@ def _generate(entry: CatalogueEntry, folder: Path, say: Say) -> None:
         say(f"made {len(pairs):,} pairs for {split}")
 
 
-def _take(entry: CatalogueEntry, file: SourceFile, target: Path, places: Places, say: Say) -> int:
+def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Say) -> int:
     """Copy one file to `target`; returns its size in bytes."""
     if file.path is not None:
         path = places.local / file.path
         if not path.is_file():
             raise UserError(
-                f"{path} is missing: the corpus {entry.name} takes it from there. A queued "
+                f"{path} is missing: the {owner.kind} {owner.name} takes it from there. A queued "
                 f"experiment sees it only once it is known to git: git add {path}"
             )
-        return _copy(path, target, file.sha256, entry)
-    wanted = f"{entry.folder or entry.name}/{file.name}"
+        return _copy(path, target, file.sha256, owner)
+    wanted = f"{owner.shelf}/{file.name}"
     failures = []
     if isinstance(places.mirror, Path):
         if (places.mirror / wanted).is_file():
-            return _copy(places.mirror / wanted, target, file.sha256, entry)
+            return _copy(places.mirror / wanted, target, file.sha256, owner)
         failures.append(f"{places.mirror / wanted} does not exist")
     mirrored = [f"{places.mirror}/{wanted}"] if isinstance(places.mirror, str) else []
     for address in (*mirrored, str(file.url)):
         try:
             path = fetch(address, str(file.sha256), places.cache, RETRIES, say)
-            return _copy(path, target, file.sha256, entry)
+            return _copy(path, target, file.sha256, owner)
         except FetchError as error:
             failures.append(f"{address}: {error}")
     raise UserError(
-        f"cannot fetch {file.name} of {entry.name}:\n  " + "\n  ".join(failures) + "\n"
+        f"cannot fetch {file.name} of {owner.name}:\n  " + "\n  ".join(failures) + "\n"
         "Without a network, set CORPUS_MIRROR to a folder (or an address) that holds it as "
         f"{wanted}, and run again"
     )
 
 
-def _copy(source: Path, target: Path, sha256: str | None, entry: CatalogueEntry) -> int:
+def _copy(source: Path, target: Path, sha256: str | None, owner: _Owner) -> int:
     """Copy the bytes, not the mode, and check them; returns their number."""
     digest, size = hashlib.sha256(), 0
     with source.open("rb") as reader, target.open("wb") as writer:
@@ -114,7 +155,7 @@ def _copy(source: Path, target: Path, sha256: str | None, entry: CatalogueEntry)
     if sha256 not in (None, digest.hexdigest()):
         raise UserError(
             f"{source} has the sha256 {digest.hexdigest()}, but the catalogue entry of "
-            f"{entry.name} says {sha256}: the file is damaged, cut short or another version. Get "
+            f"{owner.name} says {sha256}: the file is damaged, cut short or another version. Get "
             "it anew, or correct the entry"
         )
     return size

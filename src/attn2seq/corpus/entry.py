@@ -163,3 +163,8 @@ class CatalogueEntry(Settings):
     """Scores on top of the usual ones."""
     licence: Text
     citation: Text
+
+
+def gives(entry: CatalogueEntry, split: str) -> bool:
+    """Whether the corpus has files of the split, or generates it; else it is made from train."""
+    return entry.splits is None or getattr(entry.splits, split) is not None

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from attn2seq.corpus.catalogue import read_raw_entry
 from attn2seq.corpus.cleaning import REASONS, PairFilter, normalise_text, text_key
-from attn2seq.corpus.entry import CatalogueEntry
+from attn2seq.corpus.entry import CatalogueEntry, MakeSplits, gives
 from attn2seq.corpus.hygiene import Encodings, Overlap, hygiene_figures
 from attn2seq.corpus.readers import Row, read_rows
 from attn2seq.corpus.settings import PrepareSettings
@@ -50,6 +50,11 @@ def prepare_corpus(
     says what else one should know of the corpus. Raises UserError.
     """
     entry = read_raw_entry(raw)
+    if settings.dev_share and gives(entry, "dev"):
+        raise UserError(
+            f"prepare.dev_share: {entry.name} has a dev set of its own; set it to 0, or take its "
+            "files out of the catalogue entry"
+        )
     corpus = _Corpus(raw, entry, settings, say)
     with whole_folder(prepared) as folder:
         tables, accounts, splitter = _evaluation_tables(corpus)
@@ -84,7 +89,13 @@ class _Corpus:
 
     def gives(self, split: str) -> bool:
         """Whether the split is given, and not to be made."""
-        return self.entry.splits is None or getattr(self.entry.splits, split) is not None
+        return gives(self.entry, split)
+
+    def sizes(self) -> MakeSplits:
+        """Of the splits that are made."""
+        sizes, share = self.entry.make_splits, self.settings.dev_share
+        assert sizes is not None
+        return sizes.model_copy(update={"dev": share}) if share else sizes
 
     def rows(self, split: str) -> Iterator[Row]:
         """The rows of a given split, normalised, without their empty targets."""
@@ -124,9 +135,8 @@ def _evaluation_tables(
     made = [split for split in EVALUATION_SPLITS if split not in tables]
     if not made:
         return tables, accounts, None
-    assert corpus.entry.make_splits is not None
     sources = (row.src for row in corpus.rows("train") if _has_text(row))
-    splitter = SourceSplitter(sources, corpus.entry.make_splits, _source_keys(tables))
+    splitter = SourceSplitter(sources, corpus.sizes(), _source_keys(tables))
     pairs: Tables = {split: [] for split in made}
     for row in corpus.rows("train"):
         if _has_text(row) and (split := splitter.split_of(row.src)) in pairs:

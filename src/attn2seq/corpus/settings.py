@@ -10,10 +10,17 @@ UnicodeForm = Literal["nfc", "nfkc", "none"]
 
 
 class DownloadSettings(Settings):
-    """Which corpus."""
+    """Which corpus, and which word vectors."""
 
     corpus: Annotated[str, Field(min_length=1)]
     """Name of a file in data/catalogue/, without `.yaml`."""
+
+    src_vectors: str
+    """Pretrained word vectors for the source embeddings: the name of a file in
+    data/catalogue/vectors/, without `.yaml`, or a text file in data/local/; empty for none."""
+
+    tgt_vectors: str
+    """The same for the target embeddings."""
 
 
 class PrepareSettings(Settings):
@@ -38,6 +45,10 @@ class PrepareSettings(Settings):
     drop_leaked_sources: bool
     """Whether a pair is dropped whose source occurs in dev or test. Without it, scores on dev and
     test are partly memory; published figures on corpora with such pairs were made without it."""
+
+    dev_share: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the distinct source sentences that dev takes from train, where the corpus has no dev
+    set of its own; 0 for as many as its catalogue entry says."""
 
     limit_train_pairs: Annotated[int, Field(ge=0)]
     """Number of pairs drawn at random from those left, for quick trials; 0 for all."""

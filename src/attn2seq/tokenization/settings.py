@@ -4,9 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from attn2seq.config import Settings
+from attn2seq.config import Settings, shown
 
 ModelType = Literal["unigram", "bpe", "char", "word"]
+
+
+RESERVED = frozenset(("<pad>", "<unk>", "<s>", "</s>"))
+MAX_SYMBOLS = 10_000
 
 
 class TokenizeSettings(Settings):
@@ -34,6 +38,9 @@ class TokenizeSettings(Settings):
     byte_fallback: bool
     """Whether an unknown character is spelt as UTF-8 bytes, which takes 256 of the pieces."""
 
+    user_defined_symbols: Annotated[list[str], Field(max_length=MAX_SYMBOLS)]
+    """Strings that are one piece each wherever they stand, such as `<name>`, and are never cut."""
+
     max_training_lines: Annotated[int, Field(ge=0)]
     """Number of lines a side, drawn at random, that a vocabulary is learnt from; 0 for all."""
 
@@ -52,4 +59,24 @@ class TokenizeSettings(Settings):
                 "tgt_vocabulary_size must be 0 where joint_vocabulary is true, "
                 f"got {self.tgt_vocabulary_size}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _symbols_can_be_found(self) -> Self:
+        symbols = self.user_defined_symbols
+        if symbols and "word" in (self.model_type, self.tgt_model_type):
+            raise ValueError(
+                "user_defined_symbols must be [] where a model type is word, which cuts at spaces "
+                "alone: a symbol that is a word is whole already, and one within a word not found"
+            )
+        for symbol in symbols:
+            if not symbol or any(letter.isspace() or letter in "\u2581\0" for letter in symbol):
+                raise ValueError(
+                    f"user_defined_symbols: {shown(symbol)} must have characters, and no space, "
+                    "line end, NUL or U+2581 (which stands for a space) among them"
+                )
+            if symbol in RESERVED:
+                raise ValueError(f"user_defined_symbols: {symbol} is a special piece already")
+            if symbols.count(symbol) > 1:
+                raise ValueError(f"user_defined_symbols: {shown(symbol)} stands twice")
         return self

@@ -1,8 +1,9 @@
 """From prepared pairs to token ids: the vocabularies, then each side of each split."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,8 +13,9 @@ from attn2seq.errors import UserError
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.token_store import TokenStore, write_token_store
 from attn2seq.tokenization.tokenizer import UNK_ID, Tokenizer
+from attn2seq.tokenization.vectors import write_vectors
 from attn2seq.tokenization.vocabulary import learn_vocabulary, vocabulary_specs
-from attn2seq.whole import whole_folder
+from attn2seq.whole import whole_folder, write_json
 
 SPLITS = ("train", "dev", "test")
 SIDES = ("src", "tgt")
@@ -21,13 +23,35 @@ SIDES = ("src", "tgt")
 _BATCH_LINES = 20_000
 
 
+class WordVectors(Protocol):
+    """A text of word vectors."""
+
+    @property
+    def name(self) -> str:
+        """Its file, for messages."""
+        ...
+
+    @property
+    def lines(self) -> Callable[[], Iterator[tuple[int, str]]]:
+        """Gives its lines, numbered from 1."""
+        ...
+
+
+NO_VECTORS: Mapping[str, WordVectors] = {}
+
+
 def tokenize_splits(
-    prepared: Path, output: Path, settings: TokenizeSettings, say: Callable[[str], None]
+    prepared: Path,
+    output: Path,
+    settings: TokenizeSettings,
+    say: Callable[[str], None],
+    vectors: Mapping[str, WordVectors] = NO_VECTORS,
 ) -> None:
     """Learn `src.model` and `tgt.model` from train; write the token ids of all splits.
 
-    `prepared` holds a table of pairs for each split; the folder `output` is written as a whole.
-    Raises UserError.
+    `prepared` holds a table of pairs for each split; the folder `output` is written as a whole. Of
+    the word vectors of a side, the rows of its pieces become `src_vectors.npy` or
+    `tgt_vectors.npy`, and `vectors.json` says how many have one. Raises UserError.
     """
     for split in SPLITS:
         if not (prepared / f"{split}.parquet").is_file():
@@ -40,6 +64,8 @@ def tokenize_splits(
                 table = prepared / f"{split}.parquet"
                 _encode(tokenizer, table, side, folder / f"{split}.{side}")
             say(_summary(tokenizer, prepared / "dev.parquet", side, folder / f"dev.{side}"))
+        if vectors:
+            _write_vectors(folder, vectors, say)
 
 
 def read_texts(table: Path, side: str) -> Iterator[list[str]]:
@@ -78,6 +104,22 @@ def _write_vocabularies(
         model = learn_vocabulary(texts, spec, settings)
         for side in members:
             (folder / f"{side}.model").write_bytes(model)
+
+
+def _write_vectors(
+    folder: Path, vectors: Mapping[str, WordVectors], say: Callable[[str], None]
+) -> None:
+    figures: dict[str, dict[str, float | str]] = {}
+    for side, text in vectors.items():
+        tokenizer = Tokenizer(folder / f"{side}.model")
+        found = write_vectors(folder / f"{side}_vectors.npy", tokenizer, text.name, text.lines())
+        figures[side] = {"file": text.name, **found.as_json()}
+        say(
+            f"{side}: {found.found:,} of {found.words:,} whole words in the vocabulary "
+            f"({figures[side]['words_found_percent']}%) have a vector of {found.width} numbers in "
+            f"{text.name}; {found.pieces:,} pieces in all"
+        )
+    write_json(folder / "vectors.json", figures)
 
 
 def _encode(tokenizer: Tokenizer, table: Path, side: str, prefix: Path) -> None:

@@ -24,17 +24,11 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-class TokenStore:
-    """Read access to sequences; nothing is loaded before it is asked for."""
+class TokenSequences:
+    """Sequences in two flat arrays, which are on the disk or in memory."""
 
-    def __init__(self, prefix: Path) -> None:
-        """Raises UserError where the files are missing or do not fit each other."""
-        ids_path, offsets_path = _paths(prefix)
-        self._ids = _open(ids_path, (np.uint16, np.int32))
-        self._offsets = _open(offsets_path, (np.int64,))
-        fit = len(self._offsets) and self._offsets[0] == 0 and self._offsets[-1] == len(self._ids)
-        if not fit or (self.lengths < 0).any():
-            raise UserError(f"{ids_path} and {offsets_path} do not fit; run tokenize again")
+    def __init__(self, ids: NDArray[Any], offsets: NDArray[np.int64]) -> None:
+        self._ids, self._offsets = ids, offsets
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -48,6 +42,19 @@ class TokenStore:
     def lengths(self) -> NDArray[np.int64]:
         """The number of tokens of each sequence."""
         return np.diff(self._offsets)
+
+
+class TokenStore(TokenSequences):
+    """Sequences on the disk; nothing is loaded before it is asked for."""
+
+    def __init__(self, prefix: Path) -> None:
+        """Raises UserError where the files are missing or do not fit each other."""
+        ids_path, offsets_path = _paths(prefix)
+        ids, offsets = _open(ids_path, (np.uint16, np.int32)), _open(offsets_path, (np.int64,))
+        super().__init__(ids, offsets)
+        fit = len(offsets) and offsets[0] == 0 and offsets[-1] == len(ids)
+        if not fit or (self.lengths < 0).any():
+            raise UserError(f"{ids_path} and {offsets_path} do not fit; run tokenize again")
 
 
 def write_token_store(

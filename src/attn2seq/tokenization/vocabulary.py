@@ -62,6 +62,7 @@ def learn_vocabulary(
             hard_vocab_limit=spec.model_type in ("unigram", "bpe"),
             character_coverage=settings.character_coverage,
             byte_fallback=settings.byte_fallback,
+            user_defined_symbols=settings.user_defined_symbols,
             # Texts are normalised already: with these three, decoding gives a text back as it was.
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
