@@ -1,11 +1,12 @@
-"""A model folder like the one that training leaves, with random weights."""
+"""Model folders like the one that training leaves, with random weights."""
 
-import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import sentencepiece
-from tiny_model import TEXTS, VOCABULARY, tiny_model
+import torch
+from tiny_model import TEXTS, tiny_model
+from tiny_tokenizer import tiny_tokenizer
 
 from attn2seq.model.checkpoint import save_model, weights_of
 
@@ -13,19 +14,29 @@ from attn2seq.model.checkpoint import save_model, weights_of
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    written = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS),
-        model_writer=written,
-        vocab_size=VOCABULARY,
-        pad_id=0,
-        unk_id=1,
-        bos_id=2,
-        eos_id=3,
-        minloglevel=2,
-    )
+    vocabulary = tiny_tokenizer(TEXTS)
     for name in ("src.model", "tgt.model"):
-        (folder / name).write_bytes(written.getvalue())
+        (folder / name).write_bytes(vocabulary)
     model = tiny_model()
     save_model(folder, model, weights_of(model))
     return folder
+
+
+@pytest.fixture
+def further_model(model_folder: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder with other weights, and a vocabulary of its own on the sides that say so."""
+
+    def make(name: str, seed: int = 1, own_src: bool = False, own_tgt: bool = False) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        model = tiny_model()
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in model.parameters():
+            parameter.data.add_(torch.randn(parameter.shape, generator=generator) * 0.3)
+        save_model(folder, model, weights_of(model))
+        for file, own in (("src.model", own_src), ("tgt.model", own_tgt)):
+            shared = (model_folder / file).read_bytes()
+            (folder / file).write_bytes(tiny_tokenizer(TEXTS, "bpe") if own else shared)
+        return folder
+
+    return make
