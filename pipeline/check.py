@@ -67,7 +67,17 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
 def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
     """What no section can see alone."""
     faults = _vocabulary_faults(records)
-    model, tokenize = records.get("model"), records.get("tokenize")
+    model, tokenize, decode = (records.get(name) for name in ("model", "tokenize", "decode"))
+    if (
+        isinstance(model, ModelSettings)
+        and isinstance(decode, DecodeSettings)
+        and model.attention == "none"
+        and decode.coverage_penalty
+    ):
+        faults.append(
+            "decode.coverage_penalty: it counts attention weights, and model.attention is none: "
+            "set it to 0"
+        )
     if not isinstance(model, ModelSettings) or not isinstance(tokenize, TokenizeSettings):
         return faults
     if model.tie_embeddings == "all" and not tokenize.joint_vocabulary:

@@ -85,6 +85,16 @@ def test_copies_need_a_joint_vocabulary(params: dict[str, Any]) -> None:
     ]
 
 
+def test_coverage_needs_attention(params: dict[str, Any]) -> None:
+    params["decode"]["coverage_penalty"] = 0.2
+    check_params(params, CATALOGUE)
+    params["model"] |= {"attention": "none", "input_feeding": False, "readout_from": "state"}
+    assert faults(params) == [
+        "decode.coverage_penalty: it counts attention weights, and model.attention is none: "
+        "set it to 0"
+    ]
+
+
 def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:
     name = params["download"]["corpus"]
     text = (CATALOGUE / f"{name}.yaml").read_text(encoding="utf-8")
