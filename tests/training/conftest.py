@@ -26,9 +26,16 @@ def train_settings() -> Callable[..., TrainSettings]:
         values = {
             "seed": 1, "device": "cpu", "number_type": "float32", "threads": 1, "max_epochs": 2,
             "max_steps": 0, "batch_tokens": 200, "batch_sentences": 40, "max_tokens": 50,
+            "subword_nbest": 0, "subword_alpha": 0.2, "bpe_dropout": 0.0,
             "optimizer": "adam", "learning_rate": 0.01, "adam_beta2": 0.98, "weight_decay": 0.0,
             "schedule": "constant", "warmup_steps": 0, "label_smoothing": 0.0, "clip_norm": 1.0,
             "log_every_steps": 5, "evaluate_every_steps": 10, "patience": 0,
+            "too_long": "drop", "src_word_dropout": 0.0, "tgt_word_dropout": 0.0,
+            "accumulate_batches": 1, "momentum": 0.0, "l1_penalty": 0.0,
+            "schedule_every_steps": 10, "schedule_patience": 1, "schedule_factor": 0.5,
+            "coverage_loss": 1.0, "r_drop": 0.0, "scheduled_sampling": 0.0,
+            "scheduled_sampling_course": "linear", "scheduled_sampling_steps": 20,
+            "ema_decay": 0.0, "average_checkpoints": 0, "average_of": "best",
         }  # fmt: skip
         return TrainSettings.model_validate(values | changes)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from attn2seq.batching.batch import Pairs
+from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
@@ -31,12 +32,10 @@ model = ModelSettings(
     residual=False, embedding_dropout=0.0, layer_dropout=0.0, readout_dropout=0.0,
     variational_dropout=False, tie_embeddings="none", freeze_embeddings=False,
 )  # fmt: skip
-settings = TrainSettings(
-    seed=1, device="cpu", number_type="float32", threads=1, max_epochs=1, max_steps=0,
-    batch_tokens=100_000, batch_sentences=64, max_tokens=1000, optimizer="adam",
-    learning_rate=0.001, adam_beta2=0.98, weight_decay=0.0, schedule="constant", warmup_steps=0,
-    label_smoothing=0.0, clip_norm=1.0, log_every_steps=5, evaluate_every_steps=10, patience=0,
-)  # fmt: skip
+shipped = read_yaml(Path(__file__).parents[2] / "params.yaml")["train"]
+settings = TrainSettings.model_validate(
+    shipped | {"max_epochs": 1, "batch_tokens": 100_000, "batch_sentences": 64, "max_tokens": 1000}
+)
 torch.set_num_threads(1)
 held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 400 * 2**20, resource.RLIM_INFINITY))

@@ -24,7 +24,7 @@ def test_equals_cross_entropy_pair_by_pair(
     with torch.no_grad():
         for index in range(len(pairs)):
             batch = pairs.batch([index], CPU)
-            logits_TV, targets_T = model.output(model(batch))[0], batch.tgt_out_BT[0]
+            logits_TV, targets_T = model.output(model(batch).readout_BTR)[0], batch.tgt_out_BT[0]
             nats += float(F.cross_entropy(logits_TV, targets_T, reduction="sum"))
             correct += int((logits_TV.argmax(-1) == targets_T).sum())
             tokens += len(targets_T)

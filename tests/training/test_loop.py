@@ -84,7 +84,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     resumed = trainer("broken", **changes)
     assert digest(resumed.run()) == expected
     assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
-    assert len(resumed.epoch.batches) < 33  # the cut lay in a later epoch than the first
+    assert len(resumed.epoch.steps) < 33  # the cut lay in a later epoch than the first
 
 
 def test_no_finite_loss_names_the_step_and_the_pairs(trainer: Callable[..., Trainer]) -> None:
@@ -100,10 +100,10 @@ def test_pairs_too_long_are_left_out_and_none_left_is_an_error(
 ) -> None:
     made = trainer(max_tokens=3)
     pairs = made.epoch.pairs
-    kept = np.sort(np.concatenate(made.epoch.batches))
+    kept = np.sort(np.concatenate([batch for step in made.epoch.steps for batch in step]))
     lengths = np.maximum(pairs.src.lengths, pairs.tgt.lengths)
     assert kept.tolist() == np.flatnonzero(lengths <= 3).tolist()
-    assert 0 < made.epoch.left_out == len(pairs) - len(kept) < len(pairs)
+    assert 0 < made.epoch.too_long == len(pairs) - len(kept) < len(pairs)
     too_long = copy_pairs(7, 3, shortest=4)
     with pytest.raises(UserError, match=r"all 7 are longer than train.max_tokens \(3\)"):
         trainer(max_tokens=3, pairs_of_epoch=lambda epoch: too_long)
@@ -125,7 +125,7 @@ def test_each_epoch_may_have_pairs_of_its_own(
         "max_epochs": 3, "max_steps": max_steps, "schedule": "linear", "readout_dropout": 0.2,
     }  # fmt: skip
     whole = trainer("whole", pairs_of_epoch=pairs_of_epoch, **changes)
-    planned = 3 * len(whole.epoch.batches)
+    planned = 3 * len(whole.epoch.steps)
     expected = digest(whole.run())
     rows = whole.history.rows
     assert asked == [0, 1, 2][: 2 if max_steps else 3]  # once each

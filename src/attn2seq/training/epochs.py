@@ -1,46 +1,60 @@
-"""The training pairs of each epoch, cut into batches."""
+"""The training pairs of each epoch, cut into batches, and these gathered into steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from attn2seq.batching.batch import Batch, Pairs
+from attn2seq.batching.batch import Batch, Pairs, make_batch
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.errors import UserError
 from attn2seq.training.settings import TrainSettings
 
-Indices = np.ndarray[Any, np.dtype[np.int64]]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training pairs, as its arguments alone determine it."""
+    """One pass over the training pairs, as the arguments of `plan_epoch` alone determine it."""
 
     pairs: Pairs
-    batches: list[Indices]  # in the order they are trained
-    left_out: int  # pairs longer than train.max_tokens
+    max_tokens: int
+    steps: list[list[Indices]]  # the batches of each optimizer step, in the order they are trained
+    too_long: int  # pairs with a side longer than max_tokens
 
-    def batch(self, indices: Indices, device: Any) -> Batch:
-        """The pairs at `indices`, padded."""
-        return self.pairs.batch(indices, device)
+    def batch(self, indices: Indices, device: torch.device) -> Batch:
+        """The pairs at `indices`, each side cut to `max_tokens` and then given its eos, padded."""
+        sources, targets = (
+            [side[int(index)][: self.max_tokens] for index in indices]
+            for side in (self.pairs.src, self.pairs.tgt)
+        )
+        return make_batch(sources, targets, device)
 
 
 def plan_epoch(
     pairs_of_epoch: Callable[[int], Pairs], settings: TrainSettings, epoch: int
 ) -> Epoch:
-    """The epoch's batches. Raises UserError where all of its pairs are too long."""
-    pairs = pairs_of_epoch(epoch)
-    longest = np.maximum(pairs.src.lengths, pairs.tgt.lengths)
-    kept = np.flatnonzero(longest <= settings.max_tokens)
+    """The epoch's batches. Raises UserError where all of its pairs are too long, and dropped."""
+    pairs, most = pairs_of_epoch(epoch), settings.max_tokens
+    src_lengths, tgt_lengths = pairs.src.lengths, pairs.tgt.lengths
+    longest = np.maximum(src_lengths, tgt_lengths)
+    truncates = settings.too_long == "truncate"
+    kept = np.arange(len(pairs)) if truncates else np.flatnonzero(longest <= most)
     if not len(kept):
         raise UserError(
             f"no training pair is left: all {len(pairs)} are longer than train.max_tokens "
-            f"({settings.max_tokens}); the shortest has {longest.min()} tokens"
+            f"({most}); the shortest has {longest.min()} tokens"
         )
-    limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
     plan = plan_batches(
-        pairs.src.lengths[kept], pairs.tgt.lengths[kept], limits, settings.seed, epoch
+        np.minimum(src_lengths[kept], most),
+        np.minimum(tgt_lengths[kept], most),
+        BatchLimits(settings.batch_tokens, settings.batch_sentences),
+        settings.seed,
+        epoch,
     )
-    return Epoch(pairs, [kept[indices] for indices in plan], len(pairs) - len(kept))
+    batches = [kept[indices] for indices in plan]
+    size = settings.accumulate_batches
+    steps = [batches[start : start + size] for start in range(0, len(batches), size)]
+    return Epoch(pairs, most, steps, int((longest > most).sum()))

@@ -9,7 +9,7 @@ Row = dict[str, float | int]
 COLUMNS = (
     "step",
     "epoch",
-    "train_loss",  # nats a token since the row before, label smoothing included
+    "train_loss",  # a token, since the row before: all that is minimised but weight penalties
     "train_learning_rate",
     "train_grad_norm",  # before clipping, of the row's own step
     "train_tokens",  # target tokens seen since the start

@@ -1,8 +1,7 @@
-"""The training loop: batches, steps, looks at the dev set, checkpoints, the best weights."""
+"""The training loop: steps, looks at the dev set, checkpoints, the weights that are kept."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.memory import memory_told
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import PAD_ID
+from attn2seq.training.checkpoint_average import CheckpointAverage
 from attn2seq.training.checkpoints import (
     CheckpointFolder,
     random_states,
@@ -22,26 +22,11 @@ from attn2seq.training.checkpoints import (
 )
 from attn2seq.training.epochs import Indices, plan_epoch
 from attn2seq.training.evaluation import evaluate_pairs
-from attn2seq.training.history import History
-from attn2seq.training.loss import sequence_loss
+from attn2seq.training.history import History, Row
+from attn2seq.training.objective import batch_loss
 from attn2seq.training.optimizer import Optimizer
+from attn2seq.training.progress import Progress
 from attn2seq.training.settings import TrainSettings
-
-
-@dataclass
-class Progress:
-    """How far training has come; with weights and random states, all that a resume needs."""
-
-    epoch: int = 0  # passes finished
-    batch: int = 0  # batches done in this pass
-    tokens: int = 0  # target tokens seen since the start
-    best_loss: float = float("inf")  # lowest dev loss, nats a token
-    best_step: int = 0
-    looks_without_gain: int = 0
-    finished: bool = False
-    window_loss: float = 0.0  # summed since the last row of the history
-    window_tokens: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Trainer:
@@ -70,25 +55,27 @@ class Trainer:
         self.limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
         self.epoch = plan_epoch(pairs_of_epoch, settings, 0)
         # The horizon of the schedule; epochs may differ in length where their pairs do.
-        self.total_steps = len(self.epoch.batches) * settings.max_epochs
+        self.total_steps = len(self.epoch.steps) * settings.max_epochs
         if settings.max_steps:
             self.total_steps = min(self.total_steps, settings.max_steps)
         self.optimizer = Optimizer(model, settings, self.total_steps)
+        self.average = CheckpointAverage(settings.average_checkpoints, settings.average_of)
         self.progress = Progress()
+        self.kept: Row = {}  # after the run: the dev scores of the weights that are kept
 
     def run(self) -> dict[str, Tensor]:
-        """Train to the end; gives the weights with the lowest dev loss.
+        """Train to the end; gives the weights with the lowest dev loss, or the average asked for.
 
-        Raises UserError where the loss is no finite number or memory runs out, StoppedError where
-        it was asked to stop.
+        They are empty where no dev loss was a finite number. Raises UserError where the training
+        loss is none or memory runs out, StoppedError where it was asked to stop.
         """
         self._resume()
         started, first_step = time.monotonic(), self.optimizer.step_number
         self.model.train()
         with tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar:
             while not self.progress.finished:
-                for indices in self.epoch.batches[self.progress.batch :]:
-                    self._step(indices)
+                for batches in self.epoch.steps[self.progress.epoch_steps :]:
+                    self._step(batches)
                     bar.update()
                     self._measure(started, first_step)
                     if self.progress.finished:
@@ -96,31 +83,35 @@ class Trainer:
                     self._stop_if_asked()
                 else:
                     self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
-        return self.progress.best_weights
+        return self._kept_weights()
 
-    def _step(self, indices: Indices) -> None:
-        """One optimizer step on one batch: the mean loss of its target tokens."""
-        batch = self.epoch.batch(indices, self.device)
-        real = batch.tgt_out_BT != PAD_ID
-        targets_N = batch.tgt_out_BT[real]
-        with memory_told(lambda: self._too_large(batch)):
-            loss = sequence_loss(
-                self.model, self.model(batch), batch, self.settings.label_smoothing
-            )
-            (loss.smoothed / len(targets_N)).backward()
-            self.grad_norm = self.optimizer.step()
+    def _step(self, batches: list[Indices]) -> None:
+        """One optimizer step: the mean loss of the target tokens of all its batches."""
+        made = [self.epoch.batch(indices, self.device) for indices in batches]
+        tokens = sum(int((batch.tgt_out_BT != PAD_ID).sum()) for batch in made)
         progress = self.progress
-        progress.batch += 1
-        progress.tokens += len(targets_N)
-        progress.window_loss += float(loss.smoothed.detach())
-        progress.window_tokens += len(targets_N)
+        for batch in made:
+            progress.window_loss += self._add_gradients(batch, tokens)
+        self.grad_norm = self.optimizer.step()
+        progress.epoch_steps += 1
+        progress.tokens += tokens
+        progress.window_tokens += tokens
         if not np.isfinite(self.grad_norm):
+            pairs = sorted(int(index) for indices in batches for index in indices)
             raise UserError(
                 f"training broke off in step {self.optimizer.step_number}: the loss or its "
                 f"gradient is no finite number (norm {self.grad_norm}). The step's training pairs, "
-                f"counted from 0: {sorted(indices.tolist())[:20]}. Lower train.learning_rate or "
+                f"counted from 0: {pairs[:20]}. Lower train.learning_rate or "
                 f"set train.clip_norm; the last checkpoint is kept in {self.checkpoints.folder}"
             )
+
+    def _add_gradients(self, batch: Batch, tokens: int) -> float:
+        """Add the gradients of the batch's loss a token of the step; gives its summed loss."""
+        with memory_told(lambda: self._too_large(batch)):
+            loss = batch_loss(self.model, batch, self.settings, self.optimizer.step_number + 1)
+            (loss / tokens).backward()
+            self.optimizer.take_gradients()
+        return float(loss.detach())
 
     def _too_large(self, batch: Batch) -> str:
         (pairs, src), tgt, settings = batch.src_BS.shape, batch.tgt_out_BT.shape[1], self.settings
@@ -134,15 +125,15 @@ class Trainer:
     def _measure(self, started: float, first_step: int) -> None:
         """After a step: the curve, and where it is time the dev set and a checkpoint."""
         settings, progress, step = self.settings, self.progress, self.optimizer.step_number
-        if progress.batch == len(self.epoch.batches):
-            progress.epoch, progress.batch = progress.epoch + 1, 0
+        if progress.epoch_steps == len(self.epoch.steps):
+            progress.epoch, progress.epoch_steps = progress.epoch + 1, 0
         ended = progress.epoch == settings.max_epochs or step == settings.max_steps
         looks = ended or step % settings.evaluate_every_steps == 0
         if not looks and step % settings.log_every_steps:
             return
-        row: dict[str, float | int] = {
+        row: Row = {
             "step": step,
-            "epoch": progress.epoch + progress.batch / len(self.epoch.batches),
+            "epoch": progress.epoch + progress.epoch_steps / len(self.epoch.steps),
             "train_loss": progress.window_loss / progress.window_tokens,
             "train_learning_rate": self.optimizer.learning_rate,
             "train_grad_norm": self.grad_norm,
@@ -157,23 +148,49 @@ class Trainer:
             self._say_look(row, started, first_step)
             self.checkpoints.save(step, self._state())
 
-    def _look_at_dev(self, step: int) -> dict[str, float | int]:
-        """Score the dev set, and keep the weights where they are the best so far."""
+    def _look_at_dev(self, step: int) -> Row:
+        """Score the dev set, keep weights, and count the plateaus that lower the rate."""
+        settings, progress = self.settings, self.progress
+        with self.optimizer.averaged():
+            scores = self._dev_scores()
+        weights = self.optimizer.weights()
+        if scores["dev_loss"] < progress.best_loss:
+            progress.best_loss, progress.best_step = scores["dev_loss"], step
+            progress.looks_without_gain = 0
+            progress.best_weights = weights
+        else:
+            progress.looks_without_gain += 1
+            if progress.looks_without_gain % settings.schedule_patience == 0:
+                self.optimizer.rate_cuts += 1
+        if settings.average_checkpoints > 1:
+            self.average.add(step, scores["dev_loss"], weights)
+        return scores
+
+    def _dev_scores(self) -> Row:
         remedy = f"at a look at dev; lower train.batch_tokens ({self.limits.tokens})"
         with memory_told(lambda: remedy):
             scores = evaluate_pairs(self.model, self.dev_pairs, self.limits, self.device)
-        progress = self.progress
-        if scores.loss < progress.best_loss:
-            progress.best_loss, progress.best_step = scores.loss, step
-            progress.looks_without_gain = 0
-            progress.best_weights = self.optimizer.weights()
-        else:
-            progress.looks_without_gain += 1
         return {
             "dev_loss": scores.loss,
             "dev_perplexity": scores.perplexity,
             "dev_accuracy": scores.accuracy,
         }
+
+    def _kept_weights(self) -> dict[str, Tensor]:
+        """The weights that make the model, their dev scores left in `self.kept`."""
+        looks = {row["step"]: row for row in self.history.rows if "dev_loss" in row}
+        weights = self.average.mean()
+        if not weights:
+            self.kept = looks.get(self.progress.best_step, {})
+            return self.progress.best_weights
+        self.model.load_state_dict(weights, strict=False)
+        steps = self.average.steps()
+        self.kept = looks[steps[-1]] | self._dev_scores()
+        self.say(
+            f"the average of the weights of steps {', '.join(map(str, steps))}: "
+            f"dev loss {self.kept['dev_loss']:.4f}"
+        )
+        return weights
 
     def _say_look(self, row: dict[str, float | int], started: float, first_step: int) -> None:
         step = int(row["step"])
@@ -199,6 +216,7 @@ class Trainer:
         return {
             "optimizer": self.optimizer.state(),
             "progress": {**vars(self.progress)},
+            "average": self.average.state(),
             "history": self.history.rows,
             "random": random_states(),
         }
@@ -209,6 +227,7 @@ class Trainer:
             return
         self.optimizer.restore(state["optimizer"])
         self.progress = Progress(**state["progress"])
+        self.average.restore(state["average"])
         if not self.progress.finished:
             self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         self.history.restore(state["history"])

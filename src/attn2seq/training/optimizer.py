@@ -1,95 +1,159 @@
-"""Adam on float32 master weights, whatever number type the model computes in."""
+"""Updates of float32 master weights, whatever number type the model computes in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from attn2seq.training.moving_average import MovingAverage
 from attn2seq.training.schedule import rate_factor
 from attn2seq.training.settings import TrainSettings
 
 
 class Optimizer:
-    """One step: float32 gradients, clipping, the scheduled rate, Adam, and back to the model.
+    """One step: float32 gradients, clipping, the scheduled rate, the update, back to the model.
 
     A bfloat16 weight would lose most updates to rounding (Micikevicius et al. 2018, section 3.1),
-    so the masters are kept in float32 and the model gets a rounded copy.
+    so the masters are kept in float32 and the model gets a rounded copy. Frozen weights have none.
     """
 
     def __init__(self, model: nn.Module, settings: TrainSettings, total_steps: int) -> None:
         self.settings = settings
         self.total_steps = total_steps
         self.step_number = 0
-        self.parameters = list(model.parameters())
-        self.names = [name for name, _ in model.named_parameters()]
+        self.rate_cuts = 0  # of the plateau schedule, by the caller
+        named = dict(model.named_parameters())
+        self.frozen = {name: weight for name, weight in named.items() if not weight.requires_grad}
+        self.names = [name for name in named if name not in self.frozen]
+        self.parameters = [named[name] for name in self.names]
         self.masters = [
             parameter.detach().to(torch.float32, copy=True) for parameter in self.parameters
         ]
-        kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-        self.adam = kind(
-            self.masters,
-            lr=settings.learning_rate,
-            betas=(0.9, settings.adam_beta2),
-            eps=1e-8,
-            weight_decay=settings.weight_decay,
-            fused=True,
+        self.updates = _updates(self.masters, settings)
+        self.average = (
+            MovingAverage(self.masters, settings.ema_decay) if settings.ema_decay else None
         )
 
     @property
     def learning_rate(self) -> float:
         """The rate of the step just made, or of the first one."""
         step = max(1, self.step_number)
-        factor = rate_factor(
-            self.settings.schedule, step, self.settings.warmup_steps, self.total_steps
-        )
+        factor = rate_factor(self.settings, step, self.total_steps, self.rate_cuts)
         return self.settings.learning_rate * factor
 
+    def take_gradients(self) -> None:
+        """Move the model's gradients to the masters, summed in float32 since the last step."""
+        for master, parameter in zip(self.masters, self.parameters, strict=True):
+            grad = parameter.grad
+            parameter.grad = None
+            if grad is None:
+                continue
+            if master.grad is None:
+                master.grad = grad.to(torch.float32)
+            else:
+                master.grad += grad
+
     def step(self) -> float:
-        """Update the model from its gradients and clear them; gives the norm before clipping.
+        """Update the model from the gradients taken; gives their norm before clipping.
 
         A norm that is not finite changes nothing: the caller sees it and decides.
         """
         self.step_number += 1
-        for master, parameter in zip(self.masters, self.parameters, strict=True):
-            grad = parameter.grad
-            master.grad = torch.zeros_like(master) if grad is None else grad.to(torch.float32)
-            parameter.grad = None
+        for master in self.masters:
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
         max_norm = self.settings.clip_norm or float("inf")
         norm = float(nn.utils.clip_grad_norm_(self.masters, max_norm))
-        if norm != norm or norm == float("inf"):
-            return norm
-        for group in self.adam.param_groups:
-            group["lr"] = self.learning_rate
-        self.adam.step()
-        self.load_masters()
+        if norm == norm and norm != float("inf"):
+            self._update()
+        for master in self.masters:
+            master.grad = None
         return norm
 
+    def _update(self) -> None:
+        if self.settings.l1_penalty:
+            # Like the L2 penalty within torch's step, it is apart from the clipping.
+            for master in self.masters:
+                if master.grad is not None:
+                    master.grad.add_(master.sign(), alpha=self.settings.l1_penalty)
+        for group in self.updates.param_groups:
+            group["lr"] = self.learning_rate
+        self.updates.step()
+        self._load(self.masters)
+        if self.average is not None:
+            self.average.update(self.masters, self.step_number)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within the block the model has the averaged weights, where they are averaged."""
+        if self.average is None:
+            yield
+            return
+        self._load(self.average.averages)
+        try:
+            yield
+        finally:
+            self._load(self.masters)
+
     @torch.no_grad()
-    def load_masters(self) -> None:
-        """Give the model the masters, rounded to its number type."""
-        for master, parameter in zip(self.masters, self.parameters, strict=True):
-            parameter.copy_(master)
+    def _load(self, weights: list[Tensor]) -> None:
+        """Give the model `weights`, rounded to its number type."""
+        for weight, parameter in zip(weights, self.parameters, strict=True):
+            parameter.copy_(weight)
 
     def weights(self) -> dict[str, Tensor]:
-        """A float32 copy of every weight on the CPU, by name."""
+        """A float32 copy of every weight on the CPU, by name: averaged, where they are averaged."""
+        return self._named(self.masters if self.average is None else self.average.averages)
+
+    def _named(self, weights: list[Tensor]) -> dict[str, Tensor]:
+        trained = dict(zip(self.names, weights, strict=True))
         return {
-            name: master.detach().to("cpu", copy=True)
-            for name, master in zip(self.names, self.masters, strict=True)
+            name: weight.detach().to("cpu", torch.float32, copy=True)
+            for name, weight in (trained | self.frozen).items()
         }
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs."""
         return {
             "step": self.step_number,
-            "masters": self.weights(),
-            "adam": self.adam.state_dict(),
+            "rate_cuts": self.rate_cuts,
+            "masters": self._named(self.masters),
+            "updates": self.updates.state_dict(),
+            "average": None if self.average is None else self.average.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
-        self.step_number = state["step"]
+        self.step_number, self.rate_cuts = state["step"], state["rate_cuts"]
         with torch.no_grad():
             for name, master in zip(self.names, self.masters, strict=True):
                 master.copy_(state["masters"][name])
-        self.adam.load_state_dict(state["adam"])
-        self.load_masters()
+        self.updates.load_state_dict(state["updates"])
+        self._load(self.masters)
+        if self.average is not None:
+            self.average.restore(state["average"])
+
+
+def _updates(masters: list[Tensor], settings: TrainSettings) -> torch.optim.Optimizer:
+    """Torch's own optimizer."""
+    rate, decay = settings.learning_rate, settings.weight_decay
+    match settings.optimizer:
+        case "sgd":
+            return torch.optim.SGD(
+                masters, rate, momentum=settings.momentum, weight_decay=decay, fused=True
+            )
+        case "rmsprop":
+            return torch.optim.RMSprop(
+                masters,
+                rate,
+                alpha=settings.adam_beta2,
+                eps=1e-8,
+                weight_decay=decay,
+                momentum=settings.momentum,
+            )
+        case "adam" | "adamw":
+            kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+            betas = (0.9, settings.adam_beta2)
+            return kind(masters, rate, betas=betas, eps=1e-8, weight_decay=decay, fused=True)

@@ -17,6 +17,8 @@ from attn2seq.tokenization.tokenizer import Tokenizer
 from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
+from attn2seq.training.pretrained import start_from_vectors
+from attn2seq.training.segmentation import pairs_of_epochs
 from attn2seq.training.settings import TrainSettings
 from attn2seq.whole import whole_folder, write_json
 
@@ -49,24 +51,27 @@ def train_model(
         )
     seed_everything(settings.seed)
     model = Seq2Seq(model_settings, src.vocabulary_size, tgt.vocabulary_size)
+    start_from_vectors(model, tokenized, say)
     model.to(device, number_type)
     count = sum(parameter.numel() for parameter in model.parameters())
     train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
     say(f"{len(train_pairs):,} training pairs, {len(dev_pairs):,} dev pairs, {count:,} parameters")
-    trainer = Trainer(
-        model,
-        lambda epoch: train_pairs,
-        dev_pairs,
-        settings,
-        history,
-        checkpoints,
-        say,
-        asked_to_stop,
-    )
-    left_out = trainer.epoch.left_out
-    if left_out:
-        say(f"left out {left_out:,} pairs longer than train.max_tokens ({settings.max_tokens})")
-    weights = trainer.run()
+    with pairs_of_epochs(train_pairs, {"src": src, "tgt": tgt}, settings, say) as pairs_of_epoch:
+        trainer = Trainer(
+            model,
+            pairs_of_epoch,
+            dev_pairs,
+            settings,
+            history,
+            checkpoints,
+            say,
+            asked_to_stop,
+        )
+        too_long = trainer.epoch.too_long
+        if too_long:
+            done = "left out" if settings.too_long == "drop" else "cut"
+            say(f"{done} {too_long:,} pairs longer than train.max_tokens ({settings.max_tokens})")
+        weights = trainer.run()
     if not weights:
         raise UserError(
             "training never had a finite dev loss: lower train.learning_rate, or set "
@@ -92,15 +97,14 @@ def _same_bytes(tokenized: Path) -> bool:
 
 
 def _write_metrics(path: Path, trainer: Trainer, parameters: int) -> None:
-    """The figures of the weights that are kept: those with the lowest dev loss."""
-    best = next(row for row in trainer.history.rows if row["step"] == trainer.progress.best_step)
+    """The figures of the weights that are kept."""
     metrics = {
         "steps": trainer.optimizer.step_number,
         "epochs": round(trainer.history.rows[-1]["epoch"], 2),
         "best_step": trainer.progress.best_step,
         "parameters": parameters,
         **{
-            name: round(best[name], 4)
+            name: round(trainer.kept[name], 4)
             for name in ("train_loss", "dev_loss", "dev_perplexity", "dev_accuracy")
         },
     }

@@ -1,0 +1,31 @@
+"""What a training step minimises on a batch, penalties of the weights apart."""
+
+from torch import Tensor
+
+from attn2seq.batching.batch import Batch
+from attn2seq.model.seq2seq import Seq2Seq, positions
+from attn2seq.tokenization.tokenizer import PAD_ID
+from attn2seq.training.loss import sequence_loss
+from attn2seq.training.r_drop import divergence
+from attn2seq.training.scheduled_sampling import sample_inputs, sampled_share
+from attn2seq.training.settings import TrainSettings
+from attn2seq.training.word_dropout import drop_words
+
+
+def batch_loss(model: Seq2Seq, batch: Batch, settings: TrainSettings, step: int) -> Tensor:
+    """The loss of all target tokens, summed; `step` counts optimizer steps from 1."""
+    batch = drop_words(batch, settings.src_word_dropout, settings.tgt_word_dropout)
+    share = sampled_share(settings, step)
+    if share:
+        batch = sample_inputs(model, batch, share)
+    decoded = model(batch)
+    smoothing, coverage = settings.label_smoothing, settings.coverage_loss
+    loss = sequence_loss(model, decoded, batch, smoothing, coverage).smoothed
+    if not settings.r_drop:
+        return loss
+    # Half of Eq. 4 in Liang et al. 2021, so that the rate and the clipping keep their meaning.
+    again = model(batch)
+    loss = loss + sequence_loss(model, again, batch, smoothing, coverage).smoothed
+    real_BT = batch.tgt_out_BT != PAD_ID
+    passes = (positions(each, real_BT, batch.src_BS) for each in (decoded, again))
+    return (loss + settings.r_drop * divergence(model, *passes)) / 2
