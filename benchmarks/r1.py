@@ -1,0 +1,35 @@
+"""R1, the configuration that speed is measured by: Multi30k English to German.
+
+One joint BPE vocabulary of 8,000; embeddings 256; one bidirectional LSTM layer of 256 each way; one
+LSTM decoder layer of 512; additive attention; dropout 0.2; label smoothing 0.1; Adam; batches of 64
+sentences.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables.runs import Run, tokenized
+
+# A forward pass costs about 8 million multiply-adds a target token, a training step three times
+# that.
+TRAINING_FLOP_A_TOKEN = 48e6
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "tokenize": {"model_type": "bpe", "vocabulary_size": 8000, "joint_vocabulary": True},
+    "model": {
+        "cell": "lstm", "embedding_size": 256, "encoder_layers": 1, "encoder_hidden_size": 256,
+        "bidirectional": "all", "decoder_layers": 1, "decoder_hidden_size": 512,
+        "attention": "additive", "attention_size": 256, "readout_size": 256,
+        "embedding_dropout": 0.2, "layer_dropout": 0.2, "readout_dropout": 0.2,
+        "tie_embeddings": "all",
+    },
+    "train": {
+        "batch_sentences": 64, "batch_tokens": 100_000, "optimizer": "adam",
+        "label_smoothing": 0.1, "max_epochs": 100,
+    },
+}  # fmt: skip
+
+
+def r1_place() -> Path:
+    """A folder with R1's params and tokenized corpus, made at the first call."""
+    return tokenized(Run("bench-r1", "multi30k-en-de", CHANGES))

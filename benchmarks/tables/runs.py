@@ -1,0 +1,162 @@
+"""A run of the pipeline for a table: in a folder of its own, once, and from where it was stopped.
+
+Each run has a copy of the working tree in `.cache/tables/<name>/`, in which the real stages run.
+A run that is finished under the same code and params is read back; one that was interrupted goes on
+from its checkpoint.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from pipeline.check import check_params
+from pipeline.fingerprint import RUN_STAGES, digest, stage_inputs
+from pipeline.recipe import apply_recipe
+
+ROOT = Path(__file__).parents[2]
+PLACES = ROOT / ".cache" / "tables"
+COPIED = ("data/catalogue", "data/local", "models/ensemble", "pipeline", "src", "dvc.yaml")
+STAGES = ("check", "download", "prepare", "tokenize_corpus", "train", "decode", "evaluate")
+KEPT = ("done.json", "params.yaml", "results")
+
+Changes = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row, or one seed of a row: a recipe and what differs from it."""
+
+    name: str  # of its folder
+    recipe: str
+    changes: Changes
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run has to show."""
+
+    key: str  # digest of the params and the code that it ran
+    dev: float  # the score that the corpus is judged by: BLEU, percentages on the 0-100 scale
+    test: float
+    tokens_per_second: float  # target tokens in training, the median over the curve's points
+    parameters: int
+    steps: int
+
+
+def finished(run: Run, metric: str = "bleu") -> Result:
+    """The run's result, made now if it is not there yet."""
+    place = PLACES / run.name
+    params = params_of(run)
+    key = digest({stage: stage_inputs(ROOT, stage, params) for stage in RUN_STAGES})
+    done = place / "done.json"
+    if done.exists():
+        result = Result(**json.loads(done.read_text(encoding="utf-8")))
+        if result.key == key:
+            return result
+    _start(place, params, key)
+    print(f"== {run.name}", flush=True)
+    run_stages(place, STAGES)
+    result = _read_result(place, key, metric)
+    beside = place / "done.json.part"
+    beside.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    beside.replace(done)
+    _keep_results(place)
+    return result
+
+
+def params_of(run: Run) -> dict[str, Any]:
+    """All params: the recipe's, and the changes. Raises UserError where they cannot work."""
+    scratch = PLACES / "params.yaml"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "params.yaml", scratch)
+    check = partial(check_params, catalogue=ROOT / "data" / "catalogue")
+    apply_recipe(run.recipe, ROOT / "recipes", scratch, check)
+    params: dict[str, Any] = YAML(typ="safe").load(scratch)
+    for section, values in {**run.changes, "track": {"enabled": False}}.items():
+        params[section] |= values
+    check(params)
+    return params
+
+
+def sentences(run: Run, split: str) -> pd.DataFrame:
+    """The sentences of a finished run: columns hypothesis, reference and others."""
+    every = pd.read_parquet(PLACES / run.name / "results" / "evaluate" / "sentences.parquet")
+    return every[every["split"] == split]
+
+
+def tokenized(run: Run) -> Path:
+    """A folder in which the stages up to tokenize have run, for a benchmark to train in."""
+    place, params = PLACES / run.name, params_of(run)
+    stages = RUN_STAGES[: RUN_STAGES.index("tokenize") + 1]
+    key = digest({stage: stage_inputs(ROOT, stage, params) for stage in stages})
+    if _start(place, params, key) or not (place / "data" / "tokenized").exists():
+        run_stages(place, STAGES[: STAGES.index("tokenize_corpus") + 1])
+    return place
+
+
+def _start(place: Path, params: dict[str, Any], key: str) -> bool:
+    """A fresh copy of the tree, unless the place was begun under the same key."""
+    begun = place / "key"
+    if begun.exists() and begun.read_text(encoding="utf-8") == key:
+        return False
+    shutil.rmtree(place, ignore_errors=True)
+    _copy_tree(place, params)
+    begun.write_text(key, encoding="utf-8")
+    return True
+
+
+def _copy_tree(place: Path, params: dict[str, Any]) -> None:
+    for part in COPIED:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
+        if (ROOT / part).exists():
+            (place / part).parent.mkdir(parents=True, exist_ok=True)
+            copy(ROOT / part, place / part)
+    YAML().dump(params, place / "params.yaml")
+
+
+def run_stages(place: Path, stages: Sequence[str]) -> None:
+    """Scripts of pipeline/ in that folder, with caches of its own."""
+    environment = os.environ | {"PYTHONPATH": "src", "DVC_ROOT": str(place)}
+    if mirror := os.environ.get("CORPUS_MIRROR"):
+        environment["CORPUS_MIRROR"] = str((ROOT / mirror).resolve())
+    for stage in stages:
+        command = [sys.executable, "-m", f"pipeline.{stage}"]
+        subprocess.run(command, cwd=place, env=environment, check=True)
+
+
+def _read_result(place: Path, key: str, metric: str) -> Result:
+    def read(path: str) -> Any:
+        return json.loads((place / "results" / path).read_text(encoding="utf-8"))
+
+    scores, training = read("evaluate/metrics.json"), read("train/metrics.json")
+    rates = [
+        rate
+        for path in (place / ".cache" / "timings").glob("train-*.csv")
+        for rate in pd.read_csv(path)["tokens_per_second"]
+    ]
+    return Result(
+        key,
+        scores["dev"][metric],
+        scores["test"][metric],
+        statistics.median(rates),
+        training["parameters"],
+        training["steps"],
+    )
+
+
+def _keep_results(place: Path) -> None:
+    """A finished run needs neither its data nor its weights any more."""
+    for path in place.iterdir():
+        if path.name not in KEPT:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

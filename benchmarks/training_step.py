@@ -1,0 +1,123 @@
+"""Target tokens a second in training R1, beside the machine's own limit.
+
+    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src \\
+        python -m benchmarks.training_step [SENTENCES ...]
+
+For batches of 64 sentences (or as many as are named), without and with input feeding: the median
+over windows of real optimizer steps, and its share of what the arithmetic alone would allow at the
+speed of a large product in the same number type, measured before and after.
+"""
+
+import contextlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from attn2seq.batching.batch import Pairs
+from attn2seq.config import read_yaml
+from attn2seq.errors import StoppedError
+from attn2seq.model.device import pick_device, pick_number_type, tune_cpu
+from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.model.settings import ModelSettings
+from attn2seq.seeding import seed_everything
+from attn2seq.tokenization.token_store import TokenStore
+from attn2seq.tokenization.tokenizer import Tokenizer
+from attn2seq.training.checkpoints import CheckpointFolder
+from attn2seq.training.history import History
+from attn2seq.training.loop import Trainer
+from attn2seq.training.settings import TrainSettings
+from benchmarks.limit import matmul_flops
+from benchmarks.r1 import TRAINING_FLOP_A_TOKEN, r1_place
+
+WARM_UP_STEPS, WINDOWS, STEPS_A_WINDOW = 15, 9, 10
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of one way of training."""
+
+    tokens_per_second: float
+    limit: float  # target tokens a second, at the speed of a large product
+
+    @property
+    def share(self) -> float:
+        """Of the limit."""
+        return self.tokens_per_second / self.limit
+
+
+class _Watch:
+    """Notes the time after each step, and stops training when it has seen enough."""
+
+    def __init__(self) -> None:
+        self.trainer: Trainer | None = None
+        self.marks: list[tuple[float, int]] = []
+
+    def __call__(self) -> StoppedError | None:
+        assert self.trainer is not None
+        self.marks.append((time.perf_counter(), self.trainer.progress.tokens))
+        enough = len(self.marks) > WARM_UP_STEPS + WINDOWS * STEPS_A_WINDOW
+        return StoppedError("enough", 0) if enough else None
+
+    def rates(self) -> list[float]:
+        """Target tokens a second in each window."""
+        marks = np.array(self.marks[WARM_UP_STEPS::STEPS_A_WINDOW])
+        seconds, tokens = np.diff(marks, axis=0).T
+        return list(tokens / seconds)
+
+
+def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
+    """Train R1 from fresh weights for some windows of steps."""
+    params = read_yaml(place / "params.yaml")
+    settings = TrainSettings.model_validate(
+        params["train"] | {"batch_sentences": sentences, "evaluate_every_steps": 10**6}
+    )
+    model_settings = ModelSettings.model_validate(params["model"] | model_changes)
+    device = pick_device(settings.device, "train.device")
+    number_type = pick_number_type(settings.number_type, device)
+    data = place / "data" / "tokenized"
+    before = matmul_flops(number_type)
+    seed_everything(settings.seed)
+    src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
+    model = Seq2Seq(model_settings, src, tgt).to(device, number_type)
+    pairs, dev = (
+        Pairs(TokenStore(data / f"{split}.src"), TokenStore(data / f"{split}.tgt"))
+        for split in ("train", "dev")
+    )
+    watch = _Watch()
+    with tempfile.TemporaryDirectory() as name:
+        history = History(Path(name) / "history.csv")
+        with CheckpointFolder(Path(name) / "checkpoints", lambda text: None) as checkpoints:
+            watch.trainer = Trainer(
+                model, lambda epoch: pairs, dev, settings, history, checkpoints,
+                lambda text: None, watch,
+            )  # fmt: skip
+            with contextlib.suppress(StoppedError):
+                watch.trainer.run()
+    limit = statistics.mean([before, matmul_flops(number_type)]) / TRAINING_FLOP_A_TOKEN
+    return Speed(statistics.median(watch.rates()), limit)
+
+
+def main(sizes: Sequence[int]) -> None:
+    tune_cpu()
+    place = r1_place()
+    print(f"R1, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{'input feeding':15}{'sentences':>10}{'tokens/s':>10}{'limit':>9}{'share':>8}")
+    for sentences in sizes:
+        for feeding in (False, True):
+            speed = measure(place, sentences, input_feeding=feeding)
+            print(
+                f"{'yes' if feeding else 'no':15}{sentences:>10}{speed.tokens_per_second:>10,.0f}"
+                f"{speed.limit:>9,.0f}{speed.share:>8.1%}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main([int(text) for text in sys.argv[1:]] or [64])
