@@ -78,6 +78,17 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "decode.coverage_penalty: it counts attention weights, and model.attention is none: "
             "set it to 0"
         )
+    train = records.get("train")
+    if (
+        isinstance(model, ModelSettings)
+        and isinstance(train, TrainSettings)
+        and train.r_drop
+        and not (model.embedding_dropout or model.layer_dropout or model.readout_dropout)
+    ):
+        faults.append(
+            "train.r_drop: two passes without dropout agree anyway: set one of "
+            "model.embedding_dropout, layer_dropout and readout_dropout above 0, or r_drop to 0.0"
+        )
     if not isinstance(model, ModelSettings) or not isinstance(tokenize, TokenizeSettings):
         return faults
     if model.tie_embeddings == "all" and not tokenize.joint_vocabulary:

@@ -95,6 +95,16 @@ def test_coverage_needs_attention(params: dict[str, Any]) -> None:
     ]
 
 
+def test_r_drop_needs_dropout(params: dict[str, Any]) -> None:
+    params["train"]["r_drop"] = 5.0
+    check_params(params, CATALOGUE)
+    params["model"] |= dict.fromkeys(("embedding_dropout", "layer_dropout", "readout_dropout"), 0.0)
+    assert faults(params) == [
+        "train.r_drop: two passes without dropout agree anyway: set one of "
+        "model.embedding_dropout, layer_dropout and readout_dropout above 0, or r_drop to 0.0"
+    ]
+
+
 def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:
     name = params["download"]["corpus"]
     text = (CATALOGUE / f"{name}.yaml").read_text(encoding="utf-8")

@@ -77,6 +77,7 @@ def trainer(
     def make(folder: str = "run", **changes: Any) -> Trainer:
         model_changes = {k: v for k, v in changes.items() if k in ModelSettings.model_fields}
         train_changes = {k: v for k, v in changes.items() if k in TrainSettings.model_fields}
+        assert set(changes) <= {*model_changes, *train_changes, "pairs_of_epoch"}
         seed_everything(1)
         model = Seq2Seq(model_settings(**model_changes), 20, 20)
         if changes.get("number_type") == "bfloat16":

@@ -1,5 +1,9 @@
+"""Each optimizer against torch's own on a model of float32, and what the masters are for."""
+
 import copy
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -9,33 +13,95 @@ from attn2seq.training.optimizer import Optimizer
 from attn2seq.training.settings import TrainSettings
 
 Make = Callable[..., TrainSettings]
+TORCHS: dict[str, Any] = {
+    "sgd": torch.optim.SGD,
+    "rmsprop": partial(torch.optim.RMSprop, alpha=0.98),
+    "adam": partial(torch.optim.Adam, betas=(0.9, 0.98)),
+    "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.98)),
+}
 
 
 def set_grads(model: nn.Module, seed: int, scale: float = 1.0) -> None:
     torch.manual_seed(seed)
     for parameter in model.parameters():
-        parameter.grad = scale * torch.randn_like(parameter)
+        if parameter.requires_grad:
+            parameter.grad = scale * torch.randn_like(parameter)
 
 
-@pytest.mark.parametrize("kind", ["adam", "adamw"])
-def test_float32_equals_torch(train_settings: Make, kind: str) -> None:
+def take_step(optimizer: Optimizer, model: nn.Module, seed: int) -> float:
+    set_grads(model, seed)
+    optimizer.take_gradients()
+    return optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("kind", "momentum"),
+    [("sgd", 0.0), ("sgd", 0.9), ("rmsprop", 0.0), ("rmsprop", 0.9), ("adam", 0.0), ("adamw", 0.0)],
+)
+def test_float32_equals_torch(train_settings: Make, kind: str, momentum: float) -> None:
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
     theirs.load_state_dict(ours.state_dict())
-    settings = train_settings(optimizer=kind, weight_decay=0.1, clip_norm=0.5, warmup_steps=4)
+    settings = train_settings(
+        optimizer=kind, momentum=momentum, weight_decay=0.1, clip_norm=0.5, warmup_steps=4
+    )
     optimizer = Optimizer(ours, settings, total_steps=10)
-    reference = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](
-        theirs.parameters(), lr=0.01, betas=(0.9, 0.98), weight_decay=0.1
+    reference = TORCHS[kind](
+        theirs.parameters(),
+        lr=0.01,
+        weight_decay=0.1,
+        **({"momentum": momentum} if momentum else {}),
     )
     for step in range(1, 6):
-        set_grads(ours, step)
         set_grads(theirs, step)
         norm = nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
         reference.param_groups[0]["lr"] = 0.01 * min(1.0, step / 4)
         reference.step()
-        optimizer.take_gradients()
-        assert optimizer.step() == pytest.approx(float(norm))
+        assert take_step(optimizer, ours, step) == pytest.approx(float(norm))
     for left, right in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(left, right)
+
+
+def test_the_l1_penalty_is_part_of_what_is_minimised(train_settings: Make) -> None:
+    """With SGD: the same as its sum of absolute weights in the loss; clipping comes before it."""
+    ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
+    theirs.load_state_dict(ours.state_dict())
+    optimizer = Optimizer(ours, train_settings(optimizer="sgd", l1_penalty=0.3), total_steps=9)
+    reference = torch.optim.SGD(theirs.parameters(), lr=0.01)
+    for step in range(4):
+        set_grads(theirs, step)
+        nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+        sum(0.3 * weight.abs().sum() for weight in theirs.parameters()).backward()
+        reference.step()
+        take_step(optimizer, ours, step)
+    for left, right in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(left, right)
+
+
+def test_gradients_are_summed_until_the_step(train_settings: Make) -> None:
+    """In float32, where bfloat16 would lose the small ones beside the large."""
+    model = nn.Linear(1, 1, bias=False).bfloat16()
+    optimizer = Optimizer(model, train_settings(optimizer="sgd", clip_norm=0.0), total_steps=9)
+    for grad in (1.0, 1e-3, 1e-3, 1e-3):
+        model.weight.grad = torch.full_like(model.weight, grad)
+        optimizer.take_gradients()
+        assert model.weight.grad is None
+    assert optimizer.step() == pytest.approx(1.003, abs=1e-5)
+    assert optimizer.step() == 0.0
+
+
+def test_frozen_weights_stay_and_are_kept(train_settings: Make) -> None:
+    """A decay would move them even without a gradient."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[0].requires_grad_(False)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    settings = train_settings(weight_decay=0.5, l1_penalty=0.5, ema_decay=0.5)
+    optimizer = Optimizer(model, settings, total_steps=9)
+    take_step(optimizer, model, 1)
+    kept = optimizer.weights()
+    assert set(kept) == set(before)
+    for name, weight in before.items():
+        assert torch.equal(model.state_dict()[name], weight) == name.startswith("0.")
+        assert torch.equal(kept[name], weight) == name.startswith("0.")
 
 
 def test_masters_keep_updates_that_bfloat16_would_lose(train_settings: Make) -> None:
@@ -55,28 +121,34 @@ def test_masters_keep_updates_that_bfloat16_would_lose(train_settings: Make) -> 
 def test_no_finite_gradient_changes_nothing(train_settings: Make) -> None:
     model = nn.Linear(2, 2)
     before = [parameter.clone() for parameter in model.parameters()]
-    optimizer = Optimizer(model, train_settings(), total_steps=9)
+    optimizer = Optimizer(model, train_settings(l1_penalty=0.1), total_steps=9)
     set_grads(model, 1, scale=float("nan"))
     optimizer.take_gradients()
-    assert optimizer.step() != optimizer.step_number
+    norm = optimizer.step()
+    assert norm != norm
     for parameter, old in zip(model.parameters(), before, strict=True):
         assert torch.equal(parameter, old)
 
 
-def test_a_restored_optimizer_goes_on_alike(train_settings: Make) -> None:
+@pytest.mark.parametrize("kind", TORCHS)
+def test_a_restored_optimizer_goes_on_alike(train_settings: Make, kind: str) -> None:
     models = [nn.Linear(3, 2).bfloat16() for _ in range(2)]
-    first = Optimizer(models[0], train_settings(), total_steps=9)
+    settings = train_settings(
+        optimizer=kind, momentum=0.9 if kind in ("sgd", "rmsprop") else 0.0, ema_decay=0.9,
+        schedule="plateau",
+    )  # fmt: skip
+    first = Optimizer(models[0], settings, total_steps=9)
+    first.rate_cuts = 2
     for step in range(3):
-        set_grads(models[0], step)
-        first.take_gradients()
-        first.step()
-    second = Optimizer(models[1], train_settings(), total_steps=9)
+        take_step(first, models[0], step)
+    second = Optimizer(models[1], settings, total_steps=9)
     second.restore(copy.deepcopy(first.state()))
+    assert second.learning_rate == first.learning_rate == 0.01 / 4
     for step in range(3, 6):
         for model, optimizer in zip(models, (first, second), strict=True):
-            set_grads(model, step)
-            optimizer.take_gradients()
-            optimizer.step()
+            take_step(optimizer, model, step)
     for left, right in zip(first.masters, second.masters, strict=True):
         assert torch.equal(left, right)
+    for name, weight in first.weights().items():
+        assert torch.equal(weight, second.weights()[name])
     assert torch.equal(models[0].weight, models[1].weight)

@@ -97,11 +97,16 @@ def _same_bytes(tokenized: Path) -> bool:
 
 
 def _write_metrics(path: Path, trainer: Trainer, parameters: int) -> None:
-    """The figures of the weights that are kept."""
+    """The figures of the weights that are kept: one look's, or the average of several."""
+    averaged = trainer.average.steps()
     metrics = {
         "steps": trainer.optimizer.step_number,
         "epochs": round(trainer.history.rows[-1]["epoch"], 2),
-        "best_step": trainer.progress.best_step,
+        **(
+            {"averaged_checkpoints": len(averaged)}
+            if averaged
+            else {"best_step": trainer.progress.best_step}
+        ),
         "parameters": parameters,
         **{
             name: round(trainer.kept[name], 4)
