@@ -18,6 +18,8 @@ from attn2seq.tokenization.tokenizer import PAD_ID
 # Rows of logits held at once: large enough for efficient products, small enough to stay in
 # memory that the allocator keeps.
 CHUNK_ROWS = 512
+# Below it the probability of a right token counts as this: its logarithm would be no number.
+_SMALLEST = torch.finfo(torch.float32).tiny
 
 
 class Loss(NamedTuple):
@@ -25,7 +27,7 @@ class Loss(NamedTuple):
 
     smoothed: Tensor  # what is minimised; differentiable
     nats: Tensor  # plain negative log-likelihood
-    correct: Tensor  # positions whose likeliest token is the right one
+    correct: Tensor  # positions whose likeliest token is the right one; not counted in training
 
 
 def sequence_loss(
@@ -111,28 +113,30 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_grad else None
         vocabulary_size = weight_VR.shape[0]
         smoothed, nats, correct = (readout_NR.new_zeros((), dtype=torch.float32) for _ in range(3))
+        # A row's mean logit, without a pass over its logits.
+        mean_weight_R, mean_bias = weight_VR.float().mean(0), bias_V.float().mean()
         for start in range(0, readout_NR.shape[0], CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
             readout_CR, targets_C1 = readout_NR[rows], targets_N[rows].unsqueeze(1)
-            log_probs_CV = torch.addmm(bias_V, readout_CR, weight_VR.t()).float()
-            log_probs_CV = torch.log_softmax(log_probs_CV, dim=-1)
-            chunk_nats = -log_probs_CV.gather(1, targets_C1).sum()
-            uniform = -log_probs_CV.sum() / vocabulary_size
+            logits_CV = torch.addmm(bias_V, readout_CR, weight_VR.t())
+            probs_CV = torch.softmax(logits_CV, dim=-1, dtype=torch.float32)
+            right_C1 = probs_CV.gather(1, targets_C1).clamp_min(_SMALLEST).log()
+            log_sum_C1 = logits_CV.gather(1, targets_C1).float() - right_C1
+            mean_C = readout_CR.float() @ mean_weight_R + mean_bias
+            chunk_nats, uniform = -right_C1.sum(), log_sum_C1.sum() - mean_C.sum()
             nats += chunk_nats
             smoothed += (1 - label_smoothing) * chunk_nats + label_smoothing * uniform
-            correct += (log_probs_CV.argmax(1, keepdim=True) == targets_C1).sum()
-            if grad_readout is not None and grad_weight is not None and grad_bias is not None:
-                # d loss / d logits = softmax - target distribution
-                grad_CV = log_probs_CV.exp_().sub_(label_smoothing / vocabulary_size)
-                grad_CV.scatter_add_(
-                    1,
-                    targets_C1,
-                    torch.full_like(targets_C1, label_smoothing - 1, dtype=torch.float32),
-                )
-                grad_bias += grad_CV.sum(0)
-                grad_logits_CV = grad_CV.to(readout_NR.dtype)
-                grad_readout[rows] = grad_logits_CV @ weight_VR
-                grad_weight += grad_logits_CV.t() @ readout_CR
+            if grad_readout is None or grad_weight is None or grad_bias is None:
+                correct += (probs_CV.argmax(1, keepdim=True) == targets_C1).sum()
+                continue
+            # d loss / d logits = softmax - target distribution
+            grad_CV = probs_CV.sub_(label_smoothing / vocabulary_size)
+            ones_C1 = torch.ones_like(targets_C1, dtype=torch.float32)
+            grad_CV.scatter_add_(1, targets_C1, (label_smoothing - 1) * ones_C1)
+            grad_bias += grad_CV.sum(0)
+            grad_logits_CV = grad_CV.to(readout_NR.dtype)
+            grad_readout[rows] = grad_logits_CV @ weight_VR
+            grad_weight += grad_logits_CV.t() @ readout_CR
         if grad_readout is not None and grad_weight is not None and grad_bias is not None:
             ctx.save_for_backward(grad_readout, grad_weight, grad_bias)
             ctx.dtype = weight_VR.dtype
