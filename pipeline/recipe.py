@@ -93,7 +93,7 @@ def _read_recipe(name: str, recipes: Path) -> dict[str, Any]:
         return merge(read_yaml(recipes / f"{DEFAULTS}.yaml"), read_yaml(recipes / f"{name}.yaml"))
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known) or 'none'}"
-    raise UserError(f"no recipe {name} in {recipes}/ ({hint})")
+    raise UserError(f"no recipe {plain(name)} in {recipes}/ ({hint})")
 
 
 def _unknown_keys(

@@ -19,7 +19,8 @@ LEAST_OF_EACH = 50
 LONGEST_MESSAGE = 20_000
 
 # A file, a file and its line, a key: how a message may start.
-FILE, LINE, KEY = r"(/|standard input)[^\n]*", r"(/|standard input)[^\n]*, line \d+", r"[\w.-]+"
+FILE, KEY = r"(/|recipes/|standard input)[^\n]*", r"[\w.-]+"
+LINE = rf"{FILE}, line \d+"
 
 # The first pattern that fits a line of a message names it.
 LINES = {

@@ -5,8 +5,10 @@ What fills a line without end is given up after MAX_LINE_BYTES, 16 MiB, so that 
 nothing but brackets.
 """
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,9 @@ from outcomes import Tally
 BOMB_MIB, LINE_MIB = 192, 1024
 HERE = Path(__file__).parent
 
-# A fresh process has taken nothing yet; it prints what it has taken at most, in MiB, and the error.
+# A process of its own; for each file it prints what was taken at most, in MiB, and the error.
 SCRIPT = """
-import sys
+import json, sys
 from pathlib import Path
 from attn2seq.config import read_yaml
 from attn2seq.corpus.lines import read_lines
@@ -28,66 +30,92 @@ from attn2seq.errors import UserError
 from corpus_files import READERS, entry
 
 def taken():
-    # The most since this program began; what getrusage tells has the parent's memory in it.
+    # The most since the last reset; what getrusage tells has the parent's memory in it.
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) >> 10
 
-folder, name, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-source = entry(**READERS[kind]) if kind else None
-before = taken()
-try:
+def read(folder, name, kind):
     if name.endswith(".yaml"):
         read_yaml(folder / name)
-    elif source:
-        sum(1 for row in read_rows(folder, source, "train"))
+    elif kind:
+        sum(1 for row in read_rows(folder, entry(**READERS[kind]), "train"))
     else:
         sum(1 for line in read_lines(folder, name))
+
+before = taken()
+for line in sys.stdin:
+    Path("/proc/self/clear_refs").write_text("5")
+    name, kind = json.loads(line)
     error = ""
-except UserError as raised:
-    error = str(raised)
-print(taken() - before, error, sep="\\n")
+    try:
+        read(Path(sys.argv[1]), name, kind)
+    except UserError as raised:
+        error = str(raised)
+    print(json.dumps([taken() - before, error]), flush=True)
 """
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is told elsewhere")
 
 
-def read_apart(folder: Path, name: str, kind: str = "") -> tuple[int, str]:
-    """MiB taken, and the error's message."""
-    command = [sys.executable, "-c", SCRIPT, str(folder), name, kind]
-    paths = [str(HERE), str(HERE.parents[1] / "src")]
-    result = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(paths)}
-    )
-    mib, _, error = result.stdout.removesuffix("\n").partition("\n")
-    return int(mib), error
+class Reader:
+    """A process that reads files and tells what memory each took."""
+
+    def __init__(self, folder: Path) -> None:
+        paths = [str(HERE), str(HERE.parents[1] / "src")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(folder)], env={"PYTHONPATH": ":".join(paths)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def read(self, name: str, kind: str = "") -> tuple[int, str]:
+        """MiB taken, and the error's message."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([name, kind]) + "\n")
+        self.process.stdin.flush()
+        mib, error = json.loads(self.process.stdout.readline())
+        return int(mib), str(error)
 
 
-def test_bombs_take_little_memory(tally: Tally, tmp_path: Path) -> None:
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    reader = Reader(tmp_path)
+    yield reader
+    reader.process.communicate()
+
+
+def test_bombs_take_little_memory(
+    tally: Tally, tmp_path: Path, reader: Reader, record_property: Callable[[str, object], None]
+) -> None:
     most = {}
     for name, content in bombs():
         (tmp_path / name).write_bytes(content)
         member = "" if name == "zeros.gz" else "/a"
-        most[name], error = read_apart(tmp_path, name + member)
+        most[name], error = reader.read(name + member)
         assert tally.count("memory", "bombs", error).kinds[0] in (
             "lines: line too long", "archive: endless directory", "archive: no such member",
         )  # fmt: skip
         (tmp_path / name).unlink()
-    print(most)
+    record_property("cases", len(most))
+    record_property("MiB at most", max(most.values()))
     assert {name: mib for name, mib in most.items() if mib > BOMB_MIB} == {}
 
 
-def test_the_worst_of_lines_take_a_bounded_memory(tally: Tally, tmp_path: Path) -> None:
+def test_the_worst_of_lines_take_a_bounded_memory(
+    tally: Tally, tmp_path: Path, reader: Reader, record_property: Callable[[str, object], None]
+) -> None:
     assert [kind for kind, _ in worst_lines()] == list(READERS)
     most = {}
     for kind, content in worst_lines():
         (tmp_path / "mine.tsv").write_bytes(content)
-        most[kind], error = read_apart(tmp_path, "mine.tsv", kind)
+        most[kind], error = reader.read("mine.tsv", kind)
         tally.count("memory", "lines of 16 MiB", error)
-    print(most)
+    record_property("cases", len(most))
+    record_property("MiB at most", max(most.values()))
     assert {kind: mib for kind, mib in most.items() if mib > LINE_MIB} == {}
 
 
-def test_aliases_take_no_memory(tally: Tally, tmp_path: Path) -> None:
+def test_aliases_take_no_memory(tally: Tally, tmp_path: Path, reader: Reader) -> None:
     (tmp_path / "a.yaml").write_text(yaml_of_aliases())
-    mib, error = read_apart(tmp_path, "a.yaml")
+    mib, error = reader.read("a.yaml")
     assert tally.count("memory", "bombs", error).kinds == ["yaml: anchor or alias"]
     assert mib <= BOMB_MIB

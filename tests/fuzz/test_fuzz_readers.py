@@ -19,7 +19,7 @@ EXAMPLES = settings(
     max_examples=250, derandomize=True, deadline=None, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
-FAULTS, DAMAGES, LONG_LINES, BOUNDS = 450, 250, 6, 15
+FAULTS, DAMAGES, LONG_LINES, BOUNDS = 800, 250, 6, 15
 # Neither a line's end nor what parts the texts of a line; a mark at the file's start is no text.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\t\r#\ufeff"))
 PAIRS = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8)
@@ -94,10 +94,11 @@ def faulty_json(draw: random.Random) -> bytes:
     value = draw.choice([
         text, f"[{text}]", "[]", "null", "NaN", "-0", "1.50", "1e999", "9" * 5000, "[" * 2000, "{",
         *[f"[{text}, {text}]", "true", "{}", "[[]]", r'"\ud800"', r'"a\udfffb"'] * 3,
+        *[f"[{text}, 1, {text}]"] * 3,
     ])  # fmt: skip
     return draw.choice([
         *[f'{{"body": {text}, "subject": {value}}}', f'{{"body": {value}, "subject": {text}}}'] * 6,
-        f'{{"body": {text}}}', f'{{"bodi": {text}, "subject": {text}}}', value, f"[{text}]",
+        f'{{"body": {text}}}', f'{{"bodi": {text}, "subject": {text}}}', value, "7", f"[{text}]",
         f'{{"body": {text}, "subject": {text}, "body": {text}}}',
         f'{{"body": {text}, "subject": {text}, "x": [{{"y": 1, "y": {value}}}]}}',
         "{" + ", ".join(f'"k{n}": 1' for n in range(40)) + "}",
@@ -111,7 +112,7 @@ def faulty_key_value(draw: random.Random) -> bytes:
 
 FAULTY: dict[str, Callable[[random.Random], bytes]] = {
     "delimited": faulty_columns,
-    "header": lambda draw: draw.choice([faulty_columns, faulty_header])(draw),
+    "header": lambda draw: draw.choice([faulty_columns, faulty_header, faulty_header])(draw),
     "dictionary": faulty_columns,
     "json_lines": faulty_json,
     "key_value_lines": faulty_key_value,

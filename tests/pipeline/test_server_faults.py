@@ -1,0 +1,100 @@
+"""A tracking server that loses a request, whichever: what was half sent is whole the next time."""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tracking_server import Gate, TrackingServer
+
+from pipeline import track
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
+    server = TrackingServer(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def gate(server: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate = Gate(server)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", gate.uri)
+    yield gate
+    gate.shutdown()
+    gate.server_close()
+
+
+def test_whichever_request_is_lost_the_run_is_complete_later(
+    finished: Path, server: TrackingServer, gate: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert track.main([]) == 0
+    whole = contents(server)
+    assert whole["models"] == ["READY"]
+    kinds = [re.sub(r"[0-9a-f]{32}|/\d+/", "*", request) for request in gate.seen]
+    moments = [kinds.index(kind) for kind in dict.fromkeys(kinds)]
+    assert len(moments) > 10
+    for moment, after_the_deed in product(moments, (False, True)):
+        delete_run(server)
+        capsys.readouterr()
+        gate.seen.clear()
+        gate.dies_at = lambda request, moment=moment: len(gate.seen) > moment  # type: ignore[misc]
+        gate.dies_after_the_deed = after_the_deed
+        where = f"lost {'after' if after_the_deed else 'before'} it was done: {kinds[moment]}"
+        assert track.main([]) == 1, where
+        said = capsys.readouterr().err
+        assert said.startswith(f"MLflow at {gate.uri} does not answer ("), where
+        assert said.count("\n") == 1, where
+        gate.dead, gate.dies_at = False, lambda request: False
+        assert track.main([]) == 0, where
+        assert contents(server) == whole, where
+
+
+def client_of(server: TrackingServer) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(server.uri)
+
+
+def active_run(client: Any) -> Any:
+    (run,) = client.search_runs([item.experiment_id for item in client.search_experiments()])
+    return run
+
+
+def delete_run(server: TrackingServer) -> None:
+    client = client_of(server)
+    client.delete_run(active_run(client).info.run_id)
+
+
+def contents(server: TrackingServer) -> dict[str, Any]:
+    """All of the only run that is not deleted, less what names it."""
+    client = client_of(server)
+    run = active_run(client)
+    run_id = run.info.run_id
+    models = client.search_logged_models([run.info.experiment_id])
+    return {
+        "status": run.info.status,
+        "params": run.data.params,
+        "tags": {key: value for key, value in run.data.tags.items() if key != "model_id"},
+        "points": {
+            key: [(point.step, point.value) for point in client.get_metric_history(run_id, key)]
+            for key in run.data.metrics
+        },
+        "data sets": sorted(item.dataset.name for item in run.inputs.dataset_inputs),
+        "files": sorted(files_in(client, run_id, None)),
+        "models": [str(model.status) for model in models if model.source_run_id == run_id],
+    }
+
+
+def files_in(client: Any, run_id: str, folder: str | None) -> Iterator[tuple[str, int]]:
+    for item in client.list_artifacts(run_id, folder):
+        if item.is_dir:
+            yield from files_in(client, run_id, item.path)
+        else:
+            yield item.path, item.file_size
