@@ -30,6 +30,23 @@ from attn2seq.tokenization.settings import TokenizeSettings
             "tokenize.character_coverage: input should be less than or equal to 1",
         ),
         ({"vocab_size": 60}, "tokenize.vocab_size: unknown key"),
+        (
+            {"model_type": "word", "user_defined_symbols": ["<n>"]},
+            "user_defined_symbols must be [] where a model type is word",
+        ),
+        (
+            {"joint_vocabulary": False, "tgt_model_type": "word", "user_defined_symbols": ["<n>"]},
+            "user_defined_symbols must be [] where a model type is word",
+        ),
+        ({"user_defined_symbols": ["<n>", ""]}, "'' must have characters, and no space"),
+        ({"user_defined_symbols": ["a b"]}, "'a b' must have characters, and no space"),
+        (
+            {"user_defined_symbols": ["a\u2581"]},
+            "must have characters, and no space, line end, NUL",
+        ),
+        ({"user_defined_symbols": ["</s>"]}, "</s> is a special piece already"),
+        ({"user_defined_symbols": ["x", "y", "x"]}, "user_defined_symbols: 'x' stands twice"),
+        ({"user_defined_symbols": "<n>"}, "tokenize.user_defined_symbols: input should be a valid"),
     ],
 )
 def test_what_cannot_be_used(

@@ -46,8 +46,9 @@ class ResampledPairs:
         max_tokens: int,
         epochs: int,
     ) -> None:
-        """`samplers` has one for each side that is cut anew. A text that would become longer than
-        `max_tokens` stays as it is; `epochs` is the number after which none is made ahead.
+        """`samplers` has one for each side that is cut anew. A text that is longer than `max_tokens`
+        or would become so stays as it is, so that each epoch has the same pairs. `epochs` is the
+        number after which none is made ahead.
         """
         self._pairs, self._samplers = pairs, samplers
         self._seed, self._max_tokens, self._epochs = seed, max_tokens, epochs
@@ -86,7 +87,7 @@ class ResampledPairs:
             numbers = np.arange(start, min(start + _CHUNK_LINES, len(lines)))
             own = [lines[number] for number in numbers.tolist()]
             drawn = [
-                new if len(new) <= self._max_tokens else old
+                new if max(len(new), len(old)) <= self._max_tokens else old
                 for new, old in zip(
                     self._samplers[side].sample(own, numbers, key), own, strict=True
                 )
