@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report track recipe translate experiment reliability bench audit gc clean
+.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate experiment reliability bench audit gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV) (some minutes, about 2 GB) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pipeline.plots --prepare
 	@touch $(READY)
 
 repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
@@ -44,8 +45,20 @@ ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000), or print the se
 			--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" ;; \
 	esac
 
-report: $(READY)  ## Rebuild the report and print where it is
+report: export AGAINST := $(value AGAINST)
+report: $(READY)  ## Rebuild the report and print where it is (AGAINST=main: a page beside another run, too)
 	@dvc repro report && echo "open $(CURDIR)/results/report/index.html"
+	@if [ -n "$$AGAINST" ]; then python -m pipeline.compare --page -- "$$AGAINST"; fi
+
+compare: export AGAINST := $(value AGAINST)
+compare: $(READY)  ## Set the scores beside those of another run (AGAINST=commit, branch, experiment or folder)
+	@python -m pipeline.compare -- "$$AGAINST"
+
+experiments: $(READY)  ## List DVC's experiments: scores, and the params each changed
+	@python -m pipeline.experiments
+
+plots: $(READY)  ## Draw DVC's curves without a network (REVS="main my-experiment": several in one chart)
+	@python -m pipeline.plots $(REVS)
 
 track: $(READY)  ## Add to MLflow what it lacks (ALL=1: of every commit and experiment)
 	@python -m pipeline.track $(if $(ALL),--all)

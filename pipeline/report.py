@@ -13,6 +13,7 @@ INPUTS = ReportInputs(
     decode=Path("results/decode"),
     evaluate=Path("results/evaluate"),
     corpus=Path("data/prepared/corpus.json"),
+    tokenized=Path("data/tokenized"),
 )
 
 

@@ -92,7 +92,7 @@ def committed_states(root: Path) -> Iterator[State]:
     States with the same dvc.lock and the same committed results are given once.
     """
     seen = set()
-    for state in [*_experiments(root), *_commits(root)]:
+    for state in [*experiments(root), *_commits(root)]:
         tree = git(root, "ls-tree", "-r", state.commit, "--", "dvc.lock", "results") or b""
         if b"\tdvc.lock" in tree and tree not in seen:
             seen.add(tree)
@@ -176,7 +176,8 @@ def _commits(root: Path) -> list[State]:
     return [State(commit, None) for commit in listed.decode().split()]
 
 
-def _experiments(root: Path) -> list[State]:
+def experiments(root: Path) -> list[State]:
+    """Every DVC experiment that git knows of."""
     listed = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or b""
     states = []
     for line in listed.decode().splitlines():

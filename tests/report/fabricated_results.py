@@ -8,15 +8,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from attn2seq.config import read_yaml
 from attn2seq.evaluation.results import evaluate
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.report.page import ReportInputs
+from attn2seq.tokenization.settings import TokenizeSettings
+from attn2seq.tokenization.splits import tokenize_splits
 
 PARAMS: dict[str, Any] = {
     "download": {"corpus": "made-up"},
     "model": {"cell": "lstm", "attention": "additive", "encoder": {"layers": 2, "dropout": 0.2}},
     "train": {"learning_rate": 1e-3, "schedule": "cosine", "betas": [0.9, 0.98], "amp": False},
 }
+DEFAULTS = read_yaml(Path(__file__).parents[2] / "recipes/phrasebook-en-de.yaml")
+CHARACTERS = TokenizeSettings.model_validate(
+    DEFAULTS["tokenize"] | {"model_type": "char", "vocabulary_size": 500}
+)
 PAIRS = (
     ("On Monday the old teacher of Ada bought {n} blue books in Berlin .",
      "Am Montag kaufte der alte Lehrer von Ada {n} blaue Bücher in Berlin ."),
@@ -63,11 +70,12 @@ def fabricate(
     account["hygiene"] = {split: _hygiene(split, kept) for split, kept in sizes.items()}
     _write(root / "prepare" / "metrics.json", account)
     _train(train, generator)
+    tokenize_splits(prepared, root / "tokenized", CHARACTERS, lambda text: None)
     settings = EvaluateSettings(bootstrap_samples=100, seed=12345)
     evaluate(prepared, decoded, root / "evaluate", settings)
     return ReportInputs(
         prepare=root / "prepare", train=train, decode=decoded,
-        evaluate=root / "evaluate", corpus=prepared / "corpus.json",
+        evaluate=root / "evaluate", corpus=prepared / "corpus.json", tokenized=root / "tokenized",
     )  # fmt: skip
 
 

@@ -7,14 +7,9 @@ import pytest
 from fabricated_results import PARAMS, fabricate
 
 from attn2seq.errors import UserError
-from attn2seq.report.page import (
-    ReportInputs,
-    json_block,
-    language_tag,
-    render_report,
-    write_report,
-)
+from attn2seq.report.page import ReportInputs, render_report, write_report
 from attn2seq.report.settings import ReportSettings
+from attn2seq.report.templating import json_block, language_tag
 
 EVIL = "</script><script>alert('{n}')</script><!-- & \"quoted\" \u2028 <b>bold</b>"
 

@@ -13,9 +13,22 @@ from attn2seq.report.settings import ReportSettings
 
 
 def browse(inputs: ReportInputs, settings: ReportSettings) -> list[dict[str, object]]:
-    return browsed_sentences(
+    rows, _ = browsed_sentences(
         inputs.evaluate / "sentences.parquet", inputs.decode / "test", settings
     )
+    return rows
+
+
+def test_the_worst_come_from_the_whole_test_set(results: ReportInputs) -> None:
+    table = results.evaluate / "sentences.parquet"
+    settings = ReportSettings(sentences=1, alternatives=1)
+    first, worst = browsed_sentences(table, results.decode / "test", settings)
+    scores = [
+        row["bleu"] for row in browse(results, ReportSettings(sentences=1000, alternatives=1))
+    ]
+    assert (len(first), len(worst)) == (1, 10)
+    assert [row["bleu"] for row in worst] == sorted(scores)[:10]
+    assert all(row["alternatives"] and not row["exact"] for row in worst)
 
 
 def test_rows_join_what_three_files_say(results: ReportInputs, settings: ReportSettings) -> None:

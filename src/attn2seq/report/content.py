@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +95,7 @@ def bucket_columns(asked: Sequence[str]) -> dict[str, str]:
 
 def learning_curves(history: Path, best_step: int | None) -> list[LineChart]:
     """Loss, accuracy, learning rate and gradient norm over the steps of training."""
-    table = pd.read_csv(history)
-
-    def points(column: str) -> list[tuple[float, float]]:
-        rows = table[["step", column]].dropna() if column in table else table.iloc[:0]
-        pairs = [(float(x), float(y)) for x, y in rows.itertuples(index=False)]
-        return thin(pairs, MOST_POINTS)
+    points = partial(history_points, pd.read_csv(history))
 
     charts = [
         line_chart(
@@ -112,6 +108,13 @@ def learning_curves(history: Path, best_step: int | None) -> list[LineChart]:
         line_chart("Gradient norm", [("train", points("train_grad_norm"))], best_step),
     ]
     return [chart for chart in charts if chart]
+
+
+def history_points(table: pd.DataFrame, column: str) -> list[tuple[float, float]]:
+    """The curve of one column over steps, as many points as a chart can show."""
+    rows = table[["step", column]].dropna() if column in table else table.iloc[:0, :2]
+    pairs = [(float(x), float(y)) for x, y in rows.itertuples(index=False)]
+    return thin(pairs, MOST_POINTS)
 
 
 def bucket_label(bucket: Mapping[str, Any]) -> str:

@@ -1,23 +1,19 @@
 """The report: one HTML file that needs nothing else, the same bytes from the same results."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from attn2seq.errors import UserError
-from attn2seq.report import content, figures
+from attn2seq.report import content
 from attn2seq.report.hygiene import LONG_FACTOR, data_tables
 from attn2seq.report.sentences import browsed_sentences
 from attn2seq.report.settings import ReportSettings
+from attn2seq.report.templating import language_tag, page_environment
+from attn2seq.report.vocabulary import is_joint, vocabulary_table
 from attn2seq.whole import whole_file
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,7 @@ class ReportInputs:
     decode: Path
     evaluate: Path
     corpus: Path
+    tokenized: Path
 
 
 def write_report(
@@ -53,8 +50,8 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
     )
     analysis = _read(inputs.evaluate / "analysis.json")["test"]
     prepared = _read(inputs.prepare / "metrics.json")
-    sentences = browsed_sentences(sentences_file, inputs.decode / "test", settings)
-    return _environment().get_template("index.html").render(
+    sentences, worst = browsed_sentences(sentences_file, inputs.decode / "test", settings)
+    return page_environment().get_template("index.html").render(
         corpus=corpus,
         scores=rows,
         headline=content.headline(rows, corpus["metrics"]),
@@ -66,48 +63,15 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         prepared=content.rows_table(prepared),
         data=data_tables(prepared.get("hygiene", {})),
         long_factor=LONG_FACTOR,
+        vocabulary=vocabulary_table(inputs.tokenized, inputs.corpus.parent),
+        joint=is_joint(inputs.tokenized),
         params=content.params_tables(params),
         sentences=sentences,
+        worst=worst,
         maps=sum(row["attention"] is not None for row in sentences),
         source_tag=language_tag(corpus["src_lang"]),
         target_tag=language_tag(corpus["tgt_lang"]),
     )  # fmt: skip
-
-
-def language_tag(language: str | None) -> str:
-    """What a browser may be told of a text's language: `zxx`, no language, for made-up ones."""
-    known = re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language or "")
-    return language if known and language else "zxx"
-
-
-def json_block(values: Any) -> Markup:
-    """JSON that can stand inside a script element: no text in it can end the element."""
-    text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return Markup(text)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"json_block": json_block, "bucket": content.bucket_label}
-    environment.globals |= {
-        "box": {name: getattr(figures, name) for name in
-                ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")},
-        "own": _own_source,
-    }  # fmt: skip
-    return environment
-
-
-def _own_source(name: str) -> Markup:
-    """A style or script of this package: the only text that goes into the page unescaped."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +13,47 @@ from attn2seq.report.settings import ReportSettings
 
 # Weights beyond this many bytes stay out, so that the page stays quick to open.
 ATTENTION_BYTES = 2_000_000
+# Sentences shown as the worst.
+WORST = 10
 
 
 def browsed_sentences(
     sentences_file: Path, decoded: Path, settings: ReportSettings
-) -> list[dict[str, Any]]:
-    """The first sentences of the test set, as JSON values, one mapping each.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The first sentences of the test set, and the worst of all, as JSON values, one mapping each.
 
     `sentences_file` is evaluate's table, `decoded` the folder of decode's test results, of which
     the n-best list and the attention weights may be missing.
     """
     table = pd.read_parquet(sentences_file)
-    table = table[table["split"] == "test"].head(settings.sentences)
+    table = table[table["split"] == "test"]
+    first = table.head(settings.sentences)
+    worst = table[~table["exact_match"]].sort_values(["bleu", "chrf", "line"]).head(WORST)
     maps = read_attention(decoded / "attention.npz")
-    others = _read_alternatives(decoded / "nbest.jsonl", settings)
-    rows = []
-    for row in table.to_dict("records"):
-        line = int(row["line"])
-        rows.append(
-            {
-                "line": line + 1,
-                "src": row["src"],
-                "hypothesis": row["hypothesis"],
-                "reference": row["reference"],
-                "bleu": round(row["bleu"], 1),
-                "chrf": round(row["chrf"], 1),
-                "exact": bool(row["exact_match"]),
-                "surprise": round(row["nats"] / max(row["tokens"], 1), 3),
-                "words": int(row["src_words"]),
-                "alternatives": others.get(line, []),
-                "attention": maps.get(line),
-            }
-        )
-    return rows
+    lines = {int(line) for line in (*first["line"], *worst["line"])}
+    others = _read_alternatives(decoded / "nbest.jsonl", lines, settings.alternatives)
+    return _as_json(first, maps, others), _as_json(worst, maps, others)
+
+
+def _as_json(
+    table: pd.DataFrame, maps: Mapping[int, Any], others: Mapping[int, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "line": int(row["line"]) + 1,
+            "src": row["src"],
+            "hypothesis": row["hypothesis"],
+            "reference": row["reference"],
+            "bleu": round(row["bleu"], 1),
+            "chrf": round(row["chrf"], 1),
+            "exact": bool(row["exact_match"]),
+            "surprise": round(row["nats"] / max(row["tokens"], 1), 3),
+            "words": int(row["src_words"]),
+            "alternatives": others.get(int(row["line"]), []),
+            "attention": maps.get(int(row["line"])),
+        }
+        for row in table.to_dict("records")
+    ]
 
 
 def read_attention(path: Path) -> dict[int, dict[str, Any]]:
@@ -72,19 +81,18 @@ def read_attention(path: Path) -> dict[int, dict[str, Any]]:
     return maps
 
 
-def _read_alternatives(path: Path, settings: ReportSettings) -> dict[int, list[dict[str, Any]]]:
-    """By line, the hypotheses after the best one."""
+def _read_alternatives(path: Path, lines: set[int], most: int) -> dict[int, list[dict[str, Any]]]:
+    """By line, the hypotheses after the best one, at most so many."""
     if not path.exists():
         return {}
     found = {}
-    for text in path.read_bytes().decode("utf-8").split("\n"):
-        if not text:
-            continue
-        entry = json.loads(text)
-        if entry["line"] >= settings.sentences:
-            break
-        found[int(entry["line"])] = [
-            {"text": other["text"], "score": round(other["score"], 3)}
-            for other in entry["hypotheses"][1 : settings.alternatives + 1]
-        ]
+    # Parted at newlines alone: a rarer line separator may be part of a text.
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for text in file:
+            entry = json.loads(text)
+            if entry["line"] in lines:
+                found[int(entry["line"])] = [
+                    {"text": other["text"], "score": round(other["score"], 3)}
+                    for other in entry["hypotheses"][1 : most + 1]
+                ]
     return found

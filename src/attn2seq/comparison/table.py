@@ -1,0 +1,78 @@
+"""The comparison of two runs as lines for a terminal, none wider than 100 columns."""
+
+from collections.abc import Mapping
+from textwrap import wrap
+
+from attn2seq.comparison.compare import LEVEL, ComparedScore, ComparedSplit, differing_params
+from attn2seq.comparison.runs import Run
+from attn2seq.report.content import METRICS
+
+WIDTH = 100
+
+
+def comparison_lines(
+    ours: Run, theirs: Run, compared: Mapping[str, ComparedSplit], samples: int
+) -> list[str]:
+    """Who is compared, a table for each split, signatures, and the params that differ."""
+    lines = [*_who("this run", ours), *_who("against", theirs)]
+    for name, split in compared.items():
+        title = f"{name}, {split.sentences:,} sentences"
+        lines += ["", f"{title:28}{'this':>9}{'against':>10}{'difference':>12}"
+                      f"{'p bootstrap':>15}{'p randomised':>15}"]  # fmt: skip
+        lines += [_row(metric, score) for metric, score in split.scores.items()]
+    lines += ["", *_explained(samples), "", "signatures"]
+    test = compared["test"].scores
+    for metric, score in test.items():
+        lines += wrap(f"{METRICS[metric][0]}  {score.signature}", WIDTH, initial_indent="  ",
+                      subsequent_indent="    ", break_on_hyphens=False)  # fmt: skip
+    return [*lines, "", *_params_lines(ours, theirs)]
+
+
+def _who(title: str, run: Run) -> list[str]:
+    facts = ", ".join(f"{key} {value}" for key, value in run.facts.items())
+    lines = [f"{title:10}{run.name}"]
+    return lines + wrap(facts, WIDTH, initial_indent=" " * 10, subsequent_indent=" " * 10)
+
+
+def _row(metric: str, score: ComparedScore) -> str:
+    label, _, percent, more_is_better = METRICS[metric]
+    form = ".2f" if percent else ".4f"
+    better = (score.difference > 0) == more_is_better
+    mark = ("better" if better else "worse") if score.is_clear else ""
+    arrow = "↑" if more_is_better else "↓"
+    return (
+        f"  {f'{label} {arrow}':26}{score.ours:>9{form}}{score.theirs:>10{form}}"
+        f"{_signed(score.difference, form):>12}"
+        f"{score.bootstrap_p:>15.4f}{score.randomisation_p:>15.4f}"
+        f"  {mark}"
+    ).rstrip()
+
+
+def _signed(difference: float, form: str) -> str:
+    """`+0.87`, or `0` where nothing is left of it after rounding."""
+    text = f"{difference:+{form}}"
+    return text if float(text) else "0"
+
+
+def _explained(samples: int) -> list[str]:
+    text = (
+        f"p: how likely chance alone makes such a difference, by paired bootstrap (Koehn 2004) and "
+        f"approximate randomisation (Riezler and Maxwell 2005), {samples:,} samples each. A metric "
+        f"is called better or worse where both are below {LEVEL}; with many metrics, or many runs "
+        "compared, some will be so by chance."
+    )
+    return wrap(text, WIDTH)
+
+
+def _params_lines(ours: Run, theirs: Run) -> list[str]:
+    if not ours.params or not theirs.params:
+        unknown = theirs if ours.params else ours
+        return [f"the params of {unknown.name} are not known"]
+    differing = differing_params(ours, theirs)
+    if not differing:
+        return ["no param differs"]
+    names = max(len("params that differ"), *(len(name) + 2 for name in differing))
+    width = max(len("this"), *(len(first) for first, _ in differing.values()))
+    lines = [f"{'params that differ':{names}}  {'this':{width}}  against"]
+    return lines + [f"{'  ' + name:{names}}  {first:{width}}  {second}"
+                    for name, (first, second) in differing.items()]  # fmt: skip

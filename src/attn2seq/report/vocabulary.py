@@ -1,0 +1,80 @@
+"""The page's section on the vocabulary: its size, how texts fare in it, what it cannot write."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from attn2seq.report.content import Table
+from attn2seq.tokenization.token_store import TokenStore
+from attn2seq.tokenization.tokenizer import EOS_ID, UNK_ID, Tokenizer
+
+SIDES = {"src": "Source", "tgt": "Target"}
+SPLITS = ("train", "dev", "test")
+# Padding, unknown, start and end, which come before all others.
+SPECIAL_PIECES = EOS_ID + 1
+
+
+def vocabulary_table(tokenized: Path, prepared: Path) -> Table:
+    """A row a figure, a column a side; words are parted by spaces. Raises UserError.
+
+    `tokenized` holds what tokenize wrote, `prepared` the texts of each split.
+    """
+    columns = [_figures(tokenized, prepared, side) for side in SIDES]
+    rows = [(name, [column[name] for column in columns]) for name in columns[0]]
+    return Table(list(SIDES.values()), rows)
+
+
+def is_joint(tokenized: Path) -> bool:
+    """Whether both sides have one vocabulary."""
+    return (tokenized / "src.model").read_bytes() == (tokenized / "tgt.model").read_bytes()
+
+
+def _figures(tokenized: Path, prepared: Path, side: str) -> dict[str, str]:
+    size = Tokenizer(tokenized / f"{side}.model").vocabulary_size
+    stores = {split: TokenStore(tokenized / f"{split}.{side}") for split in SPLITS}
+    counts = {split: _piece_counts(store, size) for split, store in stores.items()}
+    texts = {split: _texts(prepared, split, side) for split in SPLITS}
+    words = {split: Counter(word for text in texts[split] for word in text.split())
+             for split in SPLITS}  # fmt: skip
+    tokens = {split: int(counts[split].sum()) for split in SPLITS}
+    used = int((counts["train"][SPECIAL_PIECES:] > 0).sum())
+    new = sum(count for word, count in words["test"].items() if word not in words["train"])
+    return {
+        "Pieces": f"{size:,}",
+        "Pieces that train uses": _share(used, size - SPECIAL_PIECES),
+        "Tokens of train": f"{tokens['train']:,}",
+        "Tokens of test": f"{tokens['test']:,}",
+        "Tokens a word of train": _ratio(tokens["train"], words["train"].total()),
+        "Tokens a word of test": _ratio(tokens["test"], words["test"].total()),
+        "Characters a token of test": _ratio(sum(map(len, texts["test"])), tokens["test"]),
+        "Longest text of train, tokens": f"{int(stores['train'].lengths.max(initial=0)):,}",
+        "Unknown tokens of test": _share(int(counts["test"][UNK_ID]), tokens["test"]),
+        "Different words of train": f"{len(words['train']):,}",
+        "Words of test that train lacks": _share(new, words["test"].total()),
+    }
+
+
+def _piece_counts(store: TokenStore, size: int) -> NDArray[np.int64]:
+    """How often each piece stands in the sequences."""
+    counts = np.zeros(size, np.int64)
+    for start in range(0, len(store), 10_000):
+        some = [store[index] for index in range(start, min(start + 10_000, len(store)))]
+        counts += np.bincount(np.concatenate(some), minlength=size)
+    return counts
+
+
+def _texts(prepared: Path, split: str, side: str) -> list[str]:
+    texts: list[str] = pd.read_parquet(prepared / f"{split}.parquet", columns=[side])[side].tolist()
+    return texts
+
+
+def _ratio(number: int, base: int) -> str:
+    return f"{number / base:.2f}" if base else "–"
+
+
+def _share(count: int, base: int) -> str:
+    """`_share(3, 400)` gives `3 (0.8%)`, `_share(0, 400)` gives `0`."""
+    return f"{count:,} ({100 * count / base:.1f}%)" if count else "0"
