@@ -40,6 +40,50 @@ def test_a_stop_at_any_step_changes_nothing(trainer: Callable[..., Trainer], ste
     assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
 
 
+SWITCHES: list[dict[str, Any]] = [
+    {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.5},
+    {"optimizer": "rmsprop", "momentum": 0.9},
+    {"l1_penalty": 0.01, "weight_decay": 0.01, "optimizer": "adamw"},
+    {"schedule": "step", "schedule_every_steps": 4},
+    {"schedule": "plateau", "learning_rate": 0.3},
+    {"accumulate_batches": 3},
+    {"ema_decay": 0.9},
+    {"ema_decay": 0.9, "number_type": "bfloat16", "optimizer": "sgd", "momentum": 0.5},
+    {"average_checkpoints": 3, "average_of": "last"},
+    {"average_checkpoints": 3, "average_of": "best", "learning_rate": 0.3},
+    {"src_word_dropout": 0.2, "tgt_word_dropout": 0.2},
+    {"r_drop": 2.0},
+    {"scheduled_sampling": 0.8},
+    {"max_tokens": 3, "too_long": "truncate"},
+    {"freeze_embeddings": True},
+]
+
+
+@pytest.mark.promise(
+    "Ctrl-C, SIGTERM and a time limit save the training's state and change nothing"
+)
+@pytest.mark.parametrize("changes", SWITCHES, ids=lambda changes: ",".join(changes))
+def test_a_stop_changes_nothing_whatever_is_switched_on(
+    trainer: Callable[..., Trainer], changes: dict[str, Any]
+) -> None:
+    """Between two looks, with others before and after it; and each switch changes the training."""
+    tiny = {"readout_dropout": 0.2, "max_epochs": 9, "max_steps": 16, "evaluate_every_steps": 3}
+    whole = trainer("whole", **tiny, **changes)
+    expected = digest(whole.run())
+    broken = trainer("broken", **tiny, **changes)
+    broken.asked_to_stop = lambda: (
+        StoppedError("enough", 75) if broken.optimizer.step_number == 10 else None
+    )
+    with pytest.raises(StoppedError, match="enough"):
+        broken.run()
+    resumed = trainer("broken", **tiny, **changes)
+    assert digest(resumed.run()) == expected
+    assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
+    assert resumed.kept == whole.kept
+    shared = {name: changes[name] for name in ("learning_rate", "max_tokens") if name in changes}
+    assert digest(trainer("plain", **tiny, **shared).run()) != expected
+
+
 @pytest.mark.parametrize(
     ("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "told to end (SIGTERM)")]
 )
