@@ -37,7 +37,7 @@ def equal_terms(recipe_model: dict[str, object]) -> Changes:
     one_way = recipe_model["bidirectional"] in ("none", "first")
     return {
         "download": {"corpus": PHRASEBOOK},
-        "prepare": {"limit_train_pairs": 0},
+        "prepare": {"limit_train_pairs": 0, "dev_share": 0.0},
         "tokenize": {"character_coverage": 1.0},
         "model": {
             "embedding_size": 256,

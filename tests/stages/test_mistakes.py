@@ -63,7 +63,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
         {},
         "check",
         ["4 faults", "decode.beem_size: unknown key (did you mean decode.beam_size?)",
-         "train.max_epochs", "got 'many'", "report.sentences", "got -1", "model.readout_dropout: missing"],
+         "train.max_epochs", "got 'many'", "report.sentences", "got -1",
+         "model.readout_dropout: missing"],
     ),
     "a corpus that is not in the catalogue": (
         {}, {"download": {"corpus": "mien"}}, {}, "check",
