@@ -81,7 +81,8 @@ def test_a_stop_changes_nothing_whatever_is_switched_on(
     assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
     assert resumed.kept == whole.kept
     shared = {name: changes[name] for name in ("learning_rate", "max_tokens") if name in changes}
-    assert digest(trainer("plain", **tiny, **shared).run()) != expected
+    plain = trainer("plain", **tiny, **shared)
+    assert digest(plain.run()) != expected or plain.history.rows != whole.history.rows
 
 
 @pytest.mark.parametrize(
