@@ -10,6 +10,7 @@ from attn2seq.model.device import (
     describe_device,
     pick_device,
     pick_number_type,
+    repeatable,
     tune_cpu,
 )
 from attn2seq.model.settings import ModelSettings
@@ -45,6 +46,7 @@ def main(stage: Stage) -> None:
         CheckpointFolder(main_root() / ".cache" / "checkpoints" / fingerprint, stage.say) as folder,
         follow(stage, fingerprint, machine, curve, speed),
         stop_requests(started) as requests,
+        repeatable(settings.deterministic, "train.deterministic"),
     ):
         RESULTS.mkdir(parents=True, exist_ok=True)
         history = History(curve, also=speed_writer(speed))

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from attn2seq.errors import UserError
-from attn2seq.model.device import describe_device, pick_device, pick_number_type, tune_cpu
+from attn2seq.model.device import (
+    describe_device,
+    pick_device,
+    pick_number_type,
+    repeatable,
+    tune_cpu,
+)
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -73,3 +79,18 @@ def test_tuning_leaves_a_users_own_choice(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "5")
     tune_cpu()
     assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "5"
+
+
+def test_only_what_repeats_where_it_is_wanted() -> None:
+    """torch has no way to put values that repeats, not on a CPU either."""
+    values, places = torch.zeros(3), torch.tensor([0, 0])
+    with (
+        pytest.raises(UserError, match=r"^train\.deterministic is true, .* put_.* Set it to false"),
+        repeatable(True, "train.deterministic"),
+    ):
+        values.put_(places, torch.ones(2))
+    assert not torch.are_deterministic_algorithms_enabled()
+    with repeatable(False, "train.deterministic"):
+        values.put_(places, torch.ones(2))
+    with pytest.raises(RuntimeError, match="another"), repeatable(True, "train.deterministic"):
+        raise RuntimeError("another fault")

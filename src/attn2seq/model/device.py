@@ -3,6 +3,8 @@
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -31,6 +33,26 @@ def pick_number_type(name: str, device: torch.device) -> torch.dtype:
     else:
         native = torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if native else torch.float32
+
+
+@contextmanager
+def repeatable(wanted: bool, key: str) -> Iterator[None]:
+    """Within the block, if wanted, only operations that repeat to the byte on a GPU, too.
+
+    Raises UserError, which names the setting `key`, at an operation that cannot.
+    """
+    torch.use_deterministic_algorithms(wanted)
+    try:
+        yield
+    except RuntimeError as error:
+        if not wanted or "deterministic" not in str(error):
+            raise
+        raise UserError(
+            f"{key} is true, and an operation of this model does not repeat on this device: "
+            f"{str(error).partition('. ')[0]}. Set it to false, or the device to cpu"
+        ) from None
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def describe_device(device: torch.device) -> str:

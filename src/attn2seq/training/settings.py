@@ -18,6 +18,8 @@ class TrainSettings(Settings):
     # what the layers compute in; auto: bfloat16 where the processor multiplies it natively
     threads: int = Field(ge=0)
     # CPU threads; 0: all cores. Results repeat to the byte for a fixed number only
+    deterministic: bool
+    # take on a GPU, too, only operations that repeat to the byte, and stop at any other
     max_epochs: int = Field(gt=0)
     # passes over the training pairs at most
     max_steps: int = Field(ge=0)
