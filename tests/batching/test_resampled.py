@@ -144,7 +144,7 @@ from attn2seq.tokenization.token_store import TokenStore, write_token_store
 from attn2seq.tokenization.tokenizer import Tokenizer
 from attn2seq.tokenization.vocabulary import learn_vocabulary, vocabulary_specs
 folder = Path(sys.argv[1])
-texts = [f"satz{n % 13} wortlaut{n * n % 17} tausend{n % 7}" for n in range(2500)]
+texts = [f"satz{n % 13} wortlaut{n * n % 17} tausend{n % 7}" for n in range(1200)]
 stores, samplers = {}, {}
 for side, kind in (("src", "unigram"), ("tgt", "bpe")):
     settings = TokenizeSettings(
