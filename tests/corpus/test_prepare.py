@@ -219,3 +219,25 @@ def test_what_later_stages_need_to_know_of_the_corpus(
         "tgt_lang": "de", "bleu_tokenizer": "zh", "metrics": ["accuracy"], "licence": "my own",
         "citation": "none",
     }  # fmt: skip
+
+
+def test_a_share_of_train_becomes_dev_as_the_settings_ask(
+    raw_corpus: Corpus, prepare_settings: Settings, prepared: Prepared
+) -> None:
+    """A share of the distinct sources, whatever the entry says of dev; its test stays the same."""
+    lines = "".join(f"s{number % 200}\tt{number}\n" for number in range(400))
+    raw = raw_corpus({"mine.tsv": lines}, make_splits={"dev": 5, "test": 20, "seed": 1})
+    own, _ = prepared(raw, prepare_settings())
+    asked, account = prepared(raw, prepare_settings(dev_share=0.2))
+    assert [len(own[split]) for split in ("train", "dev", "test")] == [350, 5, 20]
+    assert [len(asked[split]) for split in ("train", "dev", "test")] == [280, 40, 20]
+    assert pairs(asked["test"]) == pairs(own["test"])
+    check_account(account)
+
+
+def test_a_corpus_with_a_dev_set_of_its_own_keeps_it(
+    raw_corpus: Corpus, prepare_settings: Settings, prepared: Prepared
+) -> None:
+    contents = {"train.tsv": "a\tb\n", "dev.tsv": "c\td\n", "test.tsv": "t\tu\n"}
+    with pytest.raises(UserError, match=r"prepare\.dev_share: mine has a dev set of its own; set"):
+        prepared(raw_corpus(contents, **GIVEN), prepare_settings(dev_share=0.2))

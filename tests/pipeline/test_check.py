@@ -1,5 +1,6 @@
 """The check before any work: every fault of params.yaml at once, each with its remedy."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,54 @@ def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path:
     (tmp_path / f"{name}.yaml").write_text(text + "licens: none\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"licens: unknown key \(did you mean licence\?\)"):
         check_params(params, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "needed", "other"),
+    [("subword_nbest", 8, "unigram", "bpe"), ("bpe_dropout", 0.1, "bpe", "unigram")],
+)
+def test_cutting_anew_needs_a_vocabulary_of_its_kind(
+    params: dict[str, Any], key: str, value: float, needed: str, other: str
+) -> None:
+    params["train"][key] = value
+    params["tokenize"]["model_type"] = other
+    assert faults(params) == [
+        f"train.{key}: {value} needs a {needed} vocabulary on one side at least: set "
+        f"tokenize.model_type to {needed}, or train.{key} to 0"
+    ]
+    params["tokenize"] |= {"joint_vocabulary": False, "tgt_model_type": needed}
+    params["model"]["tie_embeddings"] = "none"
+    check_params(params, CATALOGUE)
+
+
+def test_symbols_that_cleaning_changes_are_never_found(params: dict[str, Any]) -> None:
+    params["tokenize"]["user_defined_symbols"] = ["<n>", "a\u0308"]
+    assert faults(params) == [
+        "tokenize.user_defined_symbols: 'a\u0308' stands in no text, since prepare.unicode_form "
+        "nfc makes 'ä' of it"
+    ]
+    params["prepare"]["unicode_form"] = "none"
+    check_params(params, CATALOGUE)
+
+
+def test_a_dev_share_needs_a_corpus_without_a_dev_set(params: dict[str, Any]) -> None:
+    params["prepare"]["dev_share"] = 0.2
+    params["download"]["corpus"] = "multi30k-en-fr"
+    assert faults(params) == [
+        "prepare.dev_share: multi30k-en-fr has a dev set of its own; set it to 0"
+    ]
+    params["download"]["corpus"] = "tatoeba-eng-fra"
+    check_params(params, CATALOGUE)
+
+
+def test_faulty_vectors_of_the_catalogue_are_found_too(
+    params: dict[str, Any], tmp_path: Path
+) -> None:
+    """A name that is not in it is a file in data/local/, which download looks for."""
+    shutil.copytree(CATALOGUE, tmp_path / "catalogue")
+    path = tmp_path / "catalogue" / "vectors" / "glove-6b-100d.yaml"
+    params["download"] |= {"src_vectors": "glove-6b-100d", "tgt_vectors": "own.txt"}
+    check_params(params, tmp_path / "catalogue")
+    path.write_text(path.read_text(encoding="utf-8") + "licens: none\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"download\.src_vectors: (.|\n)*licens: unknown key"):
+        check_params(params, tmp_path / "catalogue")
