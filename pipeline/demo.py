@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"demo: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ndemo: ended", file=sys.stderr)
+        pass  # how it is ended
     return 0
 
 

@@ -1,6 +1,7 @@
 """The trained model behind an MLflow address. Weights and settings are read, no code is run."""
 
 import os
+import re
 from pathlib import Path
 
 from attn2seq.errors import UserError
@@ -10,6 +11,7 @@ from pipeline.track import COMPLETE_TIMEOUT_S, store_of
 
 # Where attn2seq.tracking puts the model folder within what it logs.
 INSIDE = Path("artifacts/model")
+ADDRESS = re.compile(r"models:/([^/@]+([/@][^/@]+)?)|runs:/[^/]+/.+")
 
 
 def model_in_mlflow(address: str, scratch: Path) -> tuple[Path, str | None]:
@@ -18,6 +20,11 @@ def model_in_mlflow(address: str, scratch: Path) -> tuple[Path, str | None]:
     Files from a server come into `scratch`. Raises UserError, and TrackingUnavailableError where
     MLflow is not installed or does not answer.
     """
+    if not ADDRESS.fullmatch(address):
+        raise UserError(
+            f"{address} is no address of a model in MLflow: models:/<name>@<alias>, "
+            "models:/<name>/<version>, models:/<model id> or runs:/<run id>/model"
+        )
     store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
     if store.database is not None and not store.database.is_file():
         raise UserError(

@@ -1,100 +1,138 @@
-"""The command on a real model folder, in processes of its own."""
+"""The command on a real model folder; in processes of its own where pipes and signals matter."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from table_model import decode_settings
 from tiny_model import TEXTS
 
+from pipeline.command import main
 from pipeline.translate import LINES_AT_ONCE, MAX_LINE_BYTES
 
 ROOT = Path(__file__).parents[2]
+SETTINGS = decode_settings(beam_size=3, nbest=3, min_length=1, max_length_offset=8).model_dump()
+
+# Runs the command with these arguments, and this on standard input: its status, lines and errors.
+Run = Callable[..., tuple[int, list[str], str]]
 
 
 @pytest.fixture(scope="module")
 def place(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory without params.yaml; the settings lie beside the model."""
-    settings = decode_settings(beam_size=3, nbest=3, min_length=1, max_length_offset=8)
-    (model_folder / "decode.json").write_text(json.dumps(settings.model_dump()), encoding="utf-8")
+    (model_folder / "decode.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
     place = tmp_path_factory.mktemp("place")
     (place / "lines.txt").write_text("".join(f"{text}\n" for text in TEXTS), encoding="utf-8")
     return place
 
 
-def command(model: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pipeline.translate", "--model", str(model), *arguments]
-
-
-def environment() -> dict[str, str]:
-    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    return os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "LC_ALL": "C"}
-
-
+@pytest.fixture
 def run(
-    place: Path, model: Path, *arguments: str, given: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        command(model, *arguments), cwd=place, env=environment(), input=given, capture_output=True
-    )
+    place: Path,
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    monkeypatch.chdir(place)
+
+    def run(*arguments: str, given: bytes = b"") -> tuple[int, list[str], str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        status = main(["translate", "--model", str(model_folder), *arguments])
+        out, err = capsys.readouterr()
+        return status, out.split("\n")[:-1], err
+
+    return run
 
 
-def lines_of(result: subprocess.CompletedProcess[bytes]) -> list[str]:
-    assert result.returncode == 0, result.stderr.decode()
-    return result.stdout.decode("utf-8").split("\n")[:-1]
+def lines_of(result: tuple[int, list[str], str]) -> list[str]:
+    status, lines, errors = result
+    assert (status, errors) == (0, "")
+    return lines
 
 
-def test_lines_in_lines_out(place: Path, model_folder: Path) -> None:
+def refusal(result: tuple[int, list[str], str]) -> str:
+    status, lines, errors = result
+    assert (status, lines) == (1, [])
+    return errors
+
+
+def test_lines_in_lines_out(place: Path, model_folder: Path, run: Run) -> None:
     given = (place / "lines.txt").read_bytes()
-    from_pipe = lines_of(run(place, model_folder, given=given))
-    assert lines_of(run(place, model_folder, "--file", "lines.txt")) == from_pipe
-    assert lines_of(run(place, model_folder, *TEXTS)) == from_pipe
+    from_pipe = lines_of(run(given=given))
+    assert lines_of(run("--file", "lines.txt")) == from_pipe
+    assert lines_of(run(*TEXTS)) == from_pipe
     assert len(from_pipe) == len(TEXTS)
     assert [line == "" for line in from_pipe] == [text.strip() == "" for text in TEXTS]
     assert from_pipe[0] == from_pipe[6] != from_pipe[1]
+    with started(place, model_folder) as process:
+        out, err = process.communicate(given)
+    assert (out.decode("utf-8").split("\n")[:-1], err) == (from_pipe, b"")
 
 
-def test_a_line_is_cleaned_as_the_texts_of_training_were(place: Path, model_folder: Path) -> None:
+def test_a_line_is_cleaned_as_the_texts_of_training_were(run: Run) -> None:
     given = "\ufeffa cat\r\n  a\u2028 cat\n\0a \x07cat\t\na cat\n".encode()
-    translated = lines_of(run(place, model_folder, given=given))
+    translated = lines_of(run(given=given))
     assert len(translated) == 4
     assert len(set(translated)) == 1
 
 
-def test_nbest_scores_and_attention(place: Path, model_folder: Path) -> None:
-    listed = lines_of(run(place, model_folder, "--nbest", "2", "--scores", TEXTS[0], "a cat"))
+def test_a_line_is_put_into_the_unicode_form_that_prepare_gave(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = "\uff41 \uff43at"  # "a cat" in full-width letters, which the vocabulary does not know
+    monkeypatch.chdir(tmp_path)
+    for form, alike in (("nfkc", True), ("nfc", False)):
+        params = {"prepare": {"unicode_form": form}, "decode": SETTINGS}
+        (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+        for arguments in (["a cat", wide], []):
+            one, other = lines_of(run("--scores", *arguments, given=f"a cat\n{wide}\n".encode()))
+            assert (one == other) == alike
+    (tmp_path / "params.yaml").write_text(
+        json.dumps({"prepare": {"unicode_form": "nfd"}, "decode": SETTINGS}), encoding="utf-8"
+    )
+    said = refusal(run("a cat"))
+    assert "prepare.unicode_form is 'nfd', not one of nfc, nfkc, none" in said
+
+
+def test_every_translation_begins_with_the_prefix(run: Run) -> None:
+    begun = lines_of(run("--prefix", " the  old", "a cat", "", "she reads"))
+    assert [line.startswith("the old") for line in begun] == [True, False, True]
+    assert not lines_of(run("a cat"))[0].startswith("the old")
+
+
+def test_nbest_scores_and_attention(run: Run) -> None:
+    listed = lines_of(run("--nbest", "2", "--scores", TEXTS[0], "a cat"))
     rows = [line.split("\t") for line in listed]
     assert [row[0] for row in rows] == ["0", "0", "1", "1"]
     assert float(rows[0][1]) > float(rows[1][1])
-    drawn = lines_of(run(place, model_folder, "--attention", "a cat"))
+    drawn = lines_of(run("--attention", "a cat"))
     assert drawn[0] == rows[2][2]
     assert any("█" in line or "░" in line for line in drawn)
 
 
-def test_options_override_the_recorded_settings(place: Path, model_folder: Path) -> None:
-    assert len(lines_of(run(place, model_folder, "--nbest", "2", "a cat"))) == 2
-    greedy = run(place, model_folder, "--beam-size", "1", "--nbest", "2", "a cat")
-    assert len(lines_of(greedy)) == 1
-    refused = run(place, model_folder, "--beam-size", "0", "a cat")
-    assert refused.returncode == 1
-    assert b"decode.beam_size" in refused.stderr
+def test_options_override_the_recorded_settings(run: Run) -> None:
+    assert len(lines_of(run("--nbest", "2", "a cat"))) == 2
+    assert len(lines_of(run("--beam-size", "1", "--nbest", "2", "a cat"))) == 1
+    assert "decode.beam_size" in refusal(run("--beam-size", "0", "a cat"))
 
 
 def test_params_come_before_the_settings_beside_the_model(
-    tmp_path: Path, place: Path, model_folder: Path
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "params.yaml").write_text("decode: {beem_size: 3}\n", encoding="utf-8")
-    refused = run(tmp_path, model_folder, "a cat")
-    assert refused.returncode == 1
-    assert b"params.yaml has" in refused.stderr
-    assert b"did you mean decode.beam_size?" in refused.stderr
+    monkeypatch.chdir(tmp_path)
+    said = refusal(run("a cat"))
+    assert "params.yaml has" in said
+    assert "did you mean decode.beam_size?" in said
 
 
-def test_mistakes_are_explained(place: Path, model_folder: Path) -> None:
+def test_mistakes_are_explained(run: Run) -> None:
     for given, arguments, expected in (
         (
             b"caf\xe9\n",
@@ -110,16 +148,15 @@ def test_mistakes_are_explained(place: Path, model_folder: Path) -> None:
             "standard input, line 2: longer than 4,194,304 bytes",
         ),
     ):
-        result = run(place, model_folder, *arguments, given=given)
-        assert result.returncode == 1
-        assert result.stderr.decode() == f"translate: error: {expected}\n"
+        assert refusal(run(*arguments, given=given)) == f"translate: error: {expected}\n"
 
 
 def started(place: Path, model: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     return subprocess.Popen(
-        command(model, *arguments),
+        [sys.executable, "-m", "pipeline.command", "translate", "--model", str(model), *arguments],
         cwd=place,
-        env=environment(),
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "LC_ALL": "C"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
