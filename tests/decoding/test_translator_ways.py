@@ -76,6 +76,16 @@ def test_a_member_that_is_not_there_is_told(model_folder: Path, tmp_path: Path) 
         Translator(model_folder, settings(), further=[tmp_path / "nowhere"])
 
 
+def test_one_model_of_an_ensemble_says_so(model_folder: Path, further_model: Further) -> None:
+    said: list[str] = []
+    named = settings(ensemble=["other"])
+    Translator(model_folder, named, said.append, further=[further_model("other")])
+    assert said == []
+    Translator(model_folder, named, said.append)
+    [warning] = said
+    assert "without all models that decode.ensemble names (other)" in warning
+
+
 def test_prefixes_are_texts(model_folder: Path) -> None:
     translator = Translator(model_folder, settings())
     prefixes = ["the", "a do", "", "two men", "she"]

@@ -70,6 +70,11 @@ class Translator:
         self._src_vocabulary = first.src_vocabulary
         self.tgt_tokenizer = Tokenizer(model_folder / "tgt.model")
         self._warn = warn
+        if len(further) < len(settings.ensemble):
+            warn(
+                f"{model_folder} decodes without all models that decode.ensemble names "
+                f"({', '.join(settings.ensemble)}): they were not given"
+            )
 
     def translate(
         self,
