@@ -9,7 +9,7 @@ from torch import Tensor
 from attn2seq.model.recurrent import RecurrentLayer, State
 
 SIZE, WIDTH = 3, 5
-CELLS = ["lstm", "gru", "rnn", "rnn_relu", "layer_norm_lstm"]
+CELLS = ["lstm", "gru", "rnn", "rnn_relu", "layer_norm_lstm", "lrn"]
 Step = Callable[[dict[str, Tensor], Tensor, State], tuple[Tensor, State]]
 
 
@@ -77,12 +77,19 @@ def layer_norm_lstm(w: dict[str, Tensor], x: Tensor, state: State) -> tuple[Tens
     return h, (h, c)
 
 
+def lrn(w: dict[str, Tensor], x: Tensor, state: State) -> tuple[Tensor, State]:
+    q, k, v = (w["input.weight"] @ x).split(SIZE)
+    h = torch.tanh(torch.sigmoid(k + state[0]) * v + torch.sigmoid(q - state[0]) * state[0])
+    return h, (h,)
+
+
 STEPS: dict[str, Step] = {
     "lstm": lstm,
     "gru": gru,
     "rnn": rnn,
     "rnn_relu": rnn_relu,
     "layer_norm_lstm": layer_norm_lstm,
+    "lrn": lrn,
 }
 
 
@@ -213,7 +220,7 @@ def test_gradients(cell: str) -> None:
     parts = len(start)
     given = [torch.randn(2, 3, WIDTH).double(), *start, *layer.parameters()]
     leaves = tuple(value.detach().clone().requires_grad_() for value in given)
-    assert torch.autograd.gradcheck(run, leaves)
+    assert torch.autograd.gradcheck(run, leaves, fast_mode=True)
 
 
 @pytest.mark.parametrize("suffix", ["", "_reverse"])

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from attn2seq.model.cells_layer_norm import LayerNormLSTM
+from attn2seq.model.cells_lrn import LRN
 
-OWN_CELLS = {"layer_norm_lstm": LayerNormLSTM}
+OWN_CELLS: dict[str, type[LayerNormLSTM | LRN]] = {"layer_norm_lstm": LayerNormLSTM, "lrn": LRN}
 
 
 class Directions(nn.Module):

@@ -1,7 +1,7 @@
 """Recurrent layers over whole sequences.
 
 Shapes: B batch, T positions, I input units, H units of one direction.
-A state is a tuple of BH tensors: (h, c) for LSTMs, (h,) for a GRU and plain RNNs.
+A state is a tuple of BH tensors: (h, c) for LSTMs, (h,) for all others.
 """
 
 from collections.abc import Callable

@@ -10,7 +10,7 @@ from attn2seq.config import Settings
 class ModelSettings(Settings):
     """The architecture; a checkpoint carries it, so that decoding never reads it elsewhere."""
 
-    cell: Literal["lstm", "gru", "rnn", "rnn_relu", "layer_norm_lstm"]
+    cell: Literal["lstm", "gru", "rnn", "rnn_relu", "layer_norm_lstm", "lrn"]
     # the recurrent cell of every layer; rnn is the plain tanh network
     embedding_size: int = Field(gt=0)
     # units of a token's embedding, both sides
@@ -48,7 +48,7 @@ class ModelSettings(Settings):
     input_feeding: bool
     # whether a step also reads the readout of the step before (Luong et al. 2015, section 3.3)
     readout_from: Literal["both", "state", "context"]
-    # what the readout reads: the decoder's state, the context, or both (without attention: the state)
+    # what the readout reads: the decoder's state, the context, both (without attention: the state)
     readout_size: int = Field(ge=0)
     # units of the tanh layer between the decoder and the output vocabulary; 0: no such layer
     residual: bool
