@@ -1,40 +1,17 @@
 """The page's scripts, run by a real browser from the disk; skipped where none is installed."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fabricated_results import fabricate
+from headless_browser import needs_browser, run
 
 from attn2seq.report.page import ReportInputs, render_report
 from attn2seq.report.settings import ReportSettings
 
-BROWSER = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
-
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--virtual-time-budget=3000",
-)
-
-
-def run(page: str, script: str, tmp_path: Path) -> str:
-    """What the script's last expression gives, as text, after the page has shown itself."""
-    path = tmp_path / "page.html"
-    ending = f"<script>document.title = String((() => {{ {script} }})());</script></body>"
-    path.write_text(page.replace("</body>", ending), encoding="utf-8")
-    assert BROWSER is not None
-    found = subprocess.run(
-        [BROWSER, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return found.stdout.split("<title>")[1].split("</title>")[0]
+pytestmark = needs_browser
 
 
 def test_search_sort_and_pages(page: str, tmp_path: Path) -> None:

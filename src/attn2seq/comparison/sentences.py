@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from attn2seq.comparison.runs import Run
 from attn2seq.report.sentences import read_attention
 
@@ -13,7 +15,7 @@ def differing_sentences(ours: Run, theirs: Run, most: int) -> list[dict[str, Any
     `gain` is by how much ours is better, `gap` its size.
     """
     first, second = ours.sentences("test"), theirs.sentences("test")
-    rows = first.join(second, rsuffix="_other")
+    rows = pd.concat([first, second.add_suffix("_other")], axis="columns")
     rows = rows[rows["hypothesis"] != rows["hypothesis_other"]]
     rows = rows.assign(gain=rows["chrf"] - rows["chrf_other"])
     rows = rows.assign(gap=rows["gain"].abs())

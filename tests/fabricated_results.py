@@ -20,7 +20,7 @@ PARAMS: dict[str, Any] = {
     "model": {"cell": "lstm", "attention": "additive", "encoder": {"layers": 2, "dropout": 0.2}},
     "train": {"learning_rate": 1e-3, "schedule": "cosine", "betas": [0.9, 0.98], "amp": False},
 }
-DEFAULTS = read_yaml(Path(__file__).parents[2] / "recipes/phrasebook-en-de.yaml")
+DEFAULTS = read_yaml(Path(__file__).parents[1] / "recipes/phrasebook-en-de.yaml")
 CHARACTERS = TokenizeSettings.model_validate(
     DEFAULTS["tokenize"] | {"model_type": "char", "vocabulary_size": 500}
 )
@@ -41,9 +41,13 @@ def fabricate(
     attention: int = 20,
     pairs: Sequence[tuple[str, str]] = PAIRS,
     languages: tuple[str, str] = ("en", "de"),
+    seed: int = 20261121,
 ) -> ReportInputs:
-    """Fill `root` with results of all stages; `attention` is the number of attention maps."""
-    generator = np.random.default_rng(20261121)
+    """Fill `root` with results of all stages; `attention` is the number of attention maps.
+
+    Another seed is another system on the same texts.
+    """
+    generator = np.random.default_rng(seed)
     prepared, decoded, train = root / "prepared", root / "decode", root / "train"
     for folder in (prepared, train, root / "prepare"):
         folder.mkdir(parents=True)
