@@ -93,6 +93,25 @@ def test_the_model_folder_serves_by_itself(
     assert metrics["parameters"] == sum(parameter.numel() for parameter in model.parameters())
 
 
+def test_an_average_is_what_is_written_and_scored(
+    tmp_path: Path,
+    train: Callable[..., list[str]],
+    model_settings: Callable[..., ModelSettings],
+    copy_pairs: Callable[..., Pairs],
+) -> None:
+    said = train(model_settings(), max_steps=20, max_epochs=9, average_checkpoints=2)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    model = load_model(tmp_path / "model", CPU, torch.float32)
+    scores = evaluate_pairs(model, copy_pairs(80, 2), BatchLimits(200, 40), CPU)
+    assert metrics["averaged_checkpoints"] == 2
+    assert "best_step" not in metrics
+    assert metrics["dev_loss"] == pytest.approx(scores.loss, abs=1e-4)
+    rows = (tmp_path / "history.csv").read_text().splitlines()[1:]
+    losses = [float(row.split(",")[6]) for row in rows if row.split(",")[6]]
+    assert min(abs(loss - scores.loss) for loss in losses) > 1e-3
+    assert said[-1] == f"kept the average of steps 10, 20, with dev loss {scores.loss:.4f}"
+
+
 def test_ties_over_two_vocabularies_are_refused(
     tmp_path: Path,
     tokenized: Path,
@@ -112,7 +131,8 @@ def test_ties_over_two_vocabularies_are_refused(
     assert (tmp_path / "model").is_dir()
 
 
-def test_pairs_left_out_are_said(
+def test_pairs_left_out_or_cut_are_said(
+    tmp_path: Path,
     train: Callable[..., list[str]],
     tokenized: Path,
     model_settings: Callable[..., ModelSettings],
@@ -123,6 +143,9 @@ def test_pairs_left_out_are_said(
     assert 0 < sum(lengths > 3) < 80
     assert f"left out {sum(lengths > 3)} pairs longer than train.max_tokens (3)" in said
     assert said[0].startswith("80 training pairs, 80 dev pairs, ")
+    shutil.rmtree(tmp_path / "checkpoints")
+    said = train(model_settings(), max_tokens=3, max_steps=5, too_long="truncate")
+    assert f"cut {sum(lengths > 3)} pairs longer than train.max_tokens (3)" in said
 
 
 def test_without_any_finite_dev_loss_the_old_model_stays(

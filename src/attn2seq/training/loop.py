@@ -67,7 +67,7 @@ class Trainer:
         """Train to the end; gives the weights with the lowest dev loss, or the average asked for.
 
         They are empty where no dev loss was a finite number. Raises UserError where the training
-        loss is none or memory runs out, StoppedError where it was asked to stop.
+        loss is no finite number or memory runs out, StoppedError where it was asked to stop.
         """
         self._resume()
         started, first_step = time.monotonic(), self.optimizer.step_number
@@ -92,7 +92,8 @@ class Trainer:
         progress = self.progress
         for batch in made:
             progress.window_loss += self._add_gradients(batch, tokens)
-        self.grad_norm = self.optimizer.step()
+        with memory_told(lambda: self._too_large(made[-1])):
+            self.grad_norm = self.optimizer.step()
         progress.epoch_steps += 1
         progress.tokens += tokens
         progress.window_tokens += tokens
@@ -184,24 +185,19 @@ class Trainer:
             self.kept = looks.get(self.progress.best_step, {})
             return self.progress.best_weights
         self.model.load_state_dict(weights, strict=False)
-        steps = self.average.steps()
-        self.kept = looks[steps[-1]] | self._dev_scores()
-        self.say(
-            f"the average of the weights of steps {', '.join(map(str, steps))}: "
-            f"dev loss {self.kept['dev_loss']:.4f}"
-        )
+        self.kept = looks[self.average.steps()[-1]] | self._dev_scores()
         return weights
 
     def _say_look(self, row: dict[str, float | int], started: float, first_step: int) -> None:
         step = int(row["step"])
         seconds_a_step = (time.monotonic() - started) / max(1, step - first_step)
-        left = 0.0 if self.progress.finished else seconds_a_step * (self.total_steps - step)
+        steps_left = 0 if self.progress.finished else max(0, self.total_steps - step)
         self.say(
             f"step {step}/{self.total_steps}, epoch {row['epoch']:.2f}: "
             f"train loss {row['train_loss']:.3f}, dev loss {row['dev_loss']:.3f}, "
             f"dev accuracy {row['dev_accuracy']:.1f}%"
             f"{' (best)' if self.progress.best_step == step else ''}, "
-            f"{left / 60:.1f} min left at most"
+            f"{seconds_a_step * steps_left / 60:.1f} min left at most"
         )
 
     def _stop_if_asked(self) -> None:

@@ -80,6 +80,9 @@ def train_model(
     # Whole again, should anyone have touched the file while training appended to it.
     history.restore(history.rows)
     say(f"best dev loss {trainer.progress.best_loss:.4f} in step {trainer.progress.best_step}")
+    if trainer.average.steps():
+        steps = ", ".join(str(step) for step in trainer.average.steps())
+        say(f"kept the average of steps {steps}, with dev loss {trainer.kept['dev_loss']:.4f}")
     with whole_folder(model_folder) as folder:
         save_model(folder, model, weights)
         for name in TOKENIZERS:
