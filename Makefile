@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-PORT ?= 5000
 
 # Stages run `python`, which must be the environment's; MLflow and DVC stay quiet and offline.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -12,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate experiment reliability bench audit gc clean
+.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate experiment register serve reliability bench audit gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,13 +36,9 @@ test: $(READY)  ## Run the tests
 lint: $(READY)  ## Style, types and the import law
 	@ruff check . && ruff format --check . && mypy && lint-imports
 
+ui: PORT ?= 5000
 ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000), or print the server's links
-	@python -m pipeline.track --links --port $(PORT)
-	@case "$$MLFLOW_TRACKING_URI" in \
-		http*) ;; \
-		*) mlflow ui --host 127.0.0.1 --port $(PORT) \
-			--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" ;; \
-	esac
+	@python -m pipeline.ui --port $(PORT)
 
 report: export AGAINST := $(value AGAINST)
 report: $(READY)  ## Rebuild the report and print where it is (AGAINST=main: a page beside another run, too)
@@ -70,8 +65,16 @@ translate: export TEXT := $(value TEXT)
 translate: $(READY)  ## Translate TEXT="...", or standard input, with the trained model
 	@if [ -n "$$TEXT" ]; then python -m pipeline.translate -- "$$TEXT"; else python -m pipeline.translate; fi
 
-experiment: $(READY)  ## Run an experiment (SET="-S train.learning_rate=0.001")
-	@dvc exp run $(SET)
+experiment: $(READY)  ## Run an experiment or a grid (SET="-S train.learning_rate=0.001,0.0005", QUEUE=1)
+	@python -m pipeline.experiment $(SET) $(if $(QUEUE),--queue) $(if $(JOBS),--jobs $(JOBS))
+
+register: export RUN := $(value RUN)
+register: $(READY)  ## Make the best model by dev score the champion (RUN=name, FORCE=1)
+	@python -m pipeline.register $${RUN:+--run "$$RUN"} $(if $(FORCE),--force)
+
+serve: PORT ?= 5001
+serve: $(READY)  ## Serve the champion on this machine (PORT=5001)
+	@python -m pipeline.serve --port $(PORT)
 
 reliability: $(READY)  ## Make every fault that we promise to survive, and write docs/reliability.md
 	@python -m pytest -m promise --promises docs/reliability.md

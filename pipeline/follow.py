@@ -9,8 +9,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from attn2seq.runs import Point, TrackingUnavailableError
 from attn2seq.tracking import Status, Tracker
@@ -57,10 +59,19 @@ def follow(path: Path, tracker: Tracker, about: Circumstances, ended: threading.
     """Send the rows of a snapshot's files until `ended`. Raises TrackingUnavailableError."""
     snapshot = json.loads(path.read_text(encoding="utf-8"))
     begun = path.stat().st_mtime
-    history, speed = Path(snapshot["history"]), Path(snapshot["speed"])
+    history = Path(snapshot["history"])
     run_id = tracker.complete(started_record(snapshot, about)).run_id
     tracker.reopen(run_id)
-    new, failures, last = NewPoints(tracker, run_id), 0, False
+    with _system_metrics(tracker, run_id, snapshot["params"]["track"]):
+        _send_until(ended, NewPoints(tracker, run_id), snapshot, begun)
+    tracker.end(run_id, _outcome(history.with_name("metrics.json"), begun))
+
+
+def _send_until(
+    ended: threading.Event, new: NewPoints, snapshot: Mapping[str, Any], begun: float
+) -> None:
+    history, speed = Path(snapshot["history"]), Path(snapshot["speed"])
+    failures, last = 0, False
     while not last:
         last = ended.wait(PAUSE_S) or _gone(snapshot["parent_pid"])
         try:
@@ -72,7 +83,13 @@ def follow(path: Path, tracker: Tracker, about: Circumstances, ended: threading.
             failures += 1
             if last or failures == PATIENCE:
                 raise
-    tracker.end(run_id, _outcome(history.with_name("metrics.json"), begun))
+
+
+def _system_metrics(
+    tracker: Tracker, run_id: str, settings: Mapping[str, Any]
+) -> AbstractContextManager[None]:
+    wanted = settings.get("system_metrics") is True
+    return tracker.system_metrics(run_id) if wanted else nullcontext()
 
 
 def watch_stdin(outage: Outage) -> threading.Event:

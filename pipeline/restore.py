@@ -87,16 +87,19 @@ def restored_record(source: Source, about: Circumstances, cache: Path, folder: P
 
 
 def committed_states(root: Path) -> Iterator[State]:
-    """Every experiment, then every commit that changed dvc.lock or results, the oldest first.
+    """Every commit that changed dvc.lock or results, the oldest first, then every experiment.
 
-    States with the same dvc.lock and the same committed results are given once.
+    So the group's first run is again the one with which the others were compared. States with the
+    same dvc.lock and the same committed results are given once, as an experiment if it is one.
     """
-    seen = set()
-    for state in [*experiments(root), *_commits(root)]:
+    shown, commits = experiments(root), _commits(root)
+    by_tree: dict[bytes, State] = {}
+    for state in [*shown, *commits]:
         tree = git(root, "ls-tree", "-r", state.commit, "--", "dvc.lock", "results") or b""
-        if b"\tdvc.lock" in tree and tree not in seen:
-            seen.add(tree)
-            yield state
+        if b"\tdvc.lock" in tree:
+            by_tree.setdefault(tree, state)
+    kept = by_tree.values()
+    yield from (state for state in [*commits, *shown] if state in kept)
 
 
 def workspace_source(root: Path) -> Source:

@@ -1,6 +1,6 @@
 """The files of a run that MLflow shows: small ones as they are, heads of large ones, pictures.
 
-Each is a path inside the run (as in the workspace, less `results/`) and a function that writes the
+Each is a path inside the run (as in the workspace, less `results/`), and a function that writes the
 file to a path it is given, so that what a run already has is neither copied nor drawn.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 Write = Callable[[Path], object]
 
 REPORT = "results/report/index.html"
+CORPUS = "data/prepared/corpus.json"
 WHOLE = (
     "params.yaml",
     "dvc.lock",
@@ -34,7 +35,10 @@ ATTENTION_MAPS = 4
 
 def artifacts_of(folder: Path, leave_out: frozenset[str]) -> dict[str, Write]:
     """What the run's folder has of them, less the paths in `leave_out`."""
-    artifacts: dict[str, Write] = {
+    artifacts: dict[str, Write] = {}
+    if (folder / CORPUS).exists():
+        artifacts["corpus.json"] = partial(shutil.copyfile, folder / CORPUS)
+    artifacts |= {
         path.removeprefix("results/"): partial(shutil.copyfile, folder / path)
         for path in WHOLE
         if path not in leave_out and (folder / path).exists()

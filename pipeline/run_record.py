@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attn2seq.runs import DataSet, ModelFiles, Point, RunRecord
+from attn2seq.runs import DataSet, Group, ModelFiles, Point, RunRecord
 from pipeline.fingerprint import Inputs, md5_of, run_fingerprint
-from pipeline.run_artifacts import artifacts_of
+from pipeline.judging import SCORE_TAG, judged_by
+from pipeline.run_artifacts import CORPUS, artifacts_of
 
 SCORES = "results/evaluate/metrics.json"
 WEIGHTS = "models/model/model.safetensors"
@@ -24,6 +25,20 @@ APART = ("report", "track")
 # A score of the decoded texts has the plain name; what training measures on the way, token by
 # token with the reference as its past, has a name of its own.
 CURVE_NAMES = {"dev_perplexity": "dev/token_perplexity", "dev_accuracy": "dev/token_accuracy"}
+
+NOTE = """\
+**What to look at**
+
+- *Chart view*, the second of the three buttons above the runs: curves and scores of all runs.
+  Scores of the decoded texts are `dev/...` and `test/...`; choose by dev, report test.
+- *Compare*: tick runs, press the button, and turn on *Show diff only* for what differs and what
+  came of it.
+- A run's *Artifacts*: `report/index.html` is the whole report, `decode/test/attention_0.png` and
+  its neighbours are attention maps, `decode/test/nbest_head.jsonl` holds translations.
+- *Models*: `make register` gives the best model by dev score the alias `champion`.
+
+A run's name is what differs from the first run here, or the name of its DVC experiment.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,7 @@ class Circumstances:
     dvc_exp_name: str | None = None
     dvc_lock: str | None = None  # digest of dvc.lock, known only when the pipeline has ended
     package: Path | None = None  # the library's code that goes with the model; None: no model
+    sweep: str | None = None  # the sweep that the experiment belongs to
 
 
 def started_record(snapshot: Mapping[str, Any], about: Circumstances) -> RunRecord:
@@ -42,8 +58,9 @@ def started_record(snapshot: Mapping[str, Any], about: Circumstances) -> RunReco
     params = {name: values for name, values in snapshot["params"].items() if name not in APART}
     return RunRecord(
         fingerprint=snapshot["run_fingerprint"],
-        experiment=params["download"]["corpus"],
-        name=run_name(params, snapshot["run_fingerprint"], about.dvc_exp_name),
+        group=_group(params, about),
+        name=about.dvc_exp_name,
+        summary=_summary(params),
         params=flat_params(params),
         tags=_tags(params, about) | _training_tags(snapshot),
     )
@@ -63,12 +80,13 @@ def collected_record(
     """
     fingerprint = run_fingerprint(inputs)
     training = read_training(folder, cache)
-    tags = _tags(inputs.params, about)
+    tags = _tags(inputs.params, about) | _score_tag(folder)
     points = [*_curves(folder, cache, training), *_scores(folder), *_times(cache, fingerprint)]
     return RunRecord(
         fingerprint=fingerprint,
-        experiment=inputs.params["download"]["corpus"],
-        name=run_name(inputs.params, fingerprint, about.dvc_exp_name),
+        group=_group(inputs.params, about),
+        name=about.dvc_exp_name,
+        summary=_summary(inputs.params),
         params=flat_params(inputs.params),
         tags=tags if training is None else tags | _training_tags(training),
         points=points,
@@ -89,12 +107,6 @@ def read_training(folder: Path, cache: Path) -> dict[str, Any] | None:
         return None
     training: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return training
-
-
-def run_name(params: Mapping[str, Any], fingerprint: str, dvc_exp_name: str | None) -> str:
-    """The DVC experiment's name, or what the model is: `additive-lstm-3f2a91`."""
-    model = params["model"]
-    return dvc_exp_name or f"{model['attention']}-{model['cell']}-{fingerprint[:6]}"
 
 
 def flat_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -204,6 +216,8 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
 def _model(folder: Path, decode: Mapping[str, Any], package: Path | None) -> ModelFiles | None:
     if package is None or not (folder / WEIGHTS).exists():
         return None
+    if decode.get("ensemble"):
+        return None  # the scores are those of several models, and a run logs its own alone
     return ModelFiles((folder / WEIGHTS).parent, decode, package)
 
 
@@ -212,7 +226,6 @@ def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:
         "corpus": str(params["download"]["corpus"]),
         "mlflow.source.name": "dvc.yaml",
         "mlflow.source.type": "LOCAL",
-        "mlflow.note.content": _description(params),
     }
     if about.git_commit is not None:
         tags["mlflow.source.git.commit"] = about.git_commit
@@ -229,10 +242,18 @@ def _training_tags(training: Mapping[str, Any]) -> dict[str, str]:
     return {"train_fingerprint": training["train_fingerprint"]} | machine
 
 
-def _description(params: Mapping[str, Any]) -> str:
+def _score_tag(folder: Path) -> dict[str, str]:
+    """The score that runs of this corpus are judged by: `make register` looks for the best."""
+    facts = folder / CORPUS
+    if not facts.exists():
+        return {}
+    return {SCORE_TAG: judged_by(json.loads(facts.read_text(encoding="utf-8")))}
+
+
+def _group(params: Mapping[str, Any], about: Circumstances) -> Group:
+    return Group(params["download"]["corpus"], NOTE, about.sweep)
+
+
+def _summary(params: Mapping[str, Any]) -> str:
     model = params["model"]
-    return (
-        f"{params['download']['corpus']}: {model['cell']} with attention {model['attention']}. "
-        "Scores of the decoded texts are under dev/ and test/, curves beside them; "
-        "translations, attention maps and the report are among the artifacts."
-    )
+    return f"{model['cell']} with attention {model['attention']}"

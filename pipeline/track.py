@@ -28,12 +28,12 @@ from pipeline.patience import complete_within_limits
 from pipeline.run_artifacts import REPORT
 from pipeline.run_record import Circumstances, collected_record
 from pipeline.stage import PARAMS, main_root
-from pipeline.ui_links import how_to_look
+from pipeline.sweeps import sweep_of
+from pipeline.ui_links import COMPARED, PORT, how_to_look
 
 # Seconds until a server counts as down: short beside a training, longer where files are sent.
 FOLLOW_TIMEOUT_S, COMPLETE_TIMEOUT_S = 3, 20
 PACKAGE = Path(attn2seq.__file__).parent
-COMPARED = 3  # runs in the link to a comparison
 
 
 def main(arguments: list[str]) -> int:
@@ -53,14 +53,13 @@ def main(arguments: list[str]) -> int:
             with workspace_record(Path.cwd(), root / ".cache") as record:
                 outage = Outage(root / ".cache", record.fingerprint)
                 if completed := complete_within_limits(record, store, outage):
-                    print(_outcome("workspace", record, completed))
+                    print(_outcome("workspace", completed))
         else:
             tracker = Tracker(store, COMPLETE_TIMEOUT_S)
             if options.all:
                 track_committed(tracker, root)
-            if not options.links:
-                track_workspace(tracker, Path.cwd(), root / ".cache")
-            print(how_to_look(store, tracker.latest(COMPARED), options.port))
+            track_workspace(tracker, Path.cwd(), root / ".cache")
+            print(how_to_look(store, tracker.latest(COMPARED), PORT))
     except TrackingUnavailableError as error:
         print(str(error), file=sys.stderr)
         return 1
@@ -114,6 +113,7 @@ def circumstances(workspace: Path) -> Circumstances:
         git_dirty=bool(changes),
         dvc_exp_name=os.environ.get("DVC_EXP_NAME"),
         package=PACKAGE,
+        sweep=sweep_of(main_root() / ".cache", os.environ.get("DVC_EXP_NAME")),
     )
 
 
@@ -177,7 +177,11 @@ def track_committed(tracker: Tracker, root: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder, code = Path(scratch, "state"), Path(scratch, "code")
             source = restore.commit_source(root, state.commit, dvc_cache, code)
-            about = Circumstances(git_commit=state.commit, dvc_exp_name=state.exp_name)
+            about = Circumstances(
+                git_commit=state.commit,
+                dvc_exp_name=state.exp_name,
+                sweep=sweep_of(root / ".cache", state.exp_name),
+            )
             try:
                 record = restore.restored_record(source, about, root / ".cache", folder)
             except restore.NothingToRestoreError as error:
@@ -188,13 +192,13 @@ def track_committed(tracker: Tracker, root: Path) -> None:
 
 def _complete(tracker: Tracker, label: str, record: RunRecord) -> Completed:
     completed = tracker.complete(record)
-    print(_outcome(label, record, completed))
+    print(_outcome(label, completed))
     return completed
 
 
-def _outcome(label: str, record: RunRecord, completed: Completed) -> str:
+def _outcome(label: str, completed: Completed) -> str:
     what = f"added {', '.join(completed.added)}" if completed.added else "complete"
-    return f"{label}: run {record.name}: {what}"
+    return f"{label}: run {completed.name}: {what}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -203,8 +207,6 @@ def _parser() -> argparse.ArgumentParser:
     mode.add_argument("--all", action="store_true", help="every commit's and experiment's run too")
     mode.add_argument("--after", metavar="STAGE", choices=("evaluate", "report"))
     mode.add_argument("--follow", metavar="FILE", type=Path)
-    mode.add_argument("--links", action="store_true", help="add nothing, say how to look")
-    parser.add_argument("--port", type=int, default=5000, help="where `make ui` serves (links)")
     parser.add_argument("--quiet", action="store_true", help="a store that is down is no failure")
     return parser
 

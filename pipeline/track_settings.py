@@ -8,3 +8,5 @@ class TrackSettings(Settings):
 
     enabled: bool
     # whether the stages add their run to MLflow while they run; `make track` does so in any case
+    system_metrics: bool
+    # while it trains, also show how busy processor, memory, disk, network and GPU are

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from attn2seq.runs import DataSet, Point, RunRecord, Store, TrackingUnavailableError
+from attn2seq.runs import DataSet, Group, Point, RunRecord, Store, TrackingUnavailableError
 from attn2seq.tracking import Tracker
 
 SET_BY_MLFLOW = (
@@ -25,8 +25,9 @@ def write_text(text: str) -> Callable[[Path], object]:
 
 RECORD = RunRecord(
     fingerprint="0123456789abcdef",
-    experiment="toy-en-de",
-    name="a run",
+    group=Group("toy-en-de", "Look at the charts."),
+    name=None,
+    summary="lstm",
     params={"train.seed": "1"},
     tags={"corpus": "toy-en-de"},
     points=[Point("dev/bleu", 0, 12.5)],
@@ -108,10 +109,59 @@ def test_a_batch_sent_again_is_one(tracker: Tracker, store: Store) -> None:
 
 def test_the_latest_runs_come_first(tracker: Tracker) -> None:
     ids = [
-        tracker.open_run(replace(RECORD, fingerprint=name, experiment=name)).run_id
+        tracker.open_run(replace(RECORD, fingerprint=name, group=Group(name, ""))).run_id
         for name in ("one", "two")
     ]
     assert [run.run_id for run in tracker.latest(2)] == ids[::-1]
+
+
+def test_runs_are_named_and_described_by_what_differs(tracker: Tracker, store: Store) -> None:
+    from mlflow import MlflowClient
+
+    group = Group("named", "Look at the *charts*.")
+    params = {"train.seed": "1", "model.cell": "lstm", "decode.seed": "1"}
+    record = replace(RECORD, fingerprint="1" * 16, group=group, params=params)
+    others: list[dict[str, Any]] = [
+        {"params": params | {"model.cell": "gru", "train.seed": "2"}},
+        {"params": params | {"model.cell": "gru", "train.seed": "2"}},
+        {"params": params | {"model.cell": "rnn"}, "name": "it's plain"},
+    ]
+    records = [record] + [
+        replace(record, fingerprint=f"{index}" * 16, **changes)
+        for index, changes in enumerate(others, start=2)
+    ]
+    shown = [tracker.complete(item) for item in records]
+    changed = "cell=gru, train.seed=2"
+    assert [run.name for run in shown] == [
+        "baseline", changed, f"{changed} 333333", "it's plain",
+    ]  # fmt: skip
+    client = MlflowClient(store.uri)
+    notes = [client.get_run(run.run_id).data.tags["mlflow.note.content"] for run in shown]
+    assert notes[0].startswith("lstm; the first run")
+    assert notes[1] == "lstm; unlike baseline: cell gru (lstm), train.seed 2 (1)"
+    experiment = client.get_experiment(shown[0].experiment_id)
+    assert experiment.tags["mlflow.note.content"] == group.note
+
+
+def test_a_sweep_is_a_parent_with_its_children(tracker: Tracker, store: Store) -> None:
+    from mlflow import MlflowClient
+
+    group = Group("swept", "", "sweep 1: it's a seed")
+    children = [
+        tracker.complete(replace(RECORD, fingerprint=name, group=group, finished=True))
+        for name in ("first child", "second child")
+    ]
+    parent = tracker.open_sweep(group)
+    client = MlflowClient(store.uri)
+    wanted = f"tags.mlflow.parentRunId = '{parent.run_id}'"
+    found = client.search_runs([parent.experiment_id], wanted)
+    assert {run.info.run_id for run in found} == {child.run_id for child in children}
+    shown = client.get_run(parent.run_id)
+    assert (shown.info.run_name, shown.info.status) == (group.sweep, "FINISHED")
+    assert parent.run_id not in {run.run_id for run in tracker.latest(1000)}
+    # A second look changes nothing.
+    again = tracker.complete(replace(RECORD, fingerprint="first child", group=group))
+    assert again == replace(children[0], added=())
 
 
 def test_what_a_killed_process_left_of_a_database_does_no_harm(tmp_path: Path) -> None:

@@ -42,12 +42,22 @@ class ModelFiles:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Runs to be compared with each other: an experiment in MLflow, and a sweep within it."""
+
+    name: str
+    note: str  # Markdown, shown on the experiment's page: what to look at
+    sweep: str | None = None  # the name of the parent run
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """All that is known of a run; parts that are not known (yet) are empty."""
 
     fingerprint: str
-    experiment: str
-    name: str
+    group: Group
+    name: str | None  # the user's word for it; None: named after what differs in its group
+    summary: str  # what the model is, in some words
     params: Mapping[str, str]
     tags: Mapping[str, str]
     points: Sequence[Point] = ()
@@ -78,6 +88,7 @@ class Shown:
 
     run_id: str
     experiment_id: str
+    name: str
 
 
 @dataclass(frozen=True)

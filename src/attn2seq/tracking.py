@@ -1,4 +1,6 @@
-"""Runs in MLflow: a view of files, from which it can be rebuilt. The only file that imports mlflow.
+"""Runs in MLflow: a view of files, from which it can be rebuilt.
+
+Only this, the files named tracked_*, registry.py and pyfunc.py know MLflow.
 
 One `run_fingerprint` is one run, found by its tag. Everything here adds what is missing and leaves
 alone what is there, so the same record may be given any number of times:
@@ -7,23 +9,23 @@ alone what is there, so the same record may be given any number of times:
     tracker.complete(record).added   # ("18 params", "52 points", "model"), and () the next time
 """
 
-import json
 import logging
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from attn2seq.logged_models import logged_before
+from attn2seq.run_names import description, run_name
 from attn2seq.runs import (
     Completed,
     DataSet,
+    Group,
     ModelFiles,
     Point,
     RunRecord,
@@ -31,11 +33,14 @@ from attn2seq.runs import (
     Store,
     TrackingUnavailableError,
 )
+from attn2seq.tracked_groups import data_set_input, experiment_of, quoted
+from attn2seq.tracked_model import log_model
 
-FINGERPRINT_TAG, MODEL_TAG = "run_fingerprint", "model_id"
+FINGERPRINT_TAG, MODEL_TAG, SWEEP_TAG = "run_fingerprint", "model_id", "sweep"
+NOTE_TAG, PARENT_TAG = "mlflow.note.content", "mlflow.parentRunId"
+OF_RECORDS = f"tags.{FINGERPRINT_TAG} LIKE '%'"  # every run but the parents of sweeps
+SAMPLING_S = 5  # between two looks at the machine
 METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # what a server takes in one request
-# What the logged model needs where it is loaded, besides mlflow.
-MODEL_PACKAGES = ("numpy", "pydantic", "ruamel.yaml", "safetensors", "sentencepiece", "torch")
 
 Status = Literal["FINISHED", "KILLED"]
 
@@ -52,18 +57,21 @@ class Tracker:
     def open_run(self, record: RunRecord) -> Shown:
         """The record's run, and its experiment, both created where they are missing."""
         with self.answering(), FileLock(self.store.lock, timeout=60):
-            experiment = self._experiment(record.experiment)
-            found = self.client.search_runs(
-                [experiment],
-                f"tags.{FINGERPRINT_TAG} = '{record.fingerprint}'",
-                max_results=1,
-                order_by=["attributes.start_time ASC"],
-            )
-            if found:
-                return Shown(str(found[0].info.run_id), experiment)
-            tags = {FINGERPRINT_TAG: record.fingerprint}
-            run = self.client.create_run(experiment, tags=tags, run_name=record.name)
-            return Shown(str(run.info.run_id), experiment)
+            experiment = experiment_of(self.client, self.store, record.group)
+            run = self._find(experiment, f"tags.{FINGERPRINT_TAG} = '{record.fingerprint}'")
+            return _shown(self._create_run(experiment, record) if run is None else run)
+
+    def open_sweep(self, group: Group) -> Shown:
+        """The parent run of the group's sweep, created where it is missing; shown as ended."""
+        assert group.sweep is not None
+        with self.answering(), FileLock(self.store.lock, timeout=60):
+            experiment = experiment_of(self.client, self.store, group)
+            run = self._find(experiment, f"tags.{SWEEP_TAG} = {quoted(group.sweep)}")
+            if run is None:
+                tags = {SWEEP_TAG: group.sweep, NOTE_TAG: "A sweep; its runs are listed below it."}
+                run = self.client.create_run(experiment, tags=tags, run_name=group.sweep)
+                self.client.set_terminated(run.info.run_id, "FINISHED")
+            return _shown(run)
 
     def complete(self, record: RunRecord) -> Completed:
         """Add whatever the record has and the run lacks."""
@@ -72,7 +80,7 @@ class Tracker:
             run = self.client.get_run(shown.run_id)
             added = [
                 self._add_params(run, record.params),
-                self._add_tags(run, record.tags),
+                self._add_tags(run, {**record.tags, **self._parent(run, record.group)}),
                 self._add_points(run, record.points),
                 self._add_data_sets(run, record.data_sets),
                 self._add_artifacts(shown.run_id, record.artifacts),
@@ -80,7 +88,7 @@ class Tracker:
             ]
             if record.finished and run.info.status != "FINISHED":
                 self.client.set_terminated(shown.run_id, "FINISHED")
-        return Completed(shown.run_id, shown.experiment_id, tuple(word for word in added if word))
+        return Completed(**vars(shown), added=tuple(word for word in added if word))
 
     def steps_there(self, run_id: str, key: str) -> set[int]:
         """The steps at which the run has a value of this metric."""
@@ -96,6 +104,22 @@ class Tracker:
             for chunk in _chunks(metrics, METRICS_A_BATCH):
                 self.client.log_batch(run_id, metrics=chunk)
 
+    @contextmanager
+    def system_metrics(self, run_id: str) -> Iterator[None]:
+        """Show meanwhile, as `system/...`, how busy this machine is."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # a GPU is no must
+        with self.answering():
+            monitor = SystemMetricsMonitor(
+                run_id, SAMPLING_S, resume_logging=True, tracking_uri=self.store.uri
+            )
+            monitor.start()
+        try:
+            yield
+        finally:
+            monitor.finish()
+
     def reopen(self, run_id: str) -> None:
         """Show the run as running."""
         with self.answering():
@@ -106,14 +130,18 @@ class Tracker:
         with self.answering():
             self.client.set_terminated(run_id, status)
 
+    def describe(self, run_id: str, note: str) -> None:
+        """Replace the run's description, Markdown."""
+        with self.answering():
+            self.client.set_tag(run_id, NOTE_TAG, note)
+
     def latest(self, count: int) -> list[Shown]:
-        """The runs begun last, in whichever experiment, the latest first."""
+        """The runs begun last, in whichever experiment, the latest first; no parents of sweeps."""
         with self.answering():
             ids = [item.experiment_id for item in self.client.search_experiments()]
-            found = self.client.search_runs(
-                ids, max_results=count, order_by=["attributes.start_time DESC"]
-            )
-        return [Shown(str(run.info.run_id), str(run.info.experiment_id)) for run in found]
+            order = ["attributes.start_time DESC"]
+            found = self.client.search_runs(ids, OF_RECORDS, max_results=count, order_by=order)
+        return [_shown(run) for run in found]
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -139,21 +167,28 @@ class Tracker:
                     _create_database(database)
         return MlflowClient(self.store.uri)
 
-    def _experiment(self, name: str) -> str:
-        found = self.client.get_experiment_by_name(name)
-        if found is not None and found.lifecycle_stage == "active":
-            return str(found.experiment_id)
-        if found is not None:
-            # A deleted experiment keeps its name from being used: give it another.
-            self.client.restore_experiment(found.experiment_id)
-            self.client.rename_experiment(
-                found.experiment_id, f"{name} (deleted, {found.experiment_id})"
-            )
-            self.client.delete_experiment(found.experiment_id)
-        artifacts = self.store.artifacts
-        location = None if artifacts is None else (artifacts.absolute() / name).as_uri()
-        tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs
-        return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
+    def _find(self, experiment: str, wanted: str) -> Any:
+        """The oldest run of the experiment that is as wanted, or None."""
+        order = ["attributes.start_time ASC"]
+        found = self.client.search_runs([experiment], wanted, max_results=1, order_by=order)
+        return found[0] if found else None
+
+    def _create_run(self, experiment: str, record: RunRecord) -> Any:
+        first = self._find(experiment, OF_RECORDS)
+        compared = None if first is None else first.data.params
+        name = record.name or run_name(record.params, compared)
+        if self._find(experiment, f"attributes.run_name = {quoted(name)}") is not None:
+            name += f" {record.fingerprint[:6]}"  # other code, say
+        first_name = "" if first is None else first.info.run_name
+        note = description(record.summary, record.params, compared, first_name)
+        tags = {FINGERPRINT_TAG: record.fingerprint, NOTE_TAG: note}
+        return self.client.create_run(experiment, tags=tags, run_name=name)
+
+    def _parent(self, run: Any, group: Group) -> dict[str, str]:
+        """The tag that makes the run a child of its sweep."""
+        if group.sweep is None or PARENT_TAG in run.data.tags:
+            return {}
+        return {PARENT_TAG: self.open_sweep(group).run_id}
 
     def _add_params(self, run: Any, params: Mapping[str, str]) -> str:
         from mlflow.entities import Param
@@ -183,7 +218,7 @@ class Tracker:
         there = {(item.dataset.name, item.dataset.digest) for item in inputs}
         missing = [item for item in data_sets if (item.name, item.digest) not in there]
         if missing:
-            self.client.log_inputs(run.info.run_id, [_data_set_input(item) for item in missing])
+            self.client.log_inputs(run.info.run_id, [data_set_input(item) for item in missing])
         return _counted(len(missing), "data set")
 
     def _add_artifacts(self, run_id: str, artifacts: Mapping[str, Callable[[Path], object]]) -> str:
@@ -206,34 +241,9 @@ class Tracker:
     def _add_model(self, run: Any, model: ModelFiles | None) -> str:
         if model is None or MODEL_TAG in run.data.tags:
             return ""
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "model"
-            # Copied, not linked: the files may be read-only parts of a cache.
-            shutil.copytree(model.folder, folder, copy_function=shutil.copyfile)
-            text = json.dumps(dict(model.decode), indent=2, sort_keys=True) + "\n"
-            (folder / "decode.json").write_text(text, encoding="utf-8")
-            model_id = self._log_model(run, folder, model.package)
+        model_id = logged_before(self.client, run) or log_model(self.store.uri, run, model)
         self.client.set_tag(run.info.run_id, MODEL_TAG, model_id)
         return "model"
-
-    def _log_model(self, run: Any, folder: Path, package: Path) -> str:
-        import mlflow
-        from mlflow.models import Model
-
-        mlflow.set_tracking_uri(self.store.uri)
-        mlflow.set_experiment(experiment_id=run.info.experiment_id)
-        info = Model.log(
-            artifact_path=None,
-            name="model",
-            flavor=mlflow.pyfunc,
-            flavor_name="pyfunc.ModelFromCode",
-            run_id=run.info.run_id,
-            python_model=str(package / "pyfunc.py"),
-            code_paths=[str(package)],
-            artifacts={"model": str(folder)},
-            pip_requirements=_requirements(),
-        )
-        return str(info.model_id)
 
 
 def _quieten(request_timeout_s: int) -> None:
@@ -272,24 +282,9 @@ def _create_database(database: Path) -> None:
     beside.replace(database)
 
 
-def _data_set_input(item: DataSet) -> Any:
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    columns = [{"type": "string", "name": name, "required": True} for name in item.columns]
-    data_set = Dataset(
-        name=item.name,
-        digest=item.digest,
-        source_type="local",
-        source=json.dumps({"uri": item.source}),
-        schema=json.dumps({"mlflow_colspec": columns}),
-        profile=json.dumps({"num_rows": item.rows}),
-    )
-    return DatasetInput(data_set, [InputTag("mlflow.data.context", item.context)])
-
-
-def _requirements() -> list[str]:
-    """Exact versions, less a build's own suffix (2.13.0+cpu), which no index knows."""
-    return [f"{name}=={version(name).split('+')[0]}" for name in MODEL_PACKAGES]
+def _shown(run: Any) -> Shown:
+    info = run.info
+    return Shown(str(info.run_id), str(info.experiment_id), str(info.run_name))
 
 
 def _chunks(items: list[Any], size: int) -> Iterable[list[Any]]:

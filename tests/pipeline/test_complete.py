@@ -30,16 +30,18 @@ def test_a_finished_run_has_everything(finished: Path, capsys: pytest.CaptureFix
     assert run.data.tags["run_fingerprint"] == fingerprint
     assert run.data.tags["corpus"] == "toy-en-de"
     assert len(run.data.tags["dvc_lock"]) == 16
-    assert run.info.run_name == f"additive-lstm-{fingerprint[:6]}"
+    assert run.info.run_name == "baseline"
+    assert run.data.tags["judged_by"] == "bleu"
     assert run.info.status == "FINISHED"
     data_sets = {item.dataset.name: item.dataset for item in run.inputs.dataset_inputs}
     assert set(data_sets) == {"toy-en-de/train", "toy-en-de/dev", "toy-en-de/test"}
     assert json.loads(data_sets["toy-en-de/train"].profile) == {"num_rows": 3}
     folder = finished / "mlartifacts/toy-en-de" / run.info.run_id / "artifacts"
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == {
-        "params.yaml", "dvc.lock", "report/index.html", "train/history.csv", "train/metrics.json",
-        "prepare/metrics.json", "evaluate/metrics.json", "evaluate/signatures.json",
-        "decode/dev/hypotheses.txt", "decode/test/hypotheses.txt", "decode/test/nbest_head.jsonl",
+        "params.yaml", "dvc.lock", "corpus.json", "report/index.html", "train/history.csv",
+        "train/metrics.json", "prepare/metrics.json", "evaluate/metrics.json",
+        "evaluate/signatures.json", "decode/dev/hypotheses.txt", "decode/test/hypotheses.txt",
+        "decode/test/nbest_head.jsonl",
         "decode/test/attention_0.png",
     }  # fmt: skip
     assert (folder / "decode/test/attention_0.png").read_bytes().startswith(b"\x89PNG")

@@ -8,21 +8,25 @@ from attn2seq.runs import Shown, Store
 from pipeline.ui_links import how_to_look
 
 LOCAL = Store("sqlite:///mlflow.db", Path("lock"), Path("mlflow.db"), Path("mlartifacts"))
-RUNS = [Shown("aa", "2"), Shown("bb", "1"), Shown("cc", "2")]
+RUNS = [Shown("aa", "2", "cell=gru"), Shown("bb", "1", "baseline"), Shown("cc", "2", "baseline")]
+TRAINING = "workflowType=machine_learning"
 
 
 def test_a_database_here_is_served_by_make_ui() -> None:
-    charts = "http://127.0.0.1:5050/#/experiments/2"
+    here = "http://127.0.0.1:5050/#"
     assert how_to_look(LOCAL, RUNS, 5050).splitlines() == [
         "MLflow: http://127.0.0.1:5050  (while `make ui` runs)",
-        f"  charts of all runs  {charts}/runs?compareRunsMode=CHART",
-        f"  the latest run      {charts}/runs/aa",
-        "  the latest 3 runs   http://127.0.0.1:5050/#/compare-runs"
-        "?runs=%5B%22aa%22%2C%22bb%22%2C%22cc%22%5D&experiments=%5B%221%22%2C%222%22%5D",
+        "  charts of all runs",
+        f"    {here}/experiments/2/runs?compareRunsMode=CHART&{TRAINING}",
+        "  the latest 3 runs compared",
+        f"    {here}/compare-runs?runs=%5B%22aa%22%2C%22bb%22%2C%22cc%22%5D"
+        f"&experiments=%5B%221%22%2C%222%22%5D&{TRAINING}",
+        "  the latest run, cell=gru",
+        f"    {here}/experiments/2/runs/aa?{TRAINING}",
     ]
 
 
-@pytest.mark.parametrize(("count", "lines"), [(0, 1), (1, 3), (2, 4)])
+@pytest.mark.parametrize(("count", "lines"), [(0, 1), (1, 5), (2, 7)])
 def test_only_what_there_is_is_offered(count: int, lines: int) -> None:
     assert len(how_to_look(LOCAL, RUNS[:count], 5000).splitlines()) == lines
 

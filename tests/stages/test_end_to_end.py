@@ -95,7 +95,7 @@ def test_the_logged_model_does_the_task(
         "import sys, mlflow\n"
         "mlflow.set_tracking_uri(sys.argv[1])\n"
         "model = mlflow.pyfunc.load_model(sys.argv[2])\n"
-        "print(model.predict(['abcdefg', 'hhgab']))"
+        "print([answer.translation for answer in model.predict(['abcdefg', 'hhgab'])])"
     )
     elsewhere = Repository(tmp_path_factory.mktemp("elsewhere"))
     database = f"sqlite:///{twins.repository.root / 'mlflow.db'}"

@@ -1,0 +1,39 @@
+"""The trained model of a run, as MLflow keeps it: weights, settings, and the code that decodes."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from attn2seq.carried_code import ENTRY, copy_carried
+from attn2seq.logged_models import requirements
+from attn2seq.runs import ModelFiles
+
+
+def log_model(store_uri: str, run: Any, model: ModelFiles) -> str:
+    """Log the model of an MLflow run; the id that MLflow gives it."""
+    import mlflow
+    from mlflow.models import Model
+
+    mlflow.set_tracking_uri(store_uri)
+    mlflow.set_experiment(experiment_id=run.info.experiment_id)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        # Copied, not linked: the files may be read-only parts of a cache.
+        shutil.copytree(model.folder, folder, copy_function=shutil.copyfile)
+        text = json.dumps(dict(model.decode), indent=2, sort_keys=True) + "\n"
+        (folder / "decode.json").write_text(text, encoding="utf-8")
+        package = copy_carried(model.package, Path(scratch) / "code")
+        info = Model.log(
+            artifact_path=None,
+            name="model",
+            flavor=mlflow.pyfunc,
+            flavor_name="pyfunc.ModelFromCode",
+            run_id=run.info.run_id,
+            python_model=str(package / ENTRY),
+            code_paths=[str(package)],
+            artifacts={"model": str(folder)},
+            pip_requirements=requirements(),
+        )
+    return str(info.model_id)
