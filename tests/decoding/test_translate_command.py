@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from table_model import decode_settings
 from tiny_model import TEXTS
+from tiny_tokenizer import tiny_tokenizer
 
 from pipeline.command import main
 from pipeline.translate import LINES_AT_ONCE, MAX_LINE_BYTES
@@ -83,15 +85,20 @@ def test_a_line_is_cleaned_as_the_texts_of_training_were(run: Run) -> None:
 
 
 def test_a_line_is_put_into_the_unicode_form_that_prepare_gave(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model_folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    for name in ("src.model", "tgt.model"):  # like the real ones, they leave texts as they are
+        (folder / name).write_bytes(tiny_tokenizer(TEXTS, normalisation="identity"))
     wide = "\uff41 \uff43at"  # "a cat" in full-width letters, which the vocabulary does not know
     monkeypatch.chdir(tmp_path)
     for form, alike in (("nfkc", True), ("nfc", False)):
         params = {"prepare": {"unicode_form": form}, "decode": SETTINGS}
         (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
         for arguments in (["a cat", wide], []):
-            one, other = lines_of(run("--scores", *arguments, given=f"a cat\n{wide}\n".encode()))
+            options = ("--model", str(folder), "--scores", *arguments)
+            one, other = lines_of(run(*options, given=f"a cat\n{wide}\n".encode()))
             assert (one == other) == alike
     (tmp_path / "params.yaml").write_text(
         json.dumps({"prepare": {"unicode_form": "nfd"}, "decode": SETTINGS}), encoding="utf-8"

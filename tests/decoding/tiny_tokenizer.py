@@ -7,7 +7,9 @@ import sentencepiece
 from tiny_model import VOCABULARY
 
 
-def tiny_tokenizer(texts: Sequence[str], model_type: str = "unigram") -> bytes:
+def tiny_tokenizer(
+    texts: Sequence[str], model_type: str = "unigram", normalisation: str = "nmt_nfkc"
+) -> bytes:
     """A sentencepiece model of as many pieces as the tiny model has, learnt from the texts."""
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -20,5 +22,6 @@ def tiny_tokenizer(texts: Sequence[str], model_type: str = "unigram") -> bytes:
         bos_id=2,
         eos_id=3,
         minloglevel=2,
+        normalization_rule_name=normalisation,
     )
     return written.getvalue()

@@ -39,7 +39,7 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "invalid choice: 'trans'" in capsys.readouterr().err
 
 
-HEAVY = ("torch", "mlflow", "dvc", "flask", "pandas", "numpy")
+HEAVY = ("torch", "mlflow", "dvc", "flask", "pandas")
 
 
 @pytest.mark.parametrize("asked", [["--help"], ["translate", "--help"], ["demo", "--help"]])
