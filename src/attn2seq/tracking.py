@@ -241,8 +241,10 @@ class Tracker:
     def _add_model(self, run: Any, model: ModelFiles | None) -> str:
         if model is None or MODEL_TAG in run.data.tags:
             return ""
-        model_id = logged_before(self.client, run) or log_model(self.store.uri, run, model)
-        self.client.set_tag(run.info.run_id, MODEL_TAG, model_id)
+        # One process at a time: a model that is half there is then one that was given up.
+        with FileLock(f"{self.store.lock}.model", timeout=60):
+            model_id = logged_before(self.client, run) or log_model(self.store.uri, run, model)
+            self.client.set_tag(run.info.run_id, MODEL_TAG, model_id)
         return "model"
 
 
