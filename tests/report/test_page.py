@@ -63,6 +63,12 @@ def test_page_says_what_counts(page: str, results: ReportInputs) -> None:
     for name, score in metrics["test"].items():
         assert f"{score:.2f}" in page, name
         assert signatures["test"][name]["signature"].split("|")[0] in page
+    for section in ("scores", "curves", "strengths", "worst", "sentences", "hygiene",
+                    "vocabulary", "corpus", "params"):  # fmt: skip
+        assert f'<section id="{section}"' in page
+        assert f'href="#{section}"' in page
+    header = page[page.index("<header>") : page.index("</header>")]
+    assert signatures["test"]["bleu"]["signature"] in header
     assert "3,214,592 parameters" in page
     assert "encoder.dropout" in page
     assert "24,000" in page
@@ -83,6 +89,7 @@ def test_same_results_same_bytes(
     ]
 
 
+@pytest.mark.promise("escaped")
 def test_text_never_becomes_markup(folder: Path, settings: ReportSettings) -> None:
     inputs = fabricate(folder, sentences=12, pairs=[(EVIL, EVIL)])
     corpus = json.loads(inputs.corpus.read_text())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fabricated_results import fabricate
-from headless_browser import needs_browser, run
+from headless_browser import needs_browser, picture, run
 
 from attn2seq.report.page import ReportInputs, render_report
 from attn2seq.report.settings import ReportSettings
@@ -34,6 +34,29 @@ def test_search_sort_and_pages(page: str, tmp_path: Path) -> None:
     """
     # Sentence 42 has number 41; the longest sentences are every fourth one.
     assert run(page, script, tmp_path) == "20 / 1 / 21 / 21–40 of 1,000 / 42 / 4"
+
+
+def test_the_worst_sentences_open(page: str, tmp_path: Path) -> None:
+    script = """
+      const entries = [...document.querySelectorAll('#worst-list details')];
+      entries[0].open = true;
+      entries[0].dispatchEvent(new Event('toggle'));
+      const scores = entries.map((entry) => Number(entry.querySelector('.figures b').textContent));
+      const sorted = scores.every((score, place) => !place || scores[place - 1] <= score);
+      return [entries.length, sorted, entries[0].querySelectorAll('mark').length > 0,
+        entries[0].querySelectorAll('.detail').length].join(' ');
+    """
+    assert run(page, script, tmp_path) == "10 true true 1"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1100, True), (390, False)])
+def test_nothing_sticks_out_of_the_report(
+    page: str, width: int, dark: bool, tmp_path: Path
+) -> None:
+    shade = "dark" if dark else "light"
+    picture(page, f"report-{shade}-{width}", tmp_path, width, dark)
+    fits = "return document.documentElement.scrollWidth <= window.innerWidth;"
+    assert run(page, fits, tmp_path, width) == "true"
 
 
 def test_attention_map_answers_to_the_keyboard(page: str, tmp_path: Path) -> None:
@@ -121,6 +144,7 @@ def hostile_results(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
     return inputs
 
 
+@pytest.mark.promise("escaped")
 def test_no_text_of_the_results_becomes_more_than_text(
     hostile_results: ReportInputs, tmp_path: Path
 ) -> None:
@@ -135,6 +159,7 @@ def test_no_text_of_the_results_becomes_more_than_text(
     assert texts == " ".join(HOSTILE).replace("<", "&lt;").replace(">", "&gt;")
 
 
+@pytest.mark.promise("escaped")
 @pytest.mark.parametrize("text", [HOSTILE[0], HOSTILE[3][2:], HOSTILE[4][2:]])
 def test_such_a_text_would_be_seen_if_it_were_not_escaped(
     page: str, text: str, tmp_path: Path

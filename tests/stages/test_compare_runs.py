@@ -1,0 +1,95 @@
+"""Two runs of one repository: their scores side by side, their curves, and DVC's experiments."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from headless_browser import needs_browser, run
+from tiny_repository import Repository
+
+# The first test of a session waits for two builds.
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def compared(
+    pristine: Callable[[Path], Repository], tmp_path_factory: pytest.TempPathFactory
+) -> Repository:
+    """A repository with a commit and the experiment `greedy`, whose results the workspace holds."""
+    repository = pristine(tmp_path_factory.mktemp("compared") / "repository")
+    repository.dvc("exp", "run", "--name", "greedy", "-S", "decode.beam_size=1")
+    return repository
+
+
+def compare(repository: Repository, *arguments: str, status: int = 0) -> str:
+    return repository.run("python", "-m", "pipeline.compare", *arguments, status=status)
+
+
+def test_a_commit_from_dvcs_cache(compared: Repository) -> None:
+    said = compare(compared, "--page", "HEAD")
+    assert "test, 40 sentences" in said
+    assert "accuracy" in said.lower()
+    differing = said[said.index("params that differ") :].splitlines()[1]
+    assert differing.split() == ["decode.beam_size", "1", "2"]
+    page = (compared.root / "results/compare/HEAD.html").read_text(encoding="utf-8")
+    assert "decode.beam_size" in page
+    assert compared.run("git", "status", "--porcelain", "results/compare") == ""
+
+
+def test_an_experiment_and_a_folder_are_the_same_run(compared: Repository) -> None:
+    for name in ("greedy", "results", "."):
+        said = compare(compared, name)
+        assert "no param differs" in said
+        differences = [
+            line.split()[-3] for line in said.splitlines() if line.startswith("  BLEU ↑")
+        ]
+        assert differences == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("gredy", "no commit, tag, branch, DVC experiment or folder here (did you mean greedy?)"),
+        ("data", "data is no folder of results: it has no evaluate/sentences.parquet"),
+        ("", "say with what: `make compare AGAINST=main`"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_found_is_said(compared: Repository, name: str, wanted: str) -> None:
+    said = compare(compared, "--", name, status=1)
+    assert said.startswith("compare: error: ")
+    assert len(said.splitlines()) == 1
+    assert wanted in said
+
+
+def test_results_that_are_gone_are_named_with_the_remedy(
+    compared: Repository, tmp_path: Path
+) -> None:
+    clone = Repository(tmp_path / "clone")
+    clone.run("git", "clone", "--quiet", str(compared.root), str(clone.root))
+    said = compare(clone, "HEAD", status=1)
+    assert "the workspace lacks data/prepared/test.parquet" in said
+    assert "`dvc checkout` brings it back, `make repro` makes it" in said
+
+
+def test_experiments_fit_into_a_terminal(compared: Repository) -> None:
+    lines = compared.run("python", "-m", "pipeline.experiments").splitlines()
+    assert max(map(len, lines)) <= 120
+    (greedy,) = [line for line in lines if line.strip().startswith("greedy")]
+    assert greedy.endswith("decode.beam_size=1")
+    assert "Accuracy" in lines[0]
+
+
+@needs_browser
+def test_dvcs_curves_are_drawn_without_a_network(compared: Repository, tmp_path: Path) -> None:
+    compared.run("python", "-m", "pipeline.plots", "HEAD", "greedy")
+    page = (compared.root / "results/plots/index.html").read_text(encoding="utf-8")
+    assert "https://cdn" not in page
+    # A module runs after this script: look once it has drawn.
+    script = """
+      setTimeout(() => {
+        const charts = [...document.querySelectorAll('.vega-embed canvas, .vega-embed svg')];
+        document.title = charts.length;
+      }, 2000);
+      return 'waiting';
+    """
+    assert run(page, script, tmp_path) == "4"
