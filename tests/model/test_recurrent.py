@@ -78,7 +78,7 @@ def layer_norm_lstm(w: dict[str, Tensor], x: Tensor, state: State) -> tuple[Tens
 
 
 def lrn(w: dict[str, Tensor], x: Tensor, state: State) -> tuple[Tensor, State]:
-    q, k, v = (w["input.weight"] @ x).split(SIZE)
+    q, k, v = (w["input.weight"] @ x + w["input.bias"]).split(SIZE)
     h = torch.tanh(torch.sigmoid(k + state[0]) * v + torch.sigmoid(q - state[0]) * state[0])
     return h, (h,)
 

@@ -10,20 +10,20 @@ from torch import Tensor, nn
 class LRN(nn.Module):
     """Zhang and Sennrich 2019, arXiv 1905.13324, section 3.
 
-    q_t, k_t, v_t = W x_t
+    q_t, k_t, v_t = W x_t + b
     i_t = sigmoid(k_t + h_(t-1))
     f_t = sigmoid(q_t - h_(t-1))
     h_t = tanh(i_t v_t + f_t h_(t-1))
 
     The products with W are computed for all positions at once; what is left for the loop over time
-    goes unit by unit.
+    goes unit by unit. The paper has no b; docs/experiments.md says what it does.
     """
 
     state_parts = 1
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.input = nn.Linear(input_size, 3 * hidden_size, bias=False)
+        self.input = nn.Linear(input_size, 3 * hidden_size)
         nn.init.xavier_uniform_(self.input.weight)
 
     def forward(
