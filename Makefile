@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate experiment register serve reliability bench audit gc clean
+.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability bench audit gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,13 @@ recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)
 translate: export TEXT := $(value TEXT)
 translate: $(READY)  ## Translate TEXT="...", or standard input, with the trained model
 	@if [ -n "$$TEXT" ]; then python -m pipeline.translate -- "$$TEXT"; else python -m pipeline.translate; fi
+
+demo: PORT ?= 8000
+demo: $(READY)  ## Serve a page on this machine to type sentences into (PORT=8000)
+	@python -m pipeline.command demo --port $(PORT)
+
+pictures: $(READY)  ## Take the README's pictures of the pages anew (needs Chromium and the results of make repro)
+	@python -m pipeline.pictures
 
 experiment: $(READY)  ## Run an experiment or a grid (SET="-S train.learning_rate=0.001,0.0005", QUEUE=1)
 	@python -m pipeline.experiment $(SET) $(if $(QUEUE),--queue) $(if $(JOBS),--jobs $(JOBS))

@@ -61,7 +61,7 @@ def _listen(port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"port {port} cannot be used ({reason}): choose another, --port 8080, say "
-            "(make demo DEMO_PORT=8080)"
+            "(make demo PORT=8080)"
         ) from None
 
 
