@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import sentencepiece as spm
 from conftest import made_up_texts
 
 from attn2seq.tokenization.counter_random import stream
@@ -116,3 +117,14 @@ def test_a_line_is_drawn_by_its_number_and_epoch_whatever_stands_beside_it(
     assert parts == whole
     assert sample(unigram, texts, 16, 0.2, epoch=1) != whole
     assert sample(unigram, texts, 16, 0.2, first=1) != whole
+
+
+def test_a_text_too_long_for_candidates_comes_back_and_nothing_is_said(
+    unigram: Tokenizer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = " ".join(made_up_texts(400, 2))
+    assert len(unigram.candidates(text, 64)) < 64
+    spm.set_min_log_level(0)  # as in a process that has learnt no vocabulary
+    capfd.readouterr()
+    assert unigram.decode(sample(unigram, [text], 64, 0.2)) == [text]
+    assert capfd.readouterr().err == ""

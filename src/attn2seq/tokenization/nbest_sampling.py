@@ -9,12 +9,14 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import sentencepiece as spm
 from numpy.typing import NDArray
 
 from attn2seq.tokenization.counter_random import Words, substream, uniforms
 from attn2seq.tokenization.tokenizer import UNK_ID, Tokenizer
 
 Ids = NDArray[np.int64]
+_ERRORS_ONLY = 2
 
 
 class NbestSampling:
@@ -22,6 +24,9 @@ class NbestSampling:
 
     def __init__(self, tokenizer: Tokenizer, count: int, alpha: float) -> None:
         """alpha 0 draws all candidates alike, 1 by their probability, more favours the best."""
+        # sentencepiece gives a text of a thousand words few candidates or one, and says so each
+        # time.
+        spm.set_min_log_level(_ERRORS_ONLY)
         self._tokenizer, self._count, self._alpha = tokenizer, count, alpha
 
     def sample(self, lines: Sequence[NDArray[Any]], numbers: Ids, key: Words) -> list[Ids]:
