@@ -32,8 +32,7 @@ class LRN(nn.Module):
         """Outputs TBH from the state (h,), and the states after each position, which they are."""
         (h_BH,) = state
         states = []
-        for products in self.input(inputs_TBI).unbind(0):
-            q_BH, k_BH, v_BH = products.chunk(3, dim=-1)
+        for q_BH, k_BH, v_BH in zip(*self.input(inputs_TBI).chunk(3, dim=-1), strict=True):
             i_BH, f_BH = torch.sigmoid(k_BH + h_BH), torch.sigmoid(q_BH - h_BH)
             h_BH = torch.tanh(torch.addcmul(f_BH * h_BH, i_BH, v_BH))
             states.append(h_BH)
