@@ -1,8 +1,8 @@
 """Sampling: hypotheses drawn token by token from the model's distribution.
 
-A sentence's samples follow from decode.sampling_seed and its source alone, and of each sample from
-its number: not from the batch it stands in, the sentences around it or how many are drawn. So equal
-sources have equal samples.
+The numbers behind a sample follow from decode.sampling_seed, the source, its length limit and the
+sample's place among its sentence's: not from the batch, the sentences around it or how many are
+drawn. So equal sources have equal samples.
 
 Shapes: B batch, M samples of a sentence, R = B * M, N rows still drawn, T target positions,
 V vocabulary.
