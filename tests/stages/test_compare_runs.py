@@ -65,7 +65,7 @@ def test_results_that_are_gone_are_named_with_the_remedy(
     compared: Repository, tmp_path: Path
 ) -> None:
     clone = Repository(tmp_path / "clone")
-    clone.run("git", "clone", "--quiet", str(compared.root), str(clone.root))
+    compared.run("git", "clone", "--quiet", str(compared.root), str(clone.root))
     said = compare(clone, "HEAD", status=1)
     assert "the workspace lacks data/prepared/test.parquet" in said
     assert "`dvc checkout` brings it back, `make repro` makes it" in said
