@@ -8,10 +8,16 @@ import argparse
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attn2seq.errors import UserError
 from pipeline.model_source import find_model
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
 
 HOST = "127.0.0.1"
 MODEL = "models/model"
@@ -33,25 +39,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    listening = _listen(options.port)  # before the seconds that loading takes
-    from werkzeug.serving import make_server
+    with serving(options.model, options.port, options.beam_size, options.nbest) as found:
+        server, address = found
+        print(f"demo: {address}  (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
 
-    from pipeline.demo_app import LiveModel, QuietHandler, make_app
 
-    notes: list[str] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        source = find_model(options.model, Path(scratch))
-        translator = source.translator(
-            notes.append, beam_size=options.beam_size, nbest=options.nbest
+@contextmanager
+def serving(
+    model: str, port: int, beam_size: int | None, nbest: int
+) -> "Iterator[tuple[BaseWSGIServer, str]]":
+    """A server that listens, and its address; port 0 is a free one. Raises UserError."""
+    with _listen(port) as listening:  # before the seconds that loading takes
+        from werkzeug.serving import make_server
+
+        from pipeline.demo_app import LiveModel, QuietHandler, make_app
+
+        notes: list[str] = []
+        with tempfile.TemporaryDirectory() as scratch:
+            source = find_model(model, Path(scratch))
+            translator = source.translator(notes.append, beam_size=beam_size, nbest=nbest)
+        app = make_app(LiveModel(translator, source.unicode_form, notes), model, _examples(model))
+        port = listening.getsockname()[1]
+        server = make_server(
+            HOST, port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
         )
-    live = LiveModel(translator, source.unicode_form, notes)
-    app = make_app(live, options.model, _examples(options.model))
-    port = listening.getsockname()[1]
-    server = make_server(
-        HOST, port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
-    )
-    print(f"demo: http://{HOST}:{port}  (Ctrl-C ends it)", flush=True)
-    server.serve_forever()
+        yield server, f"http://{HOST}:{port}"
 
 
 def _listen(port: int) -> socket.socket:
