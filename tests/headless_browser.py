@@ -45,7 +45,8 @@ def picture(
 def _written(page: str, script: str, tmp_path: Path) -> Path:
     path = tmp_path / "page.html"
     ending = f"<script>document.title = String((() => {{ {script} }})());</script></body>"
-    path.write_text(page.replace("</body>", ending), encoding="utf-8")
+    head, _, tail = page.rpartition("</body>")  # a script of the page may hold that text, too
+    path.write_text(head + ending + tail, encoding="utf-8")
     return path
 
 
