@@ -87,7 +87,7 @@ def test_dvcs_curves_are_drawn_without_a_network(compared: Repository, tmp_path:
     # A module runs after this script: look once it has drawn.
     script = """
       setTimeout(() => {
-        const charts = [...document.querySelectorAll('.vega-embed canvas, .vega-embed svg')];
+        const charts = [...document.querySelectorAll('.vega-embed .marks')];
         document.title = charts.length;
       }, 2000);
       return 'waiting';
