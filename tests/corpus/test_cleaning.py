@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn2seq.corpus.cleaning import PairFilter, normalise_text, text_key
-from attn2seq.corpus.settings import PrepareSettings
+from attn2seq.corpus.cleaning import PairFilter, normalise_text, normalise_texts, text_key
+from attn2seq.corpus.settings import PrepareSettings, UnicodeForm
 
 Settings = Callable[..., PrepareSettings]
 
@@ -57,23 +57,41 @@ def test_a_normalised_text_is_one_line_and_stays_as_it_is(text: str, form: Any) 
 def test_reasons(
     prepare_settings: Settings, changes: dict[str, Any], src: str, tgt: str, reason: str | None
 ) -> None:
-    pair_filter = PairFilter(prepare_settings(**changes), frozenset({text_key("seen")}))
-    assert pair_filter.reason(src, tgt) == reason
+    pair_filter = PairFilter(prepare_settings(**changes), frozenset({"seen"}))
+    assert pair_filter.reasons([(src, tgt)]) == [reason]
 
 
 def test_only_the_whole_pair_makes_a_duplicate(prepare_settings: Settings) -> None:
     pair_filter = PairFilter(prepare_settings(drop_duplicates=True), frozenset())
     pairs = [("a", "b"), ("a", "c"), ("a b", "c"), ("a", "b c"), ("a", "b")]
-    reasons = [pair_filter.reason(*pair) for pair in pairs]
-    assert reasons == [None, None, None, None, "drop_duplicates"]
+    expected = [None, None, None, None, "drop_duplicates"]
+    assert pair_filter.reasons(pairs) == expected
+    # Those of an earlier call are remembered.
+    assert pair_filter.reasons([("x", "y"), *pairs[::-1]]) == [None] + ["drop_duplicates"] * 5
 
 
 def test_a_pair_dropped_for_another_reason_makes_no_duplicate(prepare_settings: Settings) -> None:
     settings = prepare_settings(drop_duplicates=True, max_words=1)
     pair_filter = PairFilter(settings, frozenset())
-    assert [pair_filter.reason("a b", "c") for _ in range(2)] == ["max_words", "max_words"]
+    assert pair_filter.reasons([("a b", "c")] * 2) == ["max_words", "max_words"]
 
 
 def test_a_key_is_the_same_in_every_process() -> None:
     assert text_key("house") == 13743279845605778899
     assert text_key("house", seed=1) != text_key("house", seed=2)
+
+
+@pytest.mark.parametrize("form", ["none", "nfc", "nfkc"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "a  b", " a", "a ", "a\tb", "a\nb", "a\u2028b", "a\u00a0b", "a\x00b", "\x85", "\n", "",
+        "e\u0301", "ﬁ", "\ufeffa", "\u200bx", "ä", "我们", "😀",
+    ],
+)  # fmt: skip
+def test_many_texts_are_cleaned_like_one(form: UnicodeForm, odd: str) -> None:
+    """Wherever among texts in order the odd one stands."""
+    for place in range(3):
+        texts = ["the house", "dürfen wir?"]
+        texts.insert(place, odd)
+        assert normalise_texts(texts, form) == [normalise_text(text, form) for text in texts]

@@ -77,6 +77,7 @@ def test_the_folder_of_the_entry_names_the_one_in_the_mirror(tmp_path: Path, fet
     assert (tmp_path / "raw" / "mine.tsv").is_file()
 
 
+@pytest.mark.promise("download")
 @pytest.mark.parametrize("content", [CONTENT[:-1], b"<html>not found</html>"])
 def test_a_wrong_checksum_in_a_mirror_leaves_nothing(
     tmp_path: Path, fetched: Make, content: bytes
@@ -103,6 +104,7 @@ def test_an_address_as_mirror_fills_the_cache_which_serves_from_then_on(
     assert not any("fetching" in line for line in said)
 
 
+@pytest.mark.promise("download")
 def test_a_damaged_file_in_the_cache_is_fetched_anew(
     tmp_path: Path, fetched: Make, served: tuple[str, Path]
 ) -> None:
@@ -128,6 +130,7 @@ def test_without_a_network_the_answer_names_the_address_and_the_mirror_setting(
     assert not (tmp_path / "raw").exists()
 
 
+@pytest.mark.promise("fetching")
 def test_what_an_address_gives_is_checked(
     tmp_path: Path, fetched: Make, served: tuple[str, Path]
 ) -> None:
@@ -148,6 +151,7 @@ def test_a_mirror_that_lacks_the_file_is_passed_over(
         download_corpus(fetched(), tmp_path / "raw", places(tmp_path, served[0]), ignore)
 
 
+@pytest.mark.promise("fetching")
 def test_a_file_that_is_too_large_is_not_fetched_to_its_end(
     tmp_path: Path, fetched: Make, served: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +218,7 @@ def test_the_mirror_setting(tmp_path: Path) -> None:
     assert found.samefile(tmp_path / "shelf")
 
 
+@pytest.mark.promise("fetching")
 @pytest.mark.parametrize(
     ("value", "fault"),
     [

@@ -21,7 +21,7 @@ from attn2seq.corpus.download import RETRIES, Places, download_corpus
 from attn2seq.corpus.entry import CatalogueEntry
 from attn2seq.errors import UserError
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.promise("download")]
 LINES = "".join(f"the dog number {i}\tder Hund Nummer {i}\n" for i in range(4000))
 CONTENT = LINES.encode()
 SHA = hashlib.sha256(CONTENT).hexdigest()

@@ -189,5 +189,5 @@ def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed() -> None
 
 def test_a_text_that_cleaning_only_squeezes_is_sound() -> None:
     found = Encodings()
-    found.add(" a\u00a0 b", "a b", "nfc")
+    found.add([" a\u00a0 b"], ["a b"], "nfc")
     assert found == Encodings(texts_read=1)

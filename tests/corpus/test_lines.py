@@ -106,6 +106,7 @@ def test_a_member_that_an_archive_has_not(tmp_path: Path) -> None:
         texts(tmp_path, "t.zip/fre.txt")
 
 
+@pytest.mark.promise("inside")
 def test_a_hostile_archive_writes_nothing(tmp_path: Path) -> None:
     """Members with paths that lead out, and links, are names as any other: nothing is unpacked."""
     (tmp_path / "in").mkdir()
@@ -121,6 +122,7 @@ def test_a_hostile_archive_writes_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["in", "t.tar"]
 
 
+@pytest.mark.promise("bounds")
 def test_a_file_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "t.gz").write_bytes(gzip.compress(b"0123456789\n" * 1000))
     monkeypatch.setattr(lines, "MAX_TEXT_BYTES", 5000)
@@ -128,6 +130,7 @@ def test_a_file_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.Mon
         texts(tmp_path, "t.gz")
 
 
+@pytest.mark.promise("bounds")
 def test_a_line_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "t.gz").write_bytes(gzip.compress(b"short\n" + b"0" * 100_000))
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1000)

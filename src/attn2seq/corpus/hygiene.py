@@ -1,28 +1,28 @@
 """What one should know of a corpus before one believes its scores: overlap, repeats, outliers.
 
-Counted while the rows go by: what is remembered is 64 bits a text, and how often each length was
-seen. Nothing here changes a row.
+Counted while the rows go by: what is remembered is how often each length was seen, and, on the
+disk, 64 bits for each source and pair. Nothing here changes a row.
 """
 
 import math
 import re
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from attn2seq.corpus.cleaning import has_controls, in_unicode_form, pair_key, text_key
+from attn2seq.corpus.cleaning import has_controls, in_unicode_form, pair_keys, text_keys
+from attn2seq.corpus.key_buckets import KeyBuckets
 from attn2seq.corpus.readers import Row
 from attn2seq.corpus.settings import UnicodeForm
+from attn2seq.corpus.tables import read_batches
 
-Keys = NDArray[np.uint64]
 Figures = dict[str, Any]
 
 # A pair is an outlier whose ratio of lengths, in characters, is this many times the median ratio.
@@ -31,7 +31,6 @@ OUTLIER_FACTOR = 3
 _SHORT_CHARACTERS = 10
 # Ratios are counted by their logarithm, in steps of two percent.
 _STEPS_PER_OCTAVE = 32
-_BATCH_ROWS = 20_000
 
 # What the second and later bytes of a character in UTF-8 become in Latin-1 or Windows-1252.
 _LATER = "".join(chr(byte) + bytes([byte]).decode("cp1252", "ignore") for byte in range(128, 192))
@@ -58,44 +57,55 @@ class Encodings:
     texts_with_control_characters: int = 0
     texts_changed_by_unicode_form: int = 0
 
-    def add(self, text: str, clean: str, form: UnicodeForm) -> None:
-        """Count one text; `clean` is what `normalise_text` makes of it."""
-        self.texts_read += 1
-        if text != clean:
-            self.texts_with_control_characters += has_controls(text)
-            self.texts_changed_by_unicode_form += in_unicode_form(text, form) != text
-        if not text.isascii():
-            self.texts_wrongly_decoded += looks_wrongly_decoded(text)
+    def add(self, texts: Sequence[str], clean: Sequence[str], form: UnicodeForm) -> None:
+        """Count texts; `clean` is what `normalise_texts` makes of them."""
+        self.texts_read += len(texts)
+        for text, mended in zip(texts, clean, strict=True):
+            if text is not mended and text != mended:
+                self.texts_with_control_characters += has_controls(text)
+                self.texts_changed_by_unicode_form += in_unicode_form(text, form) != text
+        # No sign of it goes over the end of a text, so that all can be asked at once.
+        block = "\n".join(texts)
+        if not block.isascii() and may_be_wrongly_decoded(block):
+            self.texts_wrongly_decoded += sum(map(looks_wrongly_decoded, texts))
 
 
 class Overlap:
     """Which rows of dev and test stand in train, before its filters and after them."""
 
-    def __init__(self, tables: Mapping[str, Iterable[Row]]) -> None:
+    def __init__(self, tables: Mapping[str, Collection[Row]]) -> None:
         """`tables` holds the rows of dev and test; each of their references makes a pair."""
         self._rows = {
             split: [
-                (text_key(row.src), [pair_key(row.src, tgt) for tgt in row.targets]) for row in rows
+                (source, pair_keys((row.src, tgt) for tgt in row.targets).tolist())
+                for row, source in zip(
+                    rows, text_keys(row.src for row in rows).tolist(), strict=True
+                )
             ]
             for split, rows in tables.items()
         }
-        self._sources = {source for rows in self._rows.values() for source, _ in rows}
+        self._sources = {row.src for rows in tables.values() for row in rows}
         self._met: set[int] = set()
+        self.keys = {
+            key
+            for rows in self._rows.values()
+            for source, pairs in rows
+            for key in (source, *pairs)
+        }
+        """Of all sources and pairs of dev and test."""
 
     def meet(self, src: str, tgt: str) -> None:
         """Take note of a pair of train that the filters have not seen yet."""
-        key = text_key(src)
-        if key in self._sources:
-            self._met |= {key, pair_key(src, tgt)}
+        if src in self._sources:
+            self._met |= {*text_keys([src]).tolist(), *pair_keys([(src, tgt)]).tolist()}
 
-    def figures(self, split: str, train: "Table") -> Figures:
+    def figures(self, split: str, written: Set[int]) -> Figures:
         """Rows of dev or test whose source, or whose pair with one of its references, train has.
 
-        `train` is the table that was written; percentages are of the rows of dev or test.
+        `written` holds those of our keys that the table of train has; percentages are of the rows
+        of dev or test.
         """
         rows = self._rows[split]
-        keys = {key for source, pairs in rows for key in (source, *pairs)}
-        written = _in_both(keys, train.sources) | _in_both(keys, train.pairs)
         figures: Figures = {}
         for suffix, known in (("", written), ("_before_filters", self._met)):
             counts = {
@@ -109,40 +119,40 @@ class Overlap:
 
 
 class Table:
-    """The keys and figures of a table that was written."""
+    """The figures of a table that was written."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads the file a batch of rows at a time."""
-        sources, pair_sources, pairs = array("Q"), array("Q"), array("Q")
+    def __init__(self, path: Path, wanted: Set[int] = frozenset()) -> None:
+        """Reads the file a batch of rows at a time.
+
+        `wanted` holds keys of sources and pairs; those that the table has are kept in `known`.
+        """
         lengths: dict[str, Counter[int]] = {}
         ratios: Counter[int] = Counter()
         self.rows = self._equal = 0
-        for batch in pq.ParquetFile(path).iter_batches(_BATCH_ROWS):
-            columns = batch.to_pydict()
-            self.rows += batch.num_rows
-            self._equal += sum(map(str.__eq__, columns["src"], columns["tgt"]))
-            keys = [text_key(src) for src in columns["src"]]
-            sources.extend(keys)
-            targets = columns.get("refs") or [[tgt] for tgt in columns["tgt"]]
-            for key, src, several in zip(keys, columns["src"], targets, strict=True):
-                pairs.extend(pair_key(src, tgt) for tgt in several)
-                pair_sources.extend([key] * len(several))
-            measured = _lengths(batch)
-            for name, values in measured.items():
-                lengths.setdefault(name, Counter()).update(values.tolist())
-            ratios.update(_ratio_steps(measured).tolist())
-        self.sources, self.pairs = _keys(sources), _keys(pairs)
-        self._pair_sources, self._lengths, self._ratios = _keys(pair_sources), lengths, ratios
+        self.known: set[int] = set()
+        with TemporaryDirectory(dir=path.parent, prefix=".keys-") as name:
+            buckets = KeyBuckets(Path(name))
+            for batch in read_batches(path):
+                self.rows += batch.num_rows
+                self._equal += pc.sum(pc.equal(batch["src"], batch["tgt"])).as_py()
+                pairs = _pairs(batch)
+                keys = np.stack([text_keys(src for src, _ in pairs), pair_keys(pairs)], axis=1)
+                self.known |= wanted & set(keys.ravel().tolist()) if wanted else wanted
+                buckets.add(keys)
+                measured = _lengths(batch)
+                for side, values in measured.items():
+                    lengths.setdefault(side, Counter()).update(values.tolist())
+                ratios.update(_ratio_steps(measured).tolist())
+            self._repeats = buckets.repeats()
+        self._lengths, self._ratios = lengths, ratios
 
     def figures(self) -> Figures:
         """Rows and texts of the table, counted; lengths in words between spaces and characters."""
-        distinct, places = np.unique(self.pairs, return_index=True)
-        _, targets = np.unique(self._pair_sources[places], return_counts=True)
         return {
             "rows": self.rows,
-            "repeated_pairs": len(self.pairs) - len(distinct),
-            "repeated_sources": self.rows - len(targets),
-            "sources_with_several_targets": int((targets > 1).sum()),
+            "repeated_pairs": self._repeats.pairs,
+            "repeated_sources": self.rows - self._repeats.distinct_sources,
+            "sources_with_several_targets": self._repeats.sources_with_several_targets,
             "source_equals_target": self._equal,
             "length_ratio_outliers": _outliers(self._ratios),
             **{
@@ -160,12 +170,12 @@ def hygiene_figures(
     `encodings` holds the splits that have files of their own.
     """
     found = {}
-    train = Table(folder / "train.parquet")
+    train = Table(folder / "train.parquet", overlap.keys)
     for split in ("train", "dev", "test"):
         table = train if split == "train" else Table(folder / f"{split}.parquet")
         found[split] = table.figures()
         if split != "train":
-            found[split] |= overlap.figures(split, train)
+            found[split] |= overlap.figures(split, train.known)
         if split in encodings:
             found[split] |= asdict(encodings[split])
     return found
@@ -188,7 +198,21 @@ def looks_wrongly_decoded(text: str) -> bool:
     """Whether it holds the replacement character, or UTF-8 that was read as Latin-1."""
     if "\ufffd" in text:
         return True
-    return _SUSPECT.search(text) is not None and _MISREAD.search(text) is not None
+    return may_be_wrongly_decoded(text) and _MISREAD.search(text) is not None
+
+
+def may_be_wrongly_decoded(text: str) -> bool:
+    """A quick look, which finds all that `looks_wrongly_decoded` does, and more."""
+    return "\ufffd" in text or _SUSPECT.search(text) is not None
+
+
+def _pairs(batch: Any) -> list[tuple[str, str]]:
+    """Each source with each of its references."""
+    sources = batch["src"].to_pylist()
+    if "refs" not in batch.schema.names:
+        return list(zip(sources, batch["tgt"].to_pylist(), strict=True))
+    references = zip(sources, batch["refs"].to_pylist(), strict=True)
+    return [(src, tgt) for src, several in references for tgt in several]
 
 
 def _lengths(batch: Any) -> dict[str, NDArray[np.int64]]:
@@ -211,12 +235,3 @@ def _outliers(ratios: Mapping[int, int]) -> int:
     median = percentile(ratios, 50)
     limit = _STEPS_PER_OCTAVE * math.log2(OUTLIER_FACTOR)
     return sum(count for ratio, count in ratios.items() if abs(ratio - median) > limit)
-
-
-def _keys(values: "array[int]") -> Keys:
-    return np.frombuffer(values, np.uint64)
-
-
-def _in_both(wanted: set[int], keys: Keys) -> set[int]:
-    few = np.fromiter(wanted, np.uint64, len(wanted))
-    return set(np.intersect1d(few, keys).tolist())

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
 from attn2seq.corpus.catalogue import read_raw_entry
-from attn2seq.corpus.cleaning import REASONS, PairFilter, normalise_text, text_key
+from attn2seq.corpus.cleaning import REASONS, PairFilter, normalise_texts, text_key
 from attn2seq.corpus.entry import CatalogueEntry, MakeSplits, gives
 from attn2seq.corpus.hygiene import Encodings, Overlap, hygiene_figures
 from attn2seq.corpus.readers import Row, read_rows
@@ -23,6 +24,9 @@ FACTS = (
     "name", "title", "task", "src_lang", "tgt_lang", "bleu_tokenizer", "metrics", "licence",
     "citation",
 )  # fmt: skip
+# Rows that are filtered at once; and cleaned, few, since one text out of order costs all of them.
+_ROWS_AT_ONCE = 10_000
+_ROWS_TO_CLEAN = 200
 # A line in the log now and then.
 _SAY_EVERY_ROWS = 1_000_000
 
@@ -62,9 +66,7 @@ def prepare_corpus(
             write_table(folder / f"{split}.parquet", rows)
             say(_describe(split, accounts[split]))
         overlap = Overlap(tables)
-        train = _write_train(
-            folder / "train.parquet", corpus, splitter, _source_keys(tables), overlap
-        )
+        train = _write_train(folder / "train.parquet", corpus, splitter, _sources(tables), overlap)
         say(_describe("train", train))
         hygiene = hygiene_figures(folder, overlap, corpus.encodings)
         for split in EVALUATION_SPLITS:
@@ -101,16 +103,17 @@ class _Corpus:
         """The rows of a given split, normalised, without their empty targets."""
         form = self.settings.unicode_form
         found = self.encodings[split] = Encodings()
-
-        def normalised(text: str) -> str:
-            clean = normalise_text(text, form)
-            found.add(text, clean, form)
-            return clean
-
-        rows = read_rows(self.raw, self.entry, split)
-        for line, src, targets in tqdm(rows, desc=split, unit=" rows", leave=False, disable=None):
-            clean = (normalised(text) for text in targets)
-            yield Row(line, normalised(src), [text for text in clean if text])
+        read = read_rows(self.raw, self.entry, split)
+        rows = iter(tqdm(read, desc=split, unit=" rows", leave=False, disable=None))
+        while batch := list(islice(rows, _ROWS_TO_CLEAN)):
+            texts = [row.src for row in batch]
+            texts += [text for row in batch for text in row.targets]
+            clean = normalise_texts(texts, form)
+            found.add(texts, clean, form)
+            targets = iter(clean[len(batch) :])
+            for row, src in zip(batch, clean[: len(batch)], strict=True):
+                own = islice(targets, len(row.targets))
+                yield Row(row.line, src, [text for text in own if text])
 
 
 Tables = dict[str, list[Row]]
@@ -152,7 +155,7 @@ def _write_train(
     path: Path,
     corpus: _Corpus,
     splitter: SourceSplitter | None,
-    evaluation: frozenset[int],
+    evaluation: frozenset[str],
     overlap: Overlap,
 ) -> Account:
     """Raises UserError where no pair is left."""
@@ -161,19 +164,25 @@ def _write_train(
     pair_filter = PairFilter(settings, evaluation)
 
     def kept() -> Iterator[Row]:
-        for row in corpus.rows("train"):
-            if splitter and _has_text(row) and splitter.split_of(row.src) != "train":
-                continue
-            account.read += 1
-            if account.read % _SAY_EVERY_ROWS == 0:
+        rows = corpus.rows("train")
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            if splitter:
+                batch = [
+                    row
+                    for row in batch
+                    if not _has_text(row) or splitter.split_of(row.src) == "train"
+                ]
+            pairs = [(row.src, row.targets[0] if row.targets else "") for row in batch]
+            for src, tgt in pairs:
+                overlap.meet(src, tgt)
+            for row, reason in zip(batch, pair_filter.reasons(pairs), strict=True):
+                if reason is None:
+                    yield row
+                else:
+                    account.dropped[reason] += 1
+            before, account.read = account.read, account.read + len(batch)
+            if before // _SAY_EVERY_ROWS < account.read // _SAY_EVERY_ROWS:
                 corpus.say(f"read {account.read:,} pairs of train")
-            tgt = row.targets[0] if row.targets else ""
-            overlap.meet(row.src, tgt)
-            reason = pair_filter.reason(row.src, tgt)
-            if reason is None:
-                yield row
-            else:
-                account.dropped[reason] += 1
 
     account.kept = write_table(path, kept())
     if not account.kept:
@@ -204,6 +213,10 @@ def _has_text(row: Row) -> bool:
 
 def _source_keys(tables: Mapping[str, Iterable[Row]]) -> frozenset[int]:
     return frozenset(text_key(row.src) for rows in tables.values() for row in rows)
+
+
+def _sources(tables: Mapping[str, Iterable[Row]]) -> frozenset[str]:
+    return frozenset(row.src for rows in tables.values() for row in rows)
 
 
 def _describe(split: str, account: Account) -> str:

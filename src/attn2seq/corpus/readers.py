@@ -93,25 +93,27 @@ def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
 
     def parse(number: int, line: str) -> Row | None:
         nonlocal places, first
-        at = f"{label}, line {number}"
         # One column more than there should be is enough to know that there are too many.
         fields = line.split(delimiter, most - 1 if most else first[1] if first else -1)
         if places is None:
             first = (number, len(fields))
-            places = _places(columns, several, [field.strip() for field in fields], at)
+            places = _places(
+                columns, several, [field.strip() for field in fields], f"{label}, line {number}"
+            )
             return None
         if len(fields) <= max(places):
             wanted = max(places) + 1
             raise UserError(
-                f"{at}: column {wanted} is missing; the line has {len(fields)}, parted by "
-                f"{delimiter!r}"
+                f"{label}, line {number}: column {wanted} is missing; the line has {len(fields)}, "
+                f"parted by {delimiter!r}"
             )
         first = first or (number, len(fields))
         if most is None and len(fields) != first[1]:
             raise UserError(
-                f"{at}: {line.count(delimiter) + 1} columns, but line {first[0]} has {first[1]}: "
-                f"one {delimiter!r} too many or too few moves texts to other columns. Mend the "
-                "line, or set max_columns if the last column may hold it or be missing"
+                f"{label}, line {number}: {line.count(delimiter) + 1} columns, but line {first[0]} "
+                f"has {first[1]}: one {delimiter!r} too many or too few moves texts to other "
+                "columns. Mend the line, or set max_columns if the last column may hold it or be "
+                "missing"
             )
         src, *targets = (fields[place] for place in places)
         return Row(number, src, targets)

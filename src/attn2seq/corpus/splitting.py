@@ -27,15 +27,20 @@ class SourceSplitter:
         """
         self._seed, self._taken = sizes.seed, taken
         keys = (text_key(source, sizes.seed) for source in sources if text_key(source) not in taken)
-        distinct = np.unique(np.fromiter(keys, np.uint64))
-        test, dev = (_count(size, len(distinct)) for size in (sizes.test, sizes.dev))
-        if test + dev >= len(distinct):
+        ordered = np.fromiter(keys, np.uint64)
+        ordered.sort()  # in its place: there may be many
+        count = len(ordered) - int((ordered[1:] == ordered[:-1]).sum())
+        test, dev = (_count(size, count) for size in (sizes.test, sizes.dev))
+        if test + dev >= count:
             raise UserError(
                 f"make_splits asks for {dev:,} source sentences for dev and {test:,} for test, but "
-                f"the corpus has {len(distinct):,} distinct ones, and train needs some too"
+                f"the corpus has {count:,} distinct ones, and train needs some too"
             )
+        looked_at = test + dev + 1
+        while len(lowest := np.unique(ordered[:looked_at])) <= test + dev:
+            looked_at *= 2
         # Keys below the first limit are test, below the second dev.
-        self._test_limit, self._dev_limit = int(distinct[test]), int(distinct[test + dev])
+        self._test_limit, self._dev_limit = int(lowest[test]), int(lowest[test + dev])
 
     def split_of(self, source: str) -> str:
         """`train`, `dev` or `test`."""

@@ -1,8 +1,9 @@
 """Tables of pairs: columns `src` and `tgt`, and `refs` where a split has several references."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,12 @@ def write_table(path: Path, rows: Iterable[Row]) -> int:
     return count
 
 
+def read_batches(path: Path) -> Iterator[Any]:
+    """Record batches of a table, one after the other."""
+    # Reading ahead would bring the whole file into memory.
+    yield from pq.ParquetFile(path, pre_buffer=False).iter_batches(_BATCH_ROWS)
+
+
 def sample_table(path: Path, limit: int, seed: int) -> int:
     """Keep `limit` rows of a table, drawn at random, in their order; returns how many it dropped.
 
@@ -48,7 +55,7 @@ def sample_table(path: Path, limit: int, seed: int) -> int:
     kept[np.random.default_rng(seed).permutation(count)[:limit]] = True
     beside, start = path.with_suffix(".sample"), 0
     with pq.ParquetWriter(beside, table.schema_arrow, compression="zstd") as writer:
-        for batch in table.iter_batches(_BATCH_ROWS):
+        for batch in read_batches(path):
             end = start + batch.num_rows
             writer.write_batch(batch.filter(pa.array(kept[start:end])))
             start = end

@@ -170,7 +170,9 @@ class Decoder(nn.Module):
 
     def _read(self, hidden_BTD: Tensor, context_BTH: Tensor | None) -> Tensor:
         """What the output layer will read, BTR, before dropout."""
-        parts = {"both": [hidden_BTD, context_BTH], "state": [hidden_BTD], "context": [context_BTH]}
+        parts: dict[str, list[Tensor | None]] = {
+            "both": [hidden_BTD, context_BTH], "state": [hidden_BTD], "context": [context_BTH]
+        }  # fmt: skip
         read = [part for part in parts[self.settings.readout_from] if part is not None]
         joined = torch.cat(read, dim=-1)
         return joined if self.readout is None else torch.tanh(self.readout(joined))

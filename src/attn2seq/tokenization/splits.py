@@ -70,7 +70,9 @@ def tokenize_splits(
 
 def read_texts(table: Path, side: str) -> Iterator[list[str]]:
     """The texts of one side, a batch at a time."""
-    for batch in pq.ParquetFile(table).iter_batches(_BATCH_LINES, columns=[side]):
+    # Reading ahead would bring the whole file into memory.
+    file = pq.ParquetFile(table, pre_buffer=False)
+    for batch in file.iter_batches(_BATCH_LINES, columns=[side]):
         yield batch.column(0).to_pylist()
 
 

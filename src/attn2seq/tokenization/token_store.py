@@ -6,6 +6,7 @@ is `ids[offsets[i]:offsets[i + 1]]`. A sequence costs 8 bytes, and a token 2 or 
 
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from attn2seq.errors import UserError
 
-# Tokens held before they are written.
-_CHUNK_TOKENS = 1 << 20
+# Sequences taken, and tokens held, before they are written.
+_SEQUENCES_AT_ONCE = 1000
+_CHUNK_TOKENS = 1 << 18
 # What numpy raises on a header that is not its own, which it reads as Python's literals.
 _DAMAGE = (
     ValueError, EOFError, TypeError, OverflowError, SyntaxError, TokenError, RecursionError,
@@ -67,20 +69,32 @@ def write_token_store(
     """
     dtype = np.dtype(np.uint16 if vocabulary_size <= 1 << 16 else np.int32)
     ids_path, offsets_path = _paths(prefix)
-    offsets = array("q", [0])
-    chunk = array("i")
-    with ids_path.open("wb") as file:
-        _write_header(file, dtype, 0)
-        for sequence in sequences:
-            chunk.extend(sequence)
-            offsets.append(offsets[-1] + len(sequence))
-            if len(chunk) >= _CHUNK_TOKENS:
-                _write_chunk(file, chunk, dtype, vocabulary_size)
-        _write_chunk(file, chunk, dtype, vocabulary_size)
-        # The header keeps room for any length, so that it can be written anew in its place.
-        file.seek(0)
-        _write_header(file, dtype, offsets[-1])
-    np.save(offsets_path, np.frombuffer(offsets, np.int64))
+    ids, offsets = array("i"), array("q", [0])
+    stream, count, end = iter(sequences), 0, 0
+    with ids_path.open("wb") as ids_file, offsets_path.open("wb") as offsets_file:
+        _write_header(ids_file, dtype, 0)
+        _write_header(offsets_file, np.dtype(np.int64), 0)
+        while batch := list(islice(stream, _SEQUENCES_AT_ONCE)):
+            ids.extend(chain.from_iterable(batch))
+            offsets.extend(accumulate(map(len, batch[1:]), initial=end + len(batch[0])))
+            count, end = count + len(batch), offsets[-1]
+            if len(ids) >= _CHUNK_TOKENS:
+                _write_chunk(ids_file, ids, dtype, vocabulary_size)
+                _take(offsets).tofile(offsets_file)
+        _write_chunk(ids_file, ids, dtype, vocabulary_size)
+        _take(offsets).tofile(offsets_file)
+        # A header keeps room for any length, so that it can be written anew in its place.
+        ids_file.seek(0)
+        _write_header(ids_file, dtype, end)
+        offsets_file.seek(0)
+        _write_header(offsets_file, np.dtype(np.int64), count + 1)
+
+
+def _take(values: "array[int]") -> "array[int]":
+    """All values, of which none is left."""
+    taken = values[:]
+    del values[:]
+    return taken
 
 
 def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
@@ -95,12 +109,10 @@ def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
 def _write_chunk(
     file: BinaryIO, chunk: "array[int]", dtype: np.dtype[Any], vocabulary_size: int
 ) -> None:
-    values = np.frombuffer(chunk, np.int32)
+    values = np.frombuffer(_take(chunk), np.int32)
     if len(values) and not 0 <= values.min() <= values.max() < vocabulary_size:
         raise ValueError(f"a token id is not in 0 to {vocabulary_size - 1}")
-    file.write(values.astype(dtype).tobytes())
-    del values  # an array cannot shrink while numpy looks at it
-    del chunk[:]
+    values.astype(dtype).tofile(file)
 
 
 def _open(path: Path, kinds: tuple[type[np.integer[Any]], ...]) -> NDArray[Any]:
