@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import made_up_texts
+from made_up_texts import made_up_texts
 from numpy.typing import NDArray
 
 from attn2seq.tokenization.bpe_dropout import BpeDropout
@@ -135,5 +135,6 @@ def test_a_line_is_drawn_by_its_number_and_epoch_whatever_stands_beside_it(
 
 def test_no_lines_and_lines_without_text(tokenizer: Make) -> None:
     known = tokenizer()
+    assert sample(known, [], 0.5) == []
     assert sample(known, ["", ""], 0.5) == [[], []]
     assert sample(known, ["", "haus", ""], 0.0) == known.encode(["", "haus", ""])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import sentencepiece as spm
-from conftest import made_up_texts
+from made_up_texts import made_up_texts
 
 from attn2seq.tokenization.counter_random import stream
 from attn2seq.tokenization.nbest_sampling import NbestSampling
@@ -128,3 +128,8 @@ def test_a_text_too_long_for_candidates_comes_back_and_nothing_is_said(
     capfd.readouterr()
     assert unigram.decode(sample(unigram, [text], 64, 0.2)) == [text]
     assert capfd.readouterr().err == ""
+
+
+def test_no_lines_and_lines_without_text(unigram: Tokenizer) -> None:
+    assert sample(unigram, [], 8, 0.2) == []
+    assert sample(unigram, ["", "", "kaba", ""], 8, 1000.0) == unigram.encode(["", "", "kaba", ""])

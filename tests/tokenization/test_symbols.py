@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sentencepiece as spm
-from conftest import made_up_texts
+from made_up_texts import made_up_texts
 
 from attn2seq.tokenization.symbols import UncutSymbols
 from attn2seq.tokenization.tokenizer import UNK_ID, Tokenizer

@@ -46,9 +46,9 @@ class ResampledPairs:
         max_tokens: int,
         epochs: int,
     ) -> None:
-        """`samplers` has one for each side that is cut anew. A text that is longer than `max_tokens`
-        or would become so stays as it is, so that each epoch has the same pairs. `epochs` is the
-        number after which none is made ahead.
+        """`samplers` has one for each side that is cut anew. A text that is longer than
+        `max_tokens` or would become so stays as it is, so that each epoch has the same pairs.
+        `epochs` is the number after which none is made ahead.
         """
         self._pairs, self._samplers = pairs, samplers
         self._seed, self._max_tokens, self._epochs = seed, max_tokens, epochs
@@ -84,14 +84,15 @@ class ResampledPairs:
         for start in range(0, len(lines), _CHUNK_LINES):
             if self._ended.is_set():
                 raise CancelledError
-            numbers = np.arange(start, min(start + _CHUNK_LINES, len(lines)))
-            own = [lines[number] for number in numbers.tolist()]
-            drawn = [
-                new if max(len(new), len(old)) <= self._max_tokens else old
-                for new, old in zip(
-                    self._samplers[side].sample(own, numbers, key), own, strict=True
-                )
-            ]
-            chunks.append(np.concatenate(drawn).astype(np.int32))
-            lengths.append(np.array([len(ids) for ids in drawn]))
+            end = min(start + _CHUNK_LINES, len(lines))
+            rows: list[NDArray[Any]] = [lines[number] for number in range(start, end)]
+            short = [place for place, row in enumerate(rows) if len(row) <= self._max_tokens]
+            drawn = self._samplers[side].sample(
+                [rows[place] for place in short], np.array(short, np.int64) + start, key
+            )
+            for place, new in zip(short, drawn, strict=True):
+                if len(new) <= self._max_tokens:
+                    rows[place] = new
+            chunks.append(np.concatenate(rows).astype(np.int32))
+            lengths.append(np.array([len(row) for row in rows]))
         return TokenSequences(np.concatenate(chunks), np.cumsum(np.concatenate(lengths)))

@@ -33,6 +33,8 @@ class NbestSampling:
         """The ids of each line drawn anew; `numbers` are those of the lines, which the draw
         follows from, with `key`. A line with unknown pieces, whose text is lost, stays as it is.
         """
+        if not lines:
+            return []
         texts = self._tokenizer.decode([line.tolist() for line in lines])
         candidates = [
             [line.tolist()]

@@ -7,8 +7,6 @@ from pydantic import Field, model_validator
 from attn2seq.config import Settings, shown
 
 ModelType = Literal["unigram", "bpe", "char", "word"]
-
-
 RESERVED = frozenset(("<pad>", "<unk>", "<s>", "</s>"))
 MAX_SYMBOLS = 10_000
 

@@ -141,7 +141,8 @@ def _is_number(text: str) -> bool:
 
 def _numbers(fields: list[str], label: str, number: int) -> NDArray[np.float32]:
     try:
-        values = np.array(fields, np.float32)
+        with np.errstate(over="ignore"):
+            values = np.array(fields, np.float32)
     except ValueError:
         wrong = next(field for field in fields if not _is_number(field))
         raise UserError(f"{label}, line {number}: {wrong[:40]!r} is no number") from None
