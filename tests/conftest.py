@@ -1,18 +1,20 @@
 """Settings and small models that many tests share."""
 
 import os
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from promises import MAKE_FAULTS, PROMISES, Proof, page
 
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 
 ROOT = Path(__file__).parents[1]
-PROMISES = pytest.StashKey[dict[str, list[str]]]()
+PROOFS = pytest.StashKey[dict[str, Proof]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,52 +22,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--promises",
         type=Path,
         metavar="FILE",
-        help="write a table of the promises that tests are marked with, and what proved them",
+        help="write the promises that tests are marked with, what proved them, and the figures",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[PROMISES] = {}
+    config.stash[PROOFS] = {
+        key: Proof(section in MAKE_FAULTS) for section, keys in PROMISES.items() for key in keys
+    }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("promise"):
+            if marker.args[0] not in config.stash[PROOFS]:
+                raise pytest.UsageError(f"{item.nodeid}: no promise {marker.args[0]!r}")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Notes for each promise which tests were run for it, how they ended, and their figures."""
+    """Notes for each promise how the tests marked with it ended, and their figures."""
     report: Any = yield
-    marker = item.get_closest_marker("promise")
-    if marker and (report.when == "call" or report.outcome != "passed"):
-        rows = item.config.stash[PROMISES].setdefault(marker.args[0], [])
-        figures = "; ".join(f"{name}: {value}" for name, value in report.user_properties)
-        rows.append("|".join([report.outcome, item.nodeid.split("[")[0], figures]))
+    if report.when == "call" or report.outcome != "passed":
+        for marker in item.iter_markers("promise"):
+            test = item.nodeid.partition("[")[0]
+            proof = item.config.stash[PROOFS][marker.args[0]]
+            proof.add(test, report.outcome, report.user_properties)
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     path: Path | None = session.config.getoption("--promises")
-    if path is None:
-        return
-    lines = [
-        "# Reliability",
-        "",
-        "What is promised, the tests that prove it, and what they counted: written by",
-        "`make reliability`, which makes each of these faults for real.",
-        "",
-        "| promise | test | passed | failed | skipped | figures |",
-        "|---|---|---:|---:|---:|---|",
-    ]
-    for promise, rows in sorted(session.config.stash[PROMISES].items()):
-        tests: dict[str, list[list[str]]] = {}
-        for row in rows:
-            outcome, test, figures = row.split("|", 2)
-            tests.setdefault(test, []).append([outcome, figures])
-        for test, ends in tests.items():
-            counts = " | ".join(
-                str(sum(outcome == wanted for outcome, _ in ends))
-                for wanted in ("passed", "failed", "skipped")
-            )
-            figures = "; ".join(dict.fromkeys(figures for _, figures in ends if figures))
-            lines.append(f"| {promise} | `{test}` | {counts} | {figures} |")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if path is not None:
+        machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+        versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+        text = page(session.config.stash[PROOFS], f"{machine}, {versions}")
+        path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture

@@ -82,11 +82,13 @@ def _call_faults(node: ast.AST) -> Iterator[str]:
         yield f"calls {name} so that it may unpickle"
 
 
+@pytest.mark.promise("no code")
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_code_runs_what_a_file_says(path: Path) -> None:
     assert faults_of(path.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.promise("no code")
 @pytest.mark.parametrize(
     "source",
     [
@@ -146,6 +148,7 @@ def made(tmp_path: Path) -> Path:
     return tmp_path / "made"
 
 
+@pytest.mark.promise("no code")
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_a_model_folder_with_a_pickle_in_it(
     tmp_path: Path, small_model: Callable[..., Seq2Seq], made: Path, name: str
@@ -161,6 +164,7 @@ def test_a_model_folder_with_a_pickle_in_it(
     assert not made.exists()
 
 
+@pytest.mark.promise("no code")
 def test_a_vocabulary_that_is_a_pickle(tmp_path: Path, made: Path) -> None:
     (tmp_path / "src.model").write_bytes(pickle.dumps(Intruder(made)))
     with pytest.raises(UserError, match="is no sentencepiece model"):
@@ -168,6 +172,7 @@ def test_a_vocabulary_that_is_a_pickle(tmp_path: Path, made: Path) -> None:
     assert not made.exists()
 
 
+@pytest.mark.promise("no code")
 def test_token_ids_that_hold_objects(tmp_path: Path, made: Path) -> None:
     write_token_store(tmp_path / "train.src", [[1, 2]], 10)
     assert len(TokenStore(tmp_path / "train.src")) == 1
@@ -177,6 +182,7 @@ def test_token_ids_that_hold_objects(tmp_path: Path, made: Path) -> None:
     assert not made.exists()
 
 
+@pytest.mark.promise("no code")
 def test_attention_maps_that_hold_objects(tmp_path: Path, made: Path) -> None:
     objects = np.array([[Intruder(made)]])
     np.savez(tmp_path / "attention.npz", weights_0=objects, src_0=objects, tgt_0=objects)
@@ -185,6 +191,7 @@ def test_attention_maps_that_hold_objects(tmp_path: Path, made: Path) -> None:
     assert not made.exists()
 
 
+@pytest.mark.promise("no code")
 def test_yaml_that_asks_for_a_call(tmp_path: Path) -> None:
     made = tmp_path / "made"
     (tmp_path / "mine.yaml").write_text(f"name: !!python/object/apply:os.mkdir ['{made}']\n")
@@ -193,6 +200,7 @@ def test_yaml_that_asks_for_a_call(tmp_path: Path) -> None:
     assert not made.exists()
 
 
+@pytest.mark.promise("loopback")
 def test_servers_listen_on_this_machine_alone() -> None:
     texts = [(ROOT / "Makefile").read_text(), *(path.read_text("utf-8") for path in CODE)]
     hosts = [host for text in texts for host in re.findall(r"--host[ =]+(\S+)", text)]
@@ -203,6 +211,7 @@ def test_servers_listen_on_this_machine_alone() -> None:
     assert re.findall(r"mlflow ui(?! --host 127\.0\.0\.1 )", texts[0]) == []
 
 
+@pytest.mark.promise("audit")
 def test_an_audit_that_could_not_ask_says_so_and_fails(tmp_path: Path) -> None:
     """Nothing listens on port 9: the same as no network."""
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")

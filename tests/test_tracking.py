@@ -172,6 +172,7 @@ def test_what_a_killed_process_left_of_a_database_does_no_harm(tmp_path: Path) -
     assert [path.name for path in tmp_path.glob("mlflow.db*")] == ["mlflow.db"]
 
 
+@pytest.mark.promise("mlflow")
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = Store(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path / "lock")

@@ -47,6 +47,7 @@ def test_what_a_killed_run_left_beside_is_not_taken_over(tmp_path: Path) -> None
     assert contents(tmp_path) == {"out/a": "new"}
 
 
+@pytest.mark.promise("full disk")
 def test_a_full_disk_is_told_with_what_is_free(tmp_path: Path) -> None:
     def fill() -> None:
         with whole_folder(tmp_path / "out"):

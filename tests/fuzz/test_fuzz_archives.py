@@ -18,6 +18,8 @@ from outcomes import Refused, Tally
 from attn2seq.corpus import archives
 from attn2seq.corpus.lines import read_lines
 
+pytestmark = pytest.mark.promise("fuzz")
+
 Members = list[tuple[str, bytes]]
 WANTED = "in/a.txt"
 
@@ -81,6 +83,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
+@pytest.mark.promise("inside")
 @NAMES
 def test_sound_archives_and_members_that_they_lack(tally: Tally, folder: Path, name: str) -> None:
     for seed in range(30):

@@ -17,6 +17,8 @@ from attn2seq.corpus.download import Places, download_corpus
 from attn2seq.corpus.entry import CatalogueEntry
 from attn2seq.errors import UserError
 
+pytestmark = pytest.mark.promise("fuzz")
+
 yaml = YAML(typ="safe")
 DAMAGES, EACH, OUTSIDE = 700, 60, 300
 Entry = dict[str, Any]
@@ -128,6 +130,7 @@ def test_names_that_are_in_no_catalogue(tally: Tally, write: Callable[..., Path]
 PARTS = ["..", ".", "", "a", "mine.tsv", "/", "//", "\\", "~", "%2e%2e", "?x", "#y", "\u202e", "C:"]
 
 
+@pytest.mark.promise("inside")
 def test_no_entry_writes_outside(tally: Tally, tmp_path: Path) -> None:
     """Whatever its files are called: all that a download writes lies in its folder."""
     for part in ("catalogue", "local", "mirror/mine", "cache"):

@@ -16,6 +16,8 @@ from outcomes import Refused, Tally
 
 from attn2seq.training.checkpoints import CheckpointFolder, random_states
 
+pytestmark = pytest.mark.promise("fuzz")
+
 DAMAGES, FORGED = 500, 80
 
 
@@ -67,6 +69,7 @@ class Intruder:
         return os.mkdir, (str(self._made),)
 
 
+@pytest.mark.promise("no code")
 def test_forged_checkpoints(
     tally: Tally, folder: tuple[CheckpointFolder, list[str]], tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ from attn2seq.model.checkpoint import save_model, weights_of
 from attn2seq.model.seq2seq import Seq2Seq
 from pipeline import recipe, translate
 
+pytestmark = pytest.mark.promise("fuzz")
+
 PROJECT = Path(__file__).parents[2]
 CASES, EACH = 150, 60
 Command = Callable[[list[str] | None], int]

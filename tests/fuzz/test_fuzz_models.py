@@ -21,6 +21,8 @@ from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.token_store import TokenStore, write_token_store
 from attn2seq.tokenization.tokenizer import Tokenizer
 
+pytestmark = pytest.mark.promise("fuzz")
+
 DAMAGES, EACH = 250, 60
 Files = dict[str, bytes]
 IDS = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3}

@@ -15,6 +15,8 @@ from outcomes import Refused, Tally
 from attn2seq.corpus import lines
 from attn2seq.corpus.readers import Row
 
+pytestmark = pytest.mark.promise("fuzz")
+
 EXAMPLES = settings(
     max_examples=250, derandomize=True, deadline=None, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -15,6 +15,8 @@ from outcomes import Refused, Tally
 from attn2seq.config import MAX_YAML_BYTES, read_yaml
 from pipeline.check import SECTIONS, check_params
 
+pytestmark = pytest.mark.promise("fuzz")
+
 PROJECT = Path(__file__).parents[2]
 CATALOGUE = PROJECT / "data/catalogue"
 LINES_OF_YAML = [

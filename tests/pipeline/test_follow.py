@@ -106,6 +106,7 @@ def test_a_history_that_training_has_not_touched_is_not_its_own(
     assert run.info.status == "KILLED"
 
 
+@pytest.mark.promise("mlflow")
 def test_a_server_that_is_down_stops_nothing(bare: Path) -> None:
     run_stages(bare)
     with socket.socket() as unused:

@@ -100,6 +100,7 @@ def test_committed_states_and_experiments_come_back(
         assert "decode/test/attention_0.png" in [item.path for item in files]
 
 
+@pytest.mark.promise("inside")
 @pytest.mark.parametrize("path", ["results/../../outside", "/results/a", "results/a"])
 def test_a_lock_file_cannot_name_a_place_outside(
     path: str, finished: Path, capsys: pytest.CaptureFixture[str]

@@ -104,6 +104,8 @@ def survives(kill: Callable[[], bool]) -> tuple[bool, bool]:
     """Whether a kill hit, and whether the training that went on ended in the same bytes."""
     clear(checkpoints_too=True)
     hit = kill()
+    if not list(Path(".cache/checkpoints").glob("*/step-*.pt")):
+        outcomes["before the first checkpoint"] += 1
     clear(checkpoints_too=False)
     return hit, ended_well(train_in_child()) and digests() == EXPECTED
 

@@ -12,6 +12,7 @@ from tiny_repository import Repository, interrupt
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.promise("mistakes")
 def test_late_faults_are_all_told_before_any_stage_runs(built: Repository) -> None:
     text = (built.root / "params.yaml").read_text(encoding="utf-8")
     assert stages_run(built.dvc("repro")) == []
@@ -30,6 +31,7 @@ def test_late_faults_are_all_told_before_any_stage_runs(built: Repository) -> No
     assert (built.root / "models/model/model.safetensors").is_file()
 
 
+@pytest.mark.promise("edited")
 def test_params_edited_during_a_stage_are_not_recorded(built: Repository) -> None:
     built.set_params({"train.max_epochs": 8})
     before = (built.root / "dvc.lock").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from tiny_repository import Repository
 EDITED = "src/attn2seq/config.py"
 
 
+@pytest.mark.promise("edited")
 def test_code_edited_while_the_stage_still_imports(unbuilt: Repository) -> None:
     process = unbuilt.start("python", "-m", "pipeline.train")
     maps, until = Path(f"/proc/{process.pid}/maps"), time.monotonic() + 120
@@ -31,6 +32,7 @@ def test_code_edited_while_the_stage_still_imports(unbuilt: Repository) -> None:
     assert f"train: error: edited while the stage began: {EDITED}. What it has loaded" in said
 
 
+@pytest.mark.promise("edited")
 @pytest.mark.slow
 def test_code_and_later_params_edited_while_training_runs(
     brief: Brief, unbuilt: Repository

@@ -9,7 +9,7 @@ from stopped_stage import stopped_training
 from tiny_repository import Repository
 
 # Each builds a repository of its own.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.promise("two at once")]
 
 
 def test_two_at_once_from_the_start(brief: Brief, unbuilt: Repository) -> None:

@@ -13,7 +13,7 @@ from tiny_repository import Repository
 from tracking_server import Gate, TrackingServer
 
 # Each runs all stages in a repository of its own.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.promise("mlflow")]
 LATER = "`make track` completes the run later"
 # What follows from the clock.
 TIMED = ("time/", "train/tokens_per_second")

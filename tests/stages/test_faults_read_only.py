@@ -36,6 +36,7 @@ def run_with_read_only(
     return said
 
 
+@pytest.mark.promise("read-only")
 def test_a_read_only_cache_of_the_project_is_told_before_any_work(unbuilt: Repository) -> None:
     (unbuilt.root / ".cache").mkdir()
     said = run_with_read_only(unbuilt, [".cache"], "python", "-m", "dvc", "repro", status=255)
@@ -47,6 +48,7 @@ def test_a_read_only_cache_of_the_project_is_told_before_any_work(unbuilt: Repos
     assert "check" in stages_run(unbuilt.dvc("repro", "check"))
 
 
+@pytest.mark.promise("read-only")
 @pytest.mark.slow
 def test_a_read_only_cache_of_dvc(brief: Brief, unbuilt: Repository) -> None:
     """DVC itself ends there; what it has recorded by then is right, and the next run goes on."""
@@ -61,6 +63,7 @@ def test_a_read_only_cache_of_dvc(brief: Brief, unbuilt: Repository) -> None:
     assert unbuilt.digests() == brief.digests
 
 
+@pytest.mark.promise("read-only")
 @pytest.mark.slow
 def test_what_read_only_caches_hold_still_serves(brief: Brief, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "built")
@@ -85,6 +88,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.promise("read-only")
 def test_a_read_only_folder_of_downloads(tmp_path: Path) -> None:
     content = b"a\tb\n"
     sha256 = hashlib.sha256(content).hexdigest()

@@ -16,7 +16,6 @@ from ruamel.yaml import YAML
 from tiny_project import STAGES, run_stages, script_of, write_params
 
 yaml = YAML(typ="safe")
-PROMISE = "Bad input and a lack of room get a plain answer, and nothing half-done stays"
 LINES = [f"the dog number {i} sees a cat\tder Hund Nummer {i} sieht eine Katze" for i in range(80)]
 ENTRY: dict[str, Any] = {
     "name": "mine",
@@ -147,7 +146,7 @@ def project(in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     return make
 
 
-@pytest.mark.promise(PROMISE)
+@pytest.mark.promise("mistakes")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
     mistake: str, project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
@@ -169,7 +168,7 @@ def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
     assert not list(root.rglob("*.new")), "half-written output"
 
 
-@pytest.mark.promise(PROMISE)
+@pytest.mark.promise("full disk")
 @pytest.mark.parametrize(
     ("stage", "free_kilobytes"),
     # Training writes its curve before it writes a checkpoint.

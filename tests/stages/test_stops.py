@@ -11,9 +11,7 @@ import pytest
 
 COMMAND = [sys.executable, "-m", "pipeline.train"]
 RESULTS = ("models/model/model.safetensors", "results/train/history.csv")
-pytestmark = pytest.mark.promise(
-    "Ctrl-C, SIGTERM and a time limit save the training's state and change nothing"
-)
+pytestmark = pytest.mark.promise("stopped")
 
 
 def start(project: Path, **variables: str) -> subprocess.Popen[str]:

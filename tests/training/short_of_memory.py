@@ -1,6 +1,6 @@
 """Train on a batch for which there is no memory; print what a user is told.
 
-python short_of_memory.py FOLDER
+python short_of_memory.py FOLDER SEED MIB
 """
 
 import resource
@@ -21,7 +21,8 @@ from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
 
 folder = Path(sys.argv[1])
-write_token_store(folder / "pairs", [[5] * 300] * 64)
+# A batch of short pairs, for which there is room, and one of long pairs.
+write_token_store(folder / "pairs", [[5] * 3] * 64 + [[5] * 300] * 64)
 pairs = Pairs(TokenStore(folder / "pairs"), TokenStore(folder / "pairs"))
 model = ModelSettings(
     cell="lstm", embedding_size=64, encoder_layers=1, encoder_hidden_size=512, bidirectional="all",
@@ -34,17 +35,23 @@ model = ModelSettings(
 )  # fmt: skip
 shipped = read_yaml(Path(__file__).parents[2] / "params.yaml")["train"]
 settings = TrainSettings.model_validate(
-    shipped | {"max_epochs": 1, "batch_tokens": 100_000, "batch_sentences": 64, "max_tokens": 1000}
+    shipped
+    | {"max_epochs": 9, "batch_tokens": 100_000, "batch_sentences": 64, "max_tokens": 1000}
+    | {"seed": int(sys.argv[2]), "evaluate_every_steps": 1, "device": "cpu", "threads": 1}
 )
+write_token_store(folder / "dev", [[5] * 3])
+dev = Pairs(TokenStore(folder / "dev"), TokenStore(folder / "dev"))
 torch.set_num_threads(1)
 held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (held + 400 * 2**20, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (held + int(sys.argv[3]) * 2**20, resource.RLIM_INFINITY))
 with CheckpointFolder(folder / "checkpoints", print) as checkpoints:
     trainer = Trainer(
-        Seq2Seq(model, 20, 20), lambda epoch: pairs, pairs, settings,
+        Seq2Seq(model, 20, 20), lambda epoch: pairs, dev, settings,
         History(folder / "history.csv"), checkpoints, print,
     )  # fmt: skip
     try:
         trainer.run()
     except UserError as error:
         print(error)
+    kept = checkpoints.load()
+print("kept:", kept["progress"]["epoch_steps"] if kept else None)

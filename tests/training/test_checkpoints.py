@@ -42,6 +42,7 @@ def test_the_newest_state_comes_back(folder: CheckpointFolder, said: list[str]) 
     assert said == []
 
 
+@pytest.mark.promise("checkpoints")
 def test_only_the_last_two_are_kept(folder: CheckpointFolder) -> None:
     for step in (1, 2, 3, 10):
         folder.save(step, {"step": step})
@@ -50,6 +51,7 @@ def test_only_the_last_two_are_kept(folder: CheckpointFolder) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.promise("checkpoints")
 def test_a_damaged_newest_is_skipped_for_the_one_before(
     folder: CheckpointFolder, said: list[str]
 ) -> None:
@@ -61,6 +63,7 @@ def test_a_damaged_newest_is_skipped_for_the_one_before(
     assert said == [f"checkpoint {newest} is damaged: it is skipped for the one before"]
 
 
+@pytest.mark.promise("checkpoints")
 def test_cut_short_or_without_digest_is_damaged_too(
     folder: CheckpointFolder, said: list[str]
 ) -> None:
@@ -73,6 +76,7 @@ def test_cut_short_or_without_digest_is_damaged_too(
     assert len(said) == 2
 
 
+@pytest.mark.promise("no code")
 def test_what_is_no_plain_data_is_never_run(folder: CheckpointFolder, tmp_path: Path) -> None:
     made = tmp_path / "made"
 

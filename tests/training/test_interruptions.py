@@ -21,9 +21,7 @@ CHANGES: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.promise(
-    "Ctrl-C, SIGTERM and a time limit save the training's state and change nothing"
-)
+@pytest.mark.promise("stopped")
 @pytest.mark.parametrize("step", [1, 3, 4, 10, 39])
 def test_a_stop_at_any_step_changes_nothing(trainer: Callable[..., Trainer], step: int) -> None:
     """Before the first row of the curve, between rows, at a row, at a look at dev, near the end."""
@@ -59,9 +57,7 @@ SWITCHES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.promise(
-    "Ctrl-C, SIGTERM and a time limit save the training's state and change nothing"
-)
+@pytest.mark.promise("stopped")
 @pytest.mark.parametrize("changes", SWITCHES, ids=lambda changes: ",".join(changes))
 def test_a_stop_changes_nothing_whatever_is_switched_on(
     trainer: Callable[..., Trainer], changes: dict[str, Any]
@@ -85,6 +81,7 @@ def test_a_stop_changes_nothing_whatever_is_switched_on(
     assert digest(plain.run()) != expected or plain.history.rows != whole.history.rows
 
 
+@pytest.mark.promise("stopped")
 @pytest.mark.parametrize(
     ("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "told to end (SIGTERM)")]
 )
@@ -101,6 +98,7 @@ def test_a_signal_is_a_request_and_the_next_one_is_not(number: int, said: str) -
     assert signal.getsignal(number) is usual
 
 
+@pytest.mark.promise("stopped")
 def test_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TIME_LIMIT, "0.5")
     with stop_requests(started=-1e9) as requests:
@@ -120,13 +118,51 @@ def test_a_time_limit_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -
         pass
 
 
-@pytest.mark.promise("Bad input and a lack of room get a plain answer, and nothing half-done stays")
-def test_running_out_of_memory_names_the_batch_and_the_remedy(tmp_path: Path) -> None:
-    """For real: the process may not take more than a little above what it holds."""
+SHORT_OF_MEMORY = [
+    # seed, MiB left, what is told, the step of the checkpoint that stays
+    (1, 1000, "the batch of step 2 has 64 pairs of up to 301 source and 301 target tokens", 1),
+    (2, 1000, "the batch of step 1 has 64 pairs of up to 301 source and 301 target tokens", None),
+    (1, 400, "after step 1. Lower the sizes in model", None),
+]
+
+
+@pytest.mark.promise("memory")
+@pytest.mark.parametrize(("seed", "mib", "told", "kept"), SHORT_OF_MEMORY)
+def test_running_out_of_memory_names_the_batch_and_the_remedy(
+    tmp_path: Path, seed: int, mib: int, told: str, kept: int | None
+) -> None:
+    """For real: the process may not take more than a little above what it holds.
+
+    Whether the batch of short pairs comes first, for which there is room, follows from the seed.
+    """
     script = Path(__file__).with_name("short_of_memory.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, str(script), str(tmp_path), str(seed), str(mib)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "out of memory: the batch of step 1 has 64 pairs of up to 301 source" in done.stdout
-    assert "Lower train.batch_tokens (100000), train.max_tokens (1000)" in done.stdout
+    assert f"out of memory: {told}" in done.stdout
+    if "batch" in told:
+        assert "Lower train.batch_tokens (100000), train.max_tokens (1000)" in done.stdout
+    assert f"the last checkpoint is kept in {tmp_path / 'checkpoints'}" in done.stdout
+    assert done.stdout.endswith(f"kept: {kept}\n")
+
+
+@pytest.mark.promise("not finite")
+def test_a_loss_that_becomes_no_number_keeps_the_checkpoint_before(
+    trainer: Callable[..., Trainer],
+) -> None:
+    """The weights are spoilt after step 14; the checkpoint of step 10 leads to the same end."""
+    whole = trainer("whole", **CHANGES)
+    expected = digest(whole.run())
+    broken = trainer("broken", **CHANGES)
+
+    def spoil() -> None:
+        if broken.optimizer.step_number == 14:
+            broken.model.output.bias.data.fill_(float("nan"))
+
+    broken.asked_to_stop = spoil
+    told = r"broke off in step 15: .*training pairs, counted from 0: \[\d.*checkpoint is kept in .*"
+    with pytest.raises(UserError, match=told):
+        broken.run()
+    resumed = trainer("broken", **CHANGES)
+    assert digest(resumed.run()) == expected
+    assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()

@@ -87,6 +87,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(
     assert len(resumed.epoch.steps) < 33  # the cut lay in a later epoch than the first
 
 
+@pytest.mark.promise("not finite")
 def test_no_finite_loss_names_the_step_and_the_pairs(trainer: Callable[..., Trainer]) -> None:
     made = trainer()
     with torch.no_grad():
@@ -169,6 +170,7 @@ with CheckpointFolder(out / "checkpoints", print) as folder:
 """
 
 
+@pytest.mark.promise("deterministic")
 def test_two_fresh_processes_write_the_same_bytes(
     tmp_path: Path,
     copy_pairs: Callable[..., Pairs],

@@ -72,7 +72,10 @@ class Trainer:
         self._resume()
         started, first_step = time.monotonic(), self.optimizer.step_number
         self.model.train()
-        with tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar:
+        with (
+            memory_told(self._too_little),
+            tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar,
+        ):
             while not self.progress.finished:
                 for batches in self.epoch.steps[self.progress.epoch_steps :]:
                     self._step(batches)
@@ -121,6 +124,13 @@ class Trainer:
             f"source and {tgt} target tokens. Lower train.batch_tokens ({settings.batch_tokens}), "
             f"train.max_tokens ({settings.max_tokens}) or the sizes in model; the last checkpoint "
             f"is kept in {self.checkpoints.folder}"
+        )
+
+    def _too_little(self) -> str:
+        """Not for a batch, which names itself: for the optimizer's state, a checkpoint, a plan."""
+        return (
+            f"after step {self.optimizer.step_number}. Lower the sizes in model; the last "
+            f"checkpoint is kept in {self.checkpoints.folder}"
         )
 
     def _measure(self, started: float, first_step: int) -> None:
