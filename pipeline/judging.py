@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-# The tag of a run that holds the score's name, and how its metrics are called.
-SCORE_TAG = "judged_by"
 LOWER_IS_BETTER = ("word_error_rate",)
 
 

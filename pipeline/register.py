@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.registry import CARD, CHAMPION, Candidate, Registry
+from attn2seq.runs import JUDGED_TAG
 from attn2seq.tracking import Tracker
-from pipeline.judging import SCORE_TAG, better
+from pipeline.judging import better
 from pipeline.model_card import model_card
 from pipeline.stage import PARAMS, main_root
 from pipeline.track import COMPLETE_TIMEOUT_S, store_of
@@ -88,7 +89,7 @@ def _judged(candidates: Sequence[Candidate]) -> list[Judged]:
     """Those with a score, in their order."""
     found = []
     for candidate in candidates:
-        metric = candidate.tags.get(SCORE_TAG)
+        metric = candidate.tags.get(JUDGED_TAG)
         score = candidate.metrics.get(f"dev/{metric}", math.nan)
         if metric is not None and not math.isnan(score) and "dev" in candidate.data_sets:
             found.append(Judged(candidate, metric, score))

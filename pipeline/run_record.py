@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attn2seq.runs import DataSet, Group, ModelFiles, Point, RunRecord
+from attn2seq.runs import JUDGED_TAG, DataSet, Group, ModelFiles, Point, RunRecord
 from pipeline.fingerprint import Inputs, md5_of, run_fingerprint
-from pipeline.judging import SCORE_TAG, judged_by
+from pipeline.judging import judged_by
 from pipeline.run_artifacts import CORPUS, artifacts_of
 
 SCORES = "results/evaluate/metrics.json"
@@ -33,6 +33,8 @@ NOTE = """\
   Scores of the decoded texts are `dev/...` and `test/...`; choose by dev, report test.
 - *Compare*: tick runs, press the button, and turn on *Show diff only* for what differs and what
   came of it.
+- *Sort* by a score to see the best first. Sorted by *Created*, a sweep is one line, and the +
+  before it shows its runs.
 - A run's *Artifacts*: `report/index.html` is the whole report, `decode/test/attention_0.png` and
   its neighbours are attention maps, `decode/test/nbest_head.jsonl` holds translations.
 - *Models*: `make register` gives the best model by dev score the alias `champion`.
@@ -247,7 +249,7 @@ def _score_tag(folder: Path) -> dict[str, str]:
     facts = folder / CORPUS
     if not facts.exists():
         return {}
-    return {SCORE_TAG: judged_by(json.loads(facts.read_text(encoding="utf-8")))}
+    return {JUDGED_TAG: judged_by(json.loads(facts.read_text(encoding="utf-8")))}
 
 
 def _group(params: Mapping[str, Any], about: Circumstances) -> Group:

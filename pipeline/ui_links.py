@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from attn2seq.runs import Shown, Store
+from pipeline.judging import LOWER_IS_BETTER
 
 PORT = 5000  # where `make ui` serves unless told
 COMPARED = 3  # runs in the link to a comparison
@@ -32,7 +33,8 @@ def links(store: Store, runs: Sequence[Shown], port: int) -> list[Link]:
         return []
     address = f"{address_of(store, port)}/#"
     experiment = f"{address}/experiments/{runs[0].experiment_id}/runs"
-    found = [Link("charts of all runs", f"{experiment}?compareRunsMode=CHART&{TRAINING}")]
+    charts = f"{experiment}?compareRunsMode=CHART&{TRAINING}{_best_first(runs[0])}"
+    found = [Link("charts of all runs", charts)]
     if len(runs) > 1:
         ids = _listed([run.run_id for run in runs])
         experiments = _listed(sorted({run.experiment_id for run in runs}))
@@ -49,6 +51,15 @@ def how_to_look(store: Store, runs: Sequence[Shown], port: int) -> str:
     for link in links(store, runs, port):
         lines += [f"  {link.what}", f"    {link.address}"]
     return "\n".join(lines)
+
+
+def _best_first(run: Shown) -> str:
+    """Sorted by a score, the runs of a sweep stand among the others, not hidden in their parent."""
+    if run.judged_by is None:
+        return ""
+    key = quote(f"metrics.`dev/{run.judged_by}`", safe="")
+    ascending = json.dumps(run.judged_by in LOWER_IS_BETTER)
+    return f"&orderByKey={key}&orderByAsc={ascending}"
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -10,6 +10,9 @@ from typing import Any
 import attn2seq
 from attn2seq.errors import UserError
 
+# The tag of a run with the name of that score; its metrics are dev/<name> and test/<name>.
+JUDGED_TAG = "judged_by"
+
 
 @dataclass(frozen=True)
 class Point:
@@ -89,6 +92,7 @@ class Shown:
     run_id: str
     experiment_id: str
     name: str
+    judged_by: str | None  # the score that its corpus judges by, once it is known
 
 
 @dataclass(frozen=True)

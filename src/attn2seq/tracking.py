@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from attn2seq.logged_models import logged_before
 from attn2seq.run_names import description, run_name
 from attn2seq.runs import (
+    JUDGED_TAG,
     Completed,
     DataSet,
     Group,
@@ -286,7 +287,8 @@ def _create_database(database: Path) -> None:
 
 def _shown(run: Any) -> Shown:
     info = run.info
-    return Shown(str(info.run_id), str(info.experiment_id), str(info.run_name))
+    judged_by = run.data.tags.get(JUDGED_TAG)
+    return Shown(str(info.run_id), str(info.experiment_id), str(info.run_name), judged_by)
 
 
 def _chunks(items: list[Any], size: int) -> Iterable[list[Any]]:

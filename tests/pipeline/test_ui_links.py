@@ -8,7 +8,11 @@ from attn2seq.runs import Shown, Store
 from pipeline.ui_links import how_to_look
 
 LOCAL = Store("sqlite:///mlflow.db", Path("lock"), Path("mlflow.db"), Path("mlartifacts"))
-RUNS = [Shown("aa", "2", "cell=gru"), Shown("bb", "1", "baseline"), Shown("cc", "2", "baseline")]
+RUNS = [
+    Shown("aa", "2", "cell=gru", "word_error_rate"),
+    Shown("bb", "1", "baseline", "bleu"),
+    Shown("cc", "2", "baseline", None),
+]
 TRAINING = "workflowType=machine_learning"
 
 
@@ -17,7 +21,8 @@ def test_a_database_here_is_served_by_make_ui() -> None:
     assert how_to_look(LOCAL, RUNS, 5050).splitlines() == [
         "MLflow: http://127.0.0.1:5050  (while `make ui` runs)",
         "  charts of all runs",
-        f"    {here}/experiments/2/runs?compareRunsMode=CHART&{TRAINING}",
+        f"    {here}/experiments/2/runs?compareRunsMode=CHART&{TRAINING}"
+        "&orderByKey=metrics.%60dev%2Fword_error_rate%60&orderByAsc=true",
         "  the latest 3 runs compared",
         f"    {here}/compare-runs?runs=%5B%22aa%22%2C%22bb%22%2C%22cc%22%5D"
         f"&experiments=%5B%221%22%2C%222%22%5D&{TRAINING}",
