@@ -8,7 +8,7 @@ sentences.
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables.runs import Run, tokenized
+from benchmarks.tables.runs import Run, tokenized, trained
 
 # A forward pass costs about 8 million multiply-adds a target token, a training step three times
 # that.
@@ -33,3 +33,9 @@ CHANGES: dict[str, dict[str, Any]] = {
 def r1_place() -> Path:
     """A folder with R1's params and tokenized corpus, made at the first call."""
     return tokenized(Run("bench-r1", "multi30k-en-de", CHANGES))
+
+
+def r1_trained(steps: int = 1500) -> Path:
+    """A folder with R1 trained for so many steps, at the first call."""
+    changes = CHANGES | {"train": CHANGES["train"] | {"max_steps": steps}}
+    return trained(Run("bench-r1-trained", "multi30k-en-de", changes))

@@ -97,11 +97,20 @@ def sentences(run: Run, split: str) -> pd.DataFrame:
 
 def tokenized(run: Run) -> Path:
     """A folder in which the stages up to tokenize have run, for a benchmark to train in."""
+    return _run_up_to(run, "tokenize", Path("data/tokenized"))
+
+
+def trained(run: Run) -> Path:
+    """A folder in which the stages up to train have run, for a benchmark to decode with."""
+    return _run_up_to(run, "train", Path("models/model"))
+
+
+def _run_up_to(run: Run, last: str, output: Path) -> Path:
     place, params = PLACES / run.name, params_of(run)
-    stages = RUN_STAGES[: RUN_STAGES.index("tokenize") + 1]
-    key = digest({stage: stage_inputs(ROOT, stage, params) for stage in stages})
-    if _start(place, params, key) or not (place / "data" / "tokenized").exists():
-        run_stages(place, STAGES[: STAGES.index("tokenize_corpus") + 1])
+    count = RUN_STAGES.index(last) + 1
+    key = digest({stage: stage_inputs(ROOT, stage, params) for stage in RUN_STAGES[:count]})
+    if _start(place, params, key) or not (place / output).exists():
+        run_stages(place, STAGES[: count + 1])  # check is the first
     return place
 
 

@@ -39,9 +39,9 @@ class AdditiveAttention(Attention):
         if self.coverage is not None and coverage_BS is not None:
             keys_BSA = keys_BSA + self.coverage(coverage_BS.unsqueeze(-1).to(keys_BSA.dtype))
         hidden_BTSA = torch.tanh(self.query(queries_BTQ).unsqueeze(2) + keys_BSA.unsqueeze(1))
-        return hidden_BTSA @ self.energy_A()
+        return hidden_BTSA @ self.energy_vector()
 
-    def energy_A(self) -> Tensor:
+    def energy_vector(self) -> Tensor:
         """The vector v."""
         return self.energy.weight.squeeze(0)
 
@@ -59,7 +59,7 @@ class NormalisedAdditiveAttention(AdditiveAttention):
         super().__init__(query_size, enc_size, attention_size, coverage)
         self.gain = nn.Parameter(torch.tensor(attention_size**-0.5))
 
-    def energy_A(self) -> Tensor:
+    def energy_vector(self) -> Tensor:
         """The vector g v / |v|; the norm is taken in float32."""
         direction_A = nn.functional.normalize(self.energy.weight.squeeze(0).float(), dim=0)
         return (self.gain.float() * direction_A).to(self.energy.weight.dtype)

@@ -36,4 +36,5 @@ def mix_copies(
     copied_NS = (1 - generate_N).unsqueeze(1) * attn_weights_NS
     # A switch that has closed leaves exact zeros, whose logarithm would have no gradient.
     smallest = torch.finfo(probs_NV.dtype).tiny
-    return probs_NV.scatter_add(1, src_NS, copied_NS).clamp_min(smallest).log()
+    # Nor may rounding make a probability of more than one.
+    return probs_NV.scatter_add(1, src_NS, copied_NS).clamp(smallest, 1.0).log()
