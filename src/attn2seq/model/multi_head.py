@@ -44,7 +44,8 @@ class MultiHeadAttention(Attention):
         scale = queries_nTD.shape[-1] ** -0.5
         context_nTD, weights_nTS = attend(scores_nTS * scale, self._split(values), head_mask_nS)
         context_BTA = context_nTD.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2)
-        return self.joined(context_BTA), weights_nTS.unflatten(0, (-1, self.heads)).mean(1)
+        context_BTH: Tensor = self.joined(context_BTA)
+        return context_BTH, weights_nTS.unflatten(0, (-1, self.heads)).mean(1)
 
     def _split(self, joined_BXA: Tensor) -> Tensor:
         """Of each sentence its heads one after the other: nXD with n = B * N."""
