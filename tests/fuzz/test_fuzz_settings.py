@@ -113,7 +113,9 @@ def sound() -> dict[str, Any]:
 
 
 Values = dict[str, Any]
-WRONG: list[Any] = [{"a": 1}, [[]], ["x"], None, "\u202e\u2028", b"x", float("nan"), -(10**400)]
+# What no key takes, and what none takes that holds a number or a switch.
+WRONG: list[Any] = [{"a": 1}, [[]], b"x", {}]
+NO_NUMBER: list[Any] = ["\u202e\u2028", "1", ["x"], None, float("nan"), -(10**400)]
 
 
 def no_section(draw: random.Random, values: Values, section: str) -> str:
@@ -146,8 +148,9 @@ def key_missing(draw: random.Random, values: Values, section: str) -> str:
 
 def wrong_value(draw: random.Random, values: Values, section: str) -> str:
     key = draw.choice([key for key in values[section] if key != "corpus"])
-    values[section][key] = draw.choice(WRONG)
-    return f"  {section}.{key}: "
+    number = isinstance(values[section][key], int | float)
+    values[section][key] = draw.choice([*WRONG, *NO_NUMBER] if number else WRONG)
+    return f"  {section}.{key}"
 
 
 FAULTS: list[Callable[[random.Random, Values, str], str]] = [
