@@ -11,7 +11,7 @@ from tracking_server import Gate, TrackingServer
 
 from pipeline import track
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.promise("mlflow")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.promise("mlflow")]
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,7 @@ def test_a_server_that_is_absent(brief: Brief, unbuilt: Repository, server: Trac
     assert_complete_there(server, brief.run)
 
 
+@pytest.mark.long
 def test_a_server_that_takes_five_seconds_for_each_answer(
     brief: Brief, unbuilt: Repository, server: TrackingServer, gate: Gate
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_server_that_takes_five_seconds_for_each_answer(
     assert_complete_there(server, brief.run)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "last", ["runs/log-batch", "mlflow-artifacts"], ids=["in train", "in evaluate"]
 )
