@@ -107,6 +107,13 @@ LINES = {
     "tokens: do not fit": r"/\S+\.npy and /\S+\.npy do not fit; run tokenize again",
     "checkpoint: skipped": r"checkpoint /\S+ is damaged: it is skipped",
     "checkpoint: not ours": r"checkpoint /\S+ cannot be read \(",
+    # corpus/vectors.py, tokenization/vectors.py
+    "vectors: no such": r"no vectors .*: /.* is missing",
+    "vectors: no width": rf"{LINE}: a word and 1 to [\d,]+ numbers",
+    "vectors: other width": rf"{LINE}: [\d,]+ numbers follow the word, and the first vector has",
+    "vectors: no number": rf"{LINE}: .* is no number",
+    "vectors: not finite": rf"{LINE}: a number is not finite",
+    "entry: vectors": r"  (file[\w.]*|member): (needs|must|missing|vectors\.json|the name|\S+ is)",
     # pipeline/translate.py, pipeline/recipe.py
     "command: usage": r"usage: ",
     "command: two sources": r"give either texts or --file, not both",

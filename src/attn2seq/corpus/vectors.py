@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from attn2seq.config import ConfigError, Settings, format_faults, nearest, read_yaml
+from attn2seq.config import ConfigError, Settings, format_faults, nearest, plain, read_yaml
 from attn2seq.corpus.entry import SourceFile, Text
 from attn2seq.corpus.entry_faults import ARCHIVES, describe
 from attn2seq.corpus.lines import read_lines
@@ -70,7 +70,7 @@ def find_vectors(catalogue: Path, local: Path, name: str) -> VectorsEntry:
     known = sorted(file.stem for file in (catalogue / FOLDER).glob("*.yaml"))
     guess = nearest(name, known)
     raise UserError(
-        f"no vectors {name!r}: {path} is missing, and so is {local / name}"
+        f"no vectors {name!r}: {plain(path)} is missing, and so is {plain(local / name)}"
         + (f" (did you mean {guess}?)" if guess else "")
         + ". A queued experiment sees a file only once it is known to git (`git add`)"
     )
@@ -119,6 +119,8 @@ def _faults(entry: VectorsEntry, stem: str) -> list[str]:
             faults.append(f"file.url: must be the https:// address of a file, got {file.url!r}")
         if file.sha256 is None:
             faults.append("file.sha256: missing; needed for a file that is fetched")
+    if not file.name.isprintable():
+        faults.append(f"file: the name {plain(file.name)!r} holds a character that is not printed")
     if file.name == INDEX_FILE:
         faults.append(f"file: {INDEX_FILE} is the name of a file of the pipeline's own; rename it")
     if file.name.endswith(ARCHIVES) and not entry.member:

@@ -20,7 +20,7 @@ from attn2seq.errors import UserError
 _SEQUENCES_AT_ONCE = 1000
 _CHUNK_TOKENS = 1 << 18
 # What numpy raises on a header that is not its own, which it reads as Python's literals.
-_DAMAGE = (
+ARRAY_DAMAGE = (
     ValueError, EOFError, TypeError, OverflowError, SyntaxError, TokenError, RecursionError,
     MemoryError,
 )  # fmt: skip
@@ -121,7 +121,7 @@ def _open(path: Path, kinds: tuple[type[np.integer[Any]], ...]) -> NDArray[Any]:
         values: NDArray[Any] = np.lib.format.open_memmap(path, mode="r").view(np.ndarray)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; the tokenize stage writes it") from None
-    except _DAMAGE:
+    except ARRAY_DAMAGE:
         raise UserError(f"{path} is damaged; run tokenize again") from None
     if values.ndim != 1 or values.dtype not in kinds:
         raise UserError(

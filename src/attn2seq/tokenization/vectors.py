@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn2seq.errors import UserError
+from attn2seq.tokenization.token_store import ARRAY_DAMAGE
 from attn2seq.tokenization.tokenizer import SPACE, Tokenizer
 from attn2seq.whole import whole_file
 
@@ -98,7 +99,7 @@ def read_vectors(path: Path) -> NDArray[np.float32]:
     """What `write_vectors` wrote. Raises UserError where it is damaged."""
     try:
         table: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
+    except (*ARRAY_DAMAGE, OSError):
         raise UserError(f"{path} is damaged; run tokenize again") from None
     if not isinstance(table, np.ndarray) or table.ndim != 2 or table.dtype != np.float32:
         raise UserError(f"{path} is damaged; run tokenize again")
