@@ -10,7 +10,7 @@ import pytest
 from table_model import decode_settings
 from tiny_model import TEXTS
 
-from attn2seq.runs import ModelFiles, RunRecord
+from attn2seq.runs import Group, ModelFiles, RunRecord
 from attn2seq.tracking import Tracker
 from pipeline.command import main
 from pipeline.track import store_of
@@ -140,7 +140,8 @@ def test_addresses_in_mlflow(
     # Settings come with the model: these would be refused.
     Path("params.yaml").write_text("decode: {}")
     params = {"prepare.unicode_form": "nfkc"}
-    record = RunRecord("f", "toy", "a run", params, {}, model=ModelFiles(model_folder, DECODE))
+    files = ModelFiles(model_folder, DECODE)
+    record = RunRecord("f", Group("toy", ""), "a run", "lstm", params, {}, model=files)
     tracker = Tracker(store_of(tmp_path, None), 5)
     run_id = tracker.complete(record).run_id
     model_id = tracker.client.get_run(run_id).data.tags["model_id"]

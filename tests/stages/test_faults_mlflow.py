@@ -75,7 +75,7 @@ def test_a_server_that_dies_half_way(
 
 
 def test_a_database_that_another_has_locked(brief: Brief, unbuilt: Repository) -> None:
-    unbuilt.run("python", "-m", "pipeline.track", "--links")  # makes the database
+    unbuilt.run("python", "-m", "pipeline.track", "--all")  # makes the database
     with closing(sqlite3.connect(unbuilt.root / "mlflow.db", isolation_level=None)) as another:
         another.execute("BEGIN EXCLUSIVE")
         said = unbuilt.dvc("repro")
