@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from attn2seq.model.attention import Attention
+from attn2seq.model.deferred import DeferredLinear
 
 
 class AdditiveAttention(Attention):
@@ -22,7 +23,7 @@ class AdditiveAttention(Attention):
         self, query_size: int, enc_size: int, attention_size: int, coverage: bool = False
     ) -> None:
         super().__init__()
-        self.query = nn.Linear(query_size, attention_size, bias=False)
+        self.query = DeferredLinear(query_size, attention_size, bias=False)
         self.key = nn.Linear(enc_size, attention_size)
         self.energy = nn.Linear(attention_size, 1, bias=False)
         self.coverage = nn.Linear(1, attention_size, bias=False) if coverage else None

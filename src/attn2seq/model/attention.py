@@ -7,6 +7,8 @@ Shapes: B batch, S source positions, T target positions, H encoder state, Q deco
 import torch
 from torch import Tensor, nn
 
+from attn2seq.model.deferred import DeferredLinear
+
 
 class Attention(nn.Module):
     """One score for each pair of a target and a source position, and a softmax over the source.
@@ -68,7 +70,7 @@ class LocationAttention(Attention):
 
     def __init__(self, query_size: int, positions: int) -> None:
         super().__init__()
-        self.place = nn.Linear(query_size, positions)
+        self.place = DeferredLinear(query_size, positions)
 
     def scores(
         self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None

@@ -7,6 +7,8 @@ E embedding, V target vocabulary.
 import torch
 from torch import Tensor, nn
 
+from attn2seq.model.deferred import DeferredLinear
+
 
 class GenerationSwitch(nn.Module):
     """The probability of generating: sigmoid(w_h c + w_s s + w_x x + b), Eq. 8 in See et al. 2017.
@@ -16,7 +18,7 @@ class GenerationSwitch(nn.Module):
 
     def __init__(self, enc_size: int, decoder_size: int, embedding_size: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(enc_size + decoder_size + embedding_size, 1)
+        self.linear = DeferredLinear(enc_size + decoder_size + embedding_size, 1)
 
     def forward(self, context_BTH: Tensor, state_BTD: Tensor, embedded_BTE: Tensor) -> Tensor:
         """`generate_BT`, float32."""

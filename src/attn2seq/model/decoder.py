@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from attn2seq.model.attention_kinds import make_attention
 from attn2seq.model.bridge import Bridge
 from attn2seq.model.copying import GenerationSwitch
+from attn2seq.model.deferred import DeferredLinear, deferred_gradients
 from attn2seq.model.dropout import dropout, step_mask
 from attn2seq.model.encoded import Encoded, select_states
 from attn2seq.model.recurrent import RecurrentLayer, State
@@ -73,7 +74,7 @@ class Decoder(nn.Module):
         )
         self.attention = make_attention(settings)
         self.readout = (
-            nn.Linear(settings.readout_input_size, readout_size) if readout_size else None
+            DeferredLinear(settings.readout_input_size, readout_size) if readout_size else None
         )
         self.switch = (
             GenerationSwitch(settings.enc_size, hidden_size, settings.embedding_size)
@@ -105,9 +106,10 @@ class Decoder(nn.Module):
         if not self.settings.step_by_step:
             return self._run(embedded_BTE, state, encoded)
         steps = []
-        for embedded_BE in embedded_BTE.unbind(1):
-            step, state = self._run(embedded_BE.unsqueeze(1), state, encoded)
-            steps.append(step)
+        with deferred_gradients(self):
+            for embedded_BE in embedded_BTE.unbind(1):
+                step, state = self._run(embedded_BE.unsqueeze(1), state, encoded)
+                steps.append(step)
         return _joined(steps), state
 
     def _run(

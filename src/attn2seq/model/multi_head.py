@@ -7,6 +7,7 @@ Shapes: B batch, S source positions, T target positions, H encoder state, Q deco
 from torch import Tensor, nn
 
 from attn2seq.model.attention import Attention, attend
+from attn2seq.model.deferred import DeferredLinear
 
 
 class MultiHeadAttention(Attention):
@@ -19,9 +20,9 @@ class MultiHeadAttention(Attention):
     def __init__(self, query_size: int, enc_size: int, attention_size: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query = nn.Linear(query_size, attention_size)
+        self.query = DeferredLinear(query_size, attention_size)
         self.key_value = nn.Linear(enc_size, 2 * attention_size)
-        self.joined = nn.Linear(attention_size, enc_size)
+        self.joined = DeferredLinear(attention_size, enc_size)
 
     def keys(self, enc_states_BSH: Tensor) -> Tensor:
         """Keys and values of all heads, side by side: BS2A."""
@@ -49,4 +50,5 @@ class MultiHeadAttention(Attention):
 
     def _split(self, joined_BXA: Tensor) -> Tensor:
         """Of each sentence its heads one after the other: nXD with n = B * N."""
-        return joined_BXA.unflatten(-1, (self.heads, -1)).transpose(1, 2).flatten(0, 1)
+        heads_nXD: Tensor = joined_BXA.unflatten(-1, (self.heads, -1)).transpose(1, 2).flatten(0, 1)
+        return heads_nXD

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from attn2seq.model.cells import OWN_CELLS, Directions
+from attn2seq.model.deferred import Deferring, SharedWeight
 
 State = tuple[Tensor, ...]
 
@@ -23,7 +24,7 @@ _TORCH_CELLS: dict[str, Callable[..., nn.LSTM | nn.GRU | nn.RNN]] = {
 }
 
 
-class RecurrentLayer(nn.Module):
+class RecurrentLayer(Deferring):
     """One recurrent layer, forward or in both directions.
 
     LSTM: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; GRU: Cho et al.
@@ -50,6 +51,8 @@ class RecurrentLayer(nn.Module):
         With `lengths_B` (on the CPU) positions past a sentence's end are not read and come out as
         zeros, and the last state is that of each sentence's own last token.
         """
+        if self.shared is not None and state is not None:
+            return _lstm_step(inputs_BTI, state, self.shared)
         if isinstance(self.rnn, Directions):
             result: tuple[Tensor, State] = self.rnn(inputs_BTI, state, lengths_B)
             return result
@@ -66,6 +69,16 @@ class RecurrentLayer(nn.Module):
             )
         return outputs_BTH, _from_torch(last)
 
+    def share(self) -> SharedWeight | None:
+        """Of an LSTM, which is the cell that most loops run over; others go on as they are."""
+        if not isinstance(self.rnn, nn.LSTM) or self.rnn.bidirectional:
+            return None
+        weights = dict(self.rnn.named_parameters())
+        return SharedWeight(
+            torch.cat([weights["weight_ih_l0"], weights["weight_hh_l0"]], dim=1),
+            weights["bias_ih_l0"] + weights["bias_hh_l0"],
+        )
+
     def _open_forget_gates(self, hidden_size: int) -> None:
         # A forget gate that starts open lets gradients reach far back (Jozefowicz et al. 2015).
         # The gates stand in the order input, forget, cell, output, and two biases are summed.
@@ -73,6 +86,16 @@ class RecurrentLayer(nn.Module):
             if name.startswith("bias_"):
                 value = 1.0 if name.startswith("bias_ih") else 0.0
                 nn.init.constant_(parameter[hidden_size : 2 * hidden_size], value)
+
+
+def _lstm_step(inputs_B1I: Tensor, state: State, weight: SharedWeight) -> tuple[Tensor, State]:
+    """One step of an LSTM: its equations, with one product for all gates."""
+    h_BH, c_BH = state
+    gates = weight(torch.cat([inputs_B1I.squeeze(1), h_BH], dim=-1))
+    take, keep, new, show = gates.chunk(4, dim=-1)
+    c_BH = torch.sigmoid(keep) * c_BH + torch.sigmoid(take) * torch.tanh(new)
+    h_BH = torch.sigmoid(show) * torch.tanh(c_BH)
+    return h_BH.unsqueeze(1), (h_BH, c_BH)
 
 
 def _to_torch(state: State | None, directions: int) -> Tensor | tuple[Tensor, Tensor] | None:
