@@ -30,7 +30,7 @@ OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-extensions", "--hide-scrollbars", "--mute-audio", "--remote-debugging-pipe"),
 )
-SECONDS = 60  # until a browser that does not answer is given up
+SECONDS = 120  # until a browser that does not answer is given up
 KEY_CODES = {"Enter": 13, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, " ": 32}
 
 

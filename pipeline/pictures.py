@@ -31,6 +31,8 @@ FOLDER = Path("docs/pictures")
 REPORT = Path("results/report/index.html")
 WIDTH, HEIGHT = 1200, 850
 SECONDS = 90  # until a server that does not answer is given up
+# What closes MLflow's own offer of help, where it covers the page.
+ASSISTANT = '[data-component-id="mlflow.assistant.chat_panel.close"]'
 UI_PORT = 5077  # not the one that a user's own `make ui` has
 
 
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
 def _told(take: Callable[[Browser], Path], browser: Browser) -> bool:
     try:
         path = take(browser)
-    except UserError as error:
+    except (UserError, RuntimeError) as error:  # a RuntimeError: the page does not show it
         print(f"pictures: left out: {error}", file=sys.stderr)
         return False
     print(f"pictures: {path}, {path.stat().st_size / 1024:.0f} KB")
@@ -73,7 +75,7 @@ def take_report(browser: Browser) -> Path:
 
 def take_demo(browser: Browser) -> Path:
     """The demo with its first example translated."""
-    with serving(MODEL, 0, None, 5) as (server, address):
+    with serving(MODEL, 0, None, 3) as (server, address):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -81,7 +83,7 @@ def take_demo(browser: Browser) -> Path:
             page.click("#examples button")
             page.wait_for("!document.getElementById('result').hidden")
             _wait_until_still(page)
-            return _picture(page, "demo")
+            return _picture(page, "demo", whole=True)
         finally:
             server.shutdown()
             thread.join()
@@ -98,7 +100,8 @@ def take_comparison(browser: Browser) -> Path:
     _, compared, *_ = links(store, runs, UI_PORT)
     with _served_ui(served_elsewhere=store.artifacts is None):
         page = browser.open(compared.address, WIDTH, HEIGHT)
-        page.wait_for(f"document.body.innerText.includes({runs[0].name!r})")
+        page.wait_for("document.querySelector('.js-plotly-plot') !== null")
+        page.value(f"document.querySelector({ASSISTANT!r})?.click()")
         _wait_until_still(page)
         return _picture(page, "mlflow")
 
@@ -144,9 +147,9 @@ def _wait_until_still(page: Page) -> None:
     )
 
 
-def _picture(page: Page, name: str) -> Path:
+def _picture(page: Page, name: str, whole: bool = False) -> Path:
     path = FOLDER / f"{name}.webp"
-    page.picture(path)
+    page.picture(path, whole)
     return path
 
 
