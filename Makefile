@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability bench audit gc clean
+.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability tables bench audit gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -86,7 +86,10 @@ serve: $(READY)  ## Serve the champion on this machine (PORT=5001)
 reliability: $(READY)  ## Make every fault that we promise to survive, and write docs/reliability.md
 	@python -m pytest -m promise --promises docs/reliability.md
 
-bench: $(READY)  ## Measure the project (as long as two runs of the pipeline)
+tables: $(READY)  ## Make the tables of docs/results.md (hours; goes on where it was stopped)
+	@PYTHONPATH=src python -m benchmarks.tables.classics $(TABLES)
+
+bench: $(READY)  ## Measure the project's speed and memory (about half an hour)
 	@for script in benchmarks/*.py; do PYTHONPATH=src python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
 audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs a network)
