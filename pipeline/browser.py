@@ -18,6 +18,7 @@ import select
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -60,7 +61,9 @@ class Browser:
             (os.POSIX_SPAWN_DUP2, theirs, 3),
             (os.POSIX_SPAWN_DUP2, ours, 4),
         ]
-        self._process = os.posix_spawn(program, command, os.environ, file_actions=actions)
+        self._process = os.posix_spawn(
+            program, command, os.environ, file_actions=actions, setpgroup=0
+        )
         os.close(ours)
         os.close(theirs)
         self._last_id, self._read, self.events = 0, b"", list[dict[str, Any]]()
@@ -74,9 +77,14 @@ class Browser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with suppress(OSError, RuntimeError):  # it may have ended by itself
+            self.tell("Browser.close")
+            while True:  # until its last process has let go of the pipe
+                self._next_message(time.monotonic() + SECONDS)
         os.close(self._commands)
         os.close(self._messages)
-        os.kill(self._process, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process, signal.SIGKILL)
         os.waitpid(self._process, 0)
 
     def open(self, url: str, width: int, height: int, dark: bool = False) -> "Page":

@@ -42,13 +42,18 @@ def main(arguments: list[str]) -> int:
     parser.parse_args(arguments)
     taken = 0
     try:
-        with tempfile.TemporaryDirectory() as scratch, Browser(Path(scratch)) as browser:
+        with _scratch() as scratch, Browser(Path(scratch)) as browser:
             for take in (take_report, take_demo, take_comparison):
                 taken += _told(take, browser)
     except UserError as error:
         print(f"pictures: error: {error}", file=sys.stderr)
         return 1
     return 0 if taken else 1
+
+
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    # A process of the browser's may write to its profile until the very end.
+    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
 
 def _told(take: Callable[[Browser], Path], browser: Browser) -> bool:

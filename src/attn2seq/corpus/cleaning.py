@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence, Set
 from typing import Literal
 
 import numpy as np
-from pandas.util import hash_array
 
 from attn2seq.corpus.key_set import Keys, KeySet
 from attn2seq.corpus.settings import PrepareSettings, UnicodeForm
@@ -114,6 +113,9 @@ def text_keys(texts: Iterable[str]) -> Keys:
 
     Among ten million texts, the chance that two share a key is one in 400,000.
     """
+    # Only here: whoever translates a line need not wait for pandas.
+    from pandas.util import hash_array
+
     return hash_array(np.array([*texts], object), categorize=False)
 
 
