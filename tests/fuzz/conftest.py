@@ -1,11 +1,14 @@
-"""One count for all fuzz tests, and its table at the end."""
+"""One count for all fuzz tests, its table at the end, and vocabularies."""
 
-from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
 from outcomes import LEAST_CASES, LEAST_OF_EACH, Tally
+from sentencepiece import SentencePieceTrainer
 
 _TALLY = Tally()
+IDS = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3}
+PIECES = 20
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +18,7 @@ def tally() -> Tally:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None] | None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _TALLY.cases:
         terminalreporter.section("bytes from elsewhere, and what came of them")
         for line in _TALLY.table():
@@ -24,4 +27,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
             f"{_TALLY.cases:,} cases (at least {LEAST_CASES:,}); each kind of error at least "
             f"{LEAST_OF_EACH} times, but for {_TALLY.rare() or 'none'}"
         )
-    return None
+
+
+def vocabulary(size: int = PIECES, **ids: int) -> bytes:
+    """A sentencepiece model of single characters."""
+    made = BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(["abcdefghijklmnopqrstuvwxyz"]), model_writer=made, vocab_size=size,
+        model_type="char", hard_vocab_limit=False, character_coverage=1.0, minloglevel=2,
+        **(IDS | ids),
+    )  # fmt: skip
+    return made.getvalue()
+
+
+@pytest.fixture(scope="session")
+def vocabularies() -> dict[str, bytes]:
+    """Those of a model, of another size, and made by another program with its own ids."""
+    return {
+        "sound": vocabulary(), "small": vocabulary(12), "bos first": vocabulary(bos_id=0, pad_id=2),
+        "no pad": vocabulary(pad_id=-1, unk_id=0, bos_id=1, eos_id=2),
+    }  # fmt: skip

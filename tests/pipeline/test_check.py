@@ -45,7 +45,8 @@ def test_all_faults_of_all_sections_at_once(params: dict[str, Any]) -> None:
     params["download"]["corpus"] = "phrasebook-en-dee"
     found = faults(params)
     expected = [
-        "model.cell: input should be 'lstm', 'gru', 'rnn', 'rnn_relu', 'layer_norm_lstm' or 'lrn', got 'lstn'",
+        "model.cell: input should be 'lstm', 'gru', 'rnn', 'rnn_relu', 'layer_norm_lstm' or 'lrn', "
+        "got 'lstn'",
         "train.learning_rate: input should be greater than 0, got -1.0",
         "decode.beam_size: missing",
         "decode.beem_size: unknown key (did you mean decode.beam_size?)",
