@@ -94,7 +94,7 @@ def collected_record(
         points=points,
         data_sets=_data_sets(folder, inputs.params["download"]["corpus"]),
         artifacts=artifacts_of(folder, leave_out),
-        model=_model(folder, inputs.params["decode"], about.package),
+        model=_model(folder, inputs.params, about.package),
         finished=(folder / SCORES).exists(),
     )
 
@@ -215,12 +215,13 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
     return data_sets
 
 
-def _model(folder: Path, decode: Mapping[str, Any], package: Path | None) -> ModelFiles | None:
+def _model(folder: Path, params: Mapping[str, Any], package: Path | None) -> ModelFiles | None:
     if package is None or not (folder / WEIGHTS).exists():
         return None
-    if decode.get("ensemble"):
+    if params["decode"].get("ensemble"):
         return None  # the scores are those of several models, and a run logs its own alone
-    return ModelFiles((folder / WEIGHTS).parent, decode, package)
+    weights = folder / WEIGHTS
+    return ModelFiles(weights.parent, params["decode"], params["prepare"]["unicode_form"], package)
 
 
 def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:

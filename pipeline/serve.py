@@ -35,14 +35,14 @@ def main(arguments: list[str]) -> int:
         print(f"serve: error: {error}", file=sys.stderr)
         return 1
     model = f"models:/{name}@{CHAMPION}"
-    address = f"http://{options.host}:{options.port}/invocations"
+    address = f"http://{HOST}:{options.port}/invocations"
     print(
         f"serving {model}, version {champion.version}; in a moment, try\n  curl {address} "
         """-H 'Content-Type: application/json' -d '{"inputs": ["a text"]}'""",
         flush=True,
     )
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model]
-    command += ["--env-manager", "local", "--host", options.host, "--port", str(options.port)]
+    command += ["--env-manager", "local", "--host", HOST, "--port", str(options.port)]
     # From elsewhere, so that the code that goes with the model is used, and none of this folder.
     apart = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with tempfile.TemporaryDirectory() as elsewhere:
@@ -56,7 +56,6 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pipeline.serve", description=__doc__)
     parser.add_argument("--port", type=int, default=PORT)
-    parser.add_argument("--host", default=HOST, help="0.0.0.0 serves every machine that reaches it")
     return parser
 
 

@@ -108,7 +108,7 @@ def test_the_champion_translates_and_serves_where_the_repository_is_not(
 ) -> None:
     database = tmp_path / "mlflow.db"
     store = Store(f"sqlite:///{database}", tmp_path / "lock", database, tmp_path / "artifacts")
-    model = ModelFiles(model_folder, DECODE)
+    model = ModelFiles(model_folder, DECODE, "nfc")
     record = RunRecord("f", Group("toy", ""), None, "lstm", {}, {}, model=model, finished=True)
     tracker = Tracker(store, 5)
     assert tracker.complete(record).added == ("model",)

@@ -203,12 +203,15 @@ def test_yaml_that_asks_for_a_call(tmp_path: Path) -> None:
 @pytest.mark.promise("loopback")
 def test_servers_listen_on_this_machine_alone() -> None:
     texts = [(ROOT / "Makefile").read_text(), *(path.read_text("utf-8") for path in CODE)]
-    hosts = [host for text in texts for host in re.findall(r"--host[ =]+(\S+)", text)]
+    hosts = [host for text in texts for host in re.findall(r'HOST = "(\S+)"', text)]
     assert hosts
     assert set(hosts) == {"127.0.0.1"}
     assert not [text for text in texts if "0.0.0.0" in text]
-    # Every server that make starts is told its host.
-    assert re.findall(r"mlflow ui(?! --host 127\.0\.0\.1 )", texts[0]) == []
+    # Every server that is started is told its host, and no other.
+    servers = [text for text in texts if '"mlflow", "ui"' in text or '"models", "serve"' in text]
+    assert len(servers) == 2
+    assert all(re.findall(r'"--host", (\w+)', text) == ["HOST"] for text in servers)
+    assert not re.search(r"--host|mlflow ui|models serve", texts[0])
 
 
 @pytest.mark.promise("audit")

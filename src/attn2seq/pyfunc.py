@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from attn2seq.config import read_yaml, validate
 from attn2seq.corpus.cleaning import normalise_text
+from attn2seq.corpus.settings import UnicodeForm
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translation, Translator
 
@@ -60,20 +61,21 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
     """Translates with the settings of decode.json, those that the model was scored with."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the weights, the vocabularies and decode.json from the model's folder."""
+        """Read weights, vocabularies, decode.json and texts.json from the model's folder."""
         folder = Path(context.artifacts["model"])
         source = folder / "decode.json"  # JSON is YAML
         values = {"decode": read_yaml(source)}
         settings = validate({"decode": DecodeSettings}, values, str(source))["decode"]
         assert isinstance(settings, DecodeSettings)
         self._translator = Translator(folder, settings)
+        self._unicode_form = read_yaml(folder / "texts.json")["unicode_form"]
 
     def predict(self, model_input: list[str]) -> list[Served]:
         """An answer for each text, in order.
 
         Raises BadInputError, also where a text is too long: it would be cut, and nobody would see.
         """
-        texts = _sound_texts(model_input)
+        texts = _sound_texts(model_input, self._unicode_form)
         limit = self._translator.settings.max_source_length
         for index, ids in enumerate(self._translator.src_tokenizer.encode(texts)):
             if len(ids) > limit:
@@ -84,7 +86,7 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
         return [_answer(translation) for translation in self._translator.translate(texts)]
 
 
-def _sound_texts(texts: object) -> list[str]:
+def _sound_texts(texts: object, form: UnicodeForm) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise BadInputError('the input must be a list of strings: {"inputs": ["a text", ...]}')
     if not texts:
@@ -98,7 +100,7 @@ def _sound_texts(texts: object) -> list[str]:
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise BadInputError(f"text {index} holds half of a surrogate pair, which is no text")
     # As clean as the lines that the model was trained with.
-    cleaned = [normalise_text(text, "none") for text in texts]
+    cleaned = [normalise_text(text, form) for text in texts]
     for index, text in enumerate(cleaned):
         if not text:
             raise BadInputError(f"text {index} is empty")

@@ -41,6 +41,7 @@ class ModelFiles:
 
     folder: Path
     decode: Mapping[str, Any]
+    unicode_form: str  # of the texts that it was trained with
     package: Path = Path(attn2seq.__file__).parent  # holds pyfunc.py
 
 

@@ -1,6 +1,5 @@
 """The trained model of a run, as MLflow keeps it: weights, settings, and the code that decodes."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from attn2seq.carried_code import ENTRY, copy_carried
 from attn2seq.logged_models import requirements
 from attn2seq.runs import ModelFiles
+from attn2seq.whole import write_json
 
 
 def log_model(store_uri: str, run: Any, model: ModelFiles) -> str:
@@ -22,8 +22,8 @@ def log_model(store_uri: str, run: Any, model: ModelFiles) -> str:
         folder = Path(scratch) / "model"
         # Copied, not linked: the files may be read-only parts of a cache.
         shutil.copytree(model.folder, folder, copy_function=shutil.copyfile)
-        text = json.dumps(dict(model.decode), indent=2, sort_keys=True) + "\n"
-        (folder / "decode.json").write_text(text, encoding="utf-8")
+        write_json(folder / "decode.json", dict(model.decode))
+        write_json(folder / "texts.json", {"unicode_form": model.unicode_form})
         package = copy_carried(model.package, Path(scratch) / "code")
         info = Model.log(
             artifact_path=None,

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn2seq.corpus.cleaning import PairFilter, normalise_text, normalise_texts, text_key
+from attn2seq.corpus.cleaning import normalise_text, normalise_texts
+from attn2seq.corpus.filtering import PairFilter
+from attn2seq.corpus.keys import text_key
 from attn2seq.corpus.settings import PrepareSettings, UnicodeForm
 
 Settings = Callable[..., PrepareSettings]

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from attn2seq.corpus.cleaning import text_key
 from attn2seq.corpus.entry import MakeSplits
+from attn2seq.corpus.keys import text_key
 from attn2seq.corpus.readers import Row
 from attn2seq.corpus.splitting import SourceSplitter, merge_sources
 from attn2seq.errors import UserError

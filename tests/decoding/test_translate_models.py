@@ -140,7 +140,7 @@ def test_addresses_in_mlflow(
     # Settings come with the model: these would be refused.
     Path("params.yaml").write_text("decode: {}")
     params = {"prepare.unicode_form": "nfkc"}
-    files = ModelFiles(model_folder, DECODE)
+    files = ModelFiles(model_folder, DECODE, "nfc")
     record = RunRecord("f", Group("toy", ""), "a run", "lstm", params, {}, model=files)
     tracker = Tracker(store_of(tmp_path, None), 5)
     run_id = tracker.complete(record).run_id

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attn2seq.corpus.cleaning import has_controls, in_unicode_form, pair_keys, text_keys
+from attn2seq.corpus.cleaning import has_controls, in_unicode_form
 from attn2seq.corpus.key_buckets import KeyBuckets
+from attn2seq.corpus.keys import pair_keys, text_keys
 from attn2seq.corpus.readers import Row
 from attn2seq.corpus.settings import UnicodeForm
 from attn2seq.corpus.tables import read_batches

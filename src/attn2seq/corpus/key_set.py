@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Keys = NDArray[np.uint64]
+from attn2seq.corpus.keys import Keys
 
 # Longer runs are not merged, since that holds their keys twice.
 _LONGEST_RUN = 1 << 19

@@ -8,9 +8,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from attn2seq.corpus.catalogue import read_raw_entry
-from attn2seq.corpus.cleaning import REASONS, PairFilter, normalise_texts, text_key
+from attn2seq.corpus.cleaning import normalise_texts
 from attn2seq.corpus.entry import CatalogueEntry, MakeSplits, gives
+from attn2seq.corpus.filtering import REASONS, PairFilter
 from attn2seq.corpus.hygiene import Encodings, Overlap, hygiene_figures
+from attn2seq.corpus.keys import text_key
 from attn2seq.corpus.readers import Row, read_rows
 from attn2seq.corpus.settings import PrepareSettings
 from attn2seq.corpus.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources

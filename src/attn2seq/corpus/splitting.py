@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from attn2seq.corpus.cleaning import text_key
 from attn2seq.corpus.entry import MakeSplits, Size
+from attn2seq.corpus.keys import text_key
 from attn2seq.corpus.readers import Row
 from attn2seq.errors import UserError
 
