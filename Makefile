@@ -101,7 +101,7 @@ audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs 
 		echo "$$found"; exit 1; \
 	else \
 		tail -n 1 "$$said"; \
-		echo "Nothing was learnt about the packages: pypi.org did not answer for all. make audit needs a network."; exit 1; \
+		echo "Nothing was learnt about the packages: the service that knows them did not answer for all. make audit needs a network."; exit 1; \
 	fi
 
 gc: $(READY)  ## List what the caches can spare, ask, and remove it (YES=1, ALL=1: interrupted trainings too)
