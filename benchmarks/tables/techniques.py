@@ -53,8 +53,7 @@ ROWS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
         "ema_decay 0.999": ({}, {"train": {"ema_decay": 0.999}}),
         "average of the last 4": ({}, {"train": {"average_checkpoints": 4,
                                                  "average_of": "last"}}),
-        "average of the best 4": ({}, {"train": {"average_checkpoints": 4,
-                                                 "average_of": "best"}}),
+        "average of the best 4": ({}, {"train": {"average_checkpoints": 4}}),
         "subword_nbest 8": ({}, {"train": {"subword_nbest": 8}}),
         "bpe_dropout 0.1": (BPE, {"train": {"bpe_dropout": 0.1}}),
         "coverage_penalty 0.2": ({}, {"decode": {"coverage_penalty": 0.2}}),
@@ -72,7 +71,7 @@ def results(name: str) -> tuple[Result, Result]:
     shared, own, recipe = ROWS[name]
     small = SMALL if recipe != ATIS else {}
     metric = "bleu" if recipe != ATIS else "exact_match"
-    base, row = _merged(small, shared), _merged(small, shared, own)
+    base, row = merged(small, shared), merged(small, shared, own)
     folder = "".join(letter if letter.isalnum() else "-" for letter in name)
     bases = Run(f"techniques-base-{_base_name(shared, recipe)}", recipe, base)
     return finished(bases, metric), finished(Run(f"techniques-{folder}", recipe, row), metric)
@@ -84,12 +83,13 @@ def _base_name(shared: Mapping[str, Any], recipe: str) -> str:
     return "-".join([recipe, *keys])
 
 
-def _merged(*parts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    merged: dict[str, dict[str, Any]] = {}
+def merged(*parts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Changes to params, the later ones over the earlier."""
+    values: dict[str, dict[str, Any]] = {}
     for part in parts:
-        for section, values in part.items():
-            merged[section] = merged.get(section, {}) | dict(values)
-    return merged
+        for section, changes in part.items():
+            values[section] = values.get(section, {}) | dict(changes)
+    return values
 
 
 def main(names: Sequence[str]) -> None:

@@ -1,0 +1,76 @@
+"""The runs behind the tables: sound params, equal terms, and where the lines go."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from classics import CLASSICS
+
+from attn2seq.model.settings import ModelSettings
+from benchmarks.tables import runs, techniques
+from benchmarks.tables.classics import (
+    KINDS,
+    RECIPES,
+    SEEDS,
+    attention_run,
+    multi30k_run,
+    recipe_run,
+    write_table,
+)
+from benchmarks.tables.runs import Run, params_of
+
+
+@pytest.fixture(autouse=True)
+def _places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(runs, "PLACES", tmp_path)
+
+
+def test_every_classic_has_a_row() -> None:
+    assert set(RECIPES) == set(CLASSICS)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_meet_on_equal_terms(name: str) -> None:
+    """The corpus, the pairs seen and the units are those of the default model."""
+    params, usual = params_of(recipe_run(name)), params_of(attention_run("additive", 1))
+    assert params["download"] == usual["download"]
+    assert params["prepare"] == usual["prepare"]
+    assert params["train"]["max_epochs"] == usual["train"]["max_epochs"]
+    model = ModelSettings.model_validate(params["model"])
+    assert model.embedding_size == model.decoder_hidden_size == model.enc_size == 256
+
+
+def test_seeds_and_kinds_differ_in_nothing_else() -> None:
+    def apart(run: Run) -> dict[str, Any]:
+        params = params_of(run)
+        params["model"].pop("attention")
+        params["train"].pop("seed")
+        return params
+
+    every = [apart(attention_run(kind, seed)) for kind in KINDS for seed in SEEDS]
+    assert all(params == every[0] for params in every)
+    assert {params_of(multi30k_run(kind))["model"]["attention"] for kind in KINDS} == set(KINDS)
+
+
+@pytest.mark.parametrize("name", techniques.ROWS)
+def test_a_technique_is_one_difference(name: str) -> None:
+    """Between the base and the row, beside the keys that belong to the technique itself."""
+    shared, own, recipe = techniques.ROWS[name]
+    small = techniques.SMALL if recipe != techniques.ATIS else {}
+    base = params_of(Run("base", recipe, techniques.merged(small, shared)))
+    row = params_of(Run("row", recipe, techniques.merged(small, shared, own)))
+    differing = {
+        (section, key)
+        for section, values in row.items()
+        for key, value in values.items()
+        if value != base[section][key]
+    }
+    assert differing == {(section, key) for section, values in own.items() for key in values}
+
+
+def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- table x -->\nold\n<!-- end of table x -->\nb\n", encoding="utf-8")
+    write_table(page, "x", ["| one |", "| two |"])
+    text = "a\n<!-- table x -->\n| one |\n| two |\n<!-- end of table x -->\nb\n"
+    assert page.read_text(encoding="utf-8") == text
