@@ -220,8 +220,9 @@ def _model(folder: Path, params: Mapping[str, Any], package: Path | None) -> Mod
         return None
     if params["decode"].get("ensemble"):
         return None  # the scores are those of several models, and a run logs its own alone
-    weights = folder / WEIGHTS
-    return ModelFiles(weights.parent, params["decode"], params["prepare"]["unicode_form"], package)
+    # The code of another commit may know no form.
+    form = params["prepare"].get("unicode_form", "none")
+    return ModelFiles((folder / WEIGHTS).parent, params["decode"], form, package)
 
 
 def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:
