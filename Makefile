@@ -108,4 +108,4 @@ gc: $(READY)  ## List what the caches can spare, ask, and remove it (YES=1, ALL=
 	@python -m pipeline.housekeeping $(if $(YES),--yes) $(if $(ALL),--all)
 
 clean:  ## Remove what stages wrote; DVC's cache, checkpoints, runs and committed results stay
-	@git clean -fdXq -- data models/model results
+	@git clean -fdXq -- data/raw data/prepared data/tokenized models results

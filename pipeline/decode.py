@@ -15,11 +15,11 @@ from attn2seq.model.device import describe_device
 from pipeline.stage import Stage, run_stage
 
 SECONDS_BETWEEN_LINES = 20
-ENSEMBLE = Path("models/ensemble")
+ENSEMBLE = Path("data/ensemble")
 
 
 def main(stage: Stage) -> None:
-    """Read models/model, those of models/ensemble that are asked for, and data/prepared; write
+    """Read models/model, those of data/ensemble that are asked for, and data/prepared; write
     results/decode.
     """
     settings = stage.settings(DecodeSettings)

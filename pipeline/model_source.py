@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attn2seq.decoding.translator import Translator
 
 PARAMS = Path("params.yaml")
-ENSEMBLE = Path("models/ensemble")
+ENSEMBLE = Path("data/ensemble")
 MLFLOW_SCHEMES = ("models:/", "runs:/")
 OTHER_CODE_LOGGED = (
     "If other code than this logged the model: MLflow runs it with the code that lies beside it"

@@ -26,7 +26,7 @@ from pipeline.recipe import apply_recipe
 
 ROOT = Path(__file__).parents[2]
 PLACES = ROOT / ".cache" / "tables"
-COPIED = ("data/catalogue", "data/local", "models/ensemble", "pipeline", "src", "dvc.yaml")
+COPIED = ("data/catalogue", "data/local", "data/ensemble", "pipeline", "src", "dvc.yaml")
 STAGES = ("check", "download", "prepare", "tokenize_corpus", "train", "decode", "evaluate")
 KEPT = ("done.json", "params.yaml", "results")
 

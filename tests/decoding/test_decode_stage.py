@@ -27,7 +27,7 @@ def decoded(
 ) -> Callable[..., Decoded]:
     """Runs the stage with the settings; the texts it wrote for each line of test."""
     shutil.copytree(model_folder, tmp_path / "models/model")
-    further_model("models/ensemble/other")
+    further_model("data/ensemble/other")
     pairs = pd.DataFrame({"src": [*TEXTS, ""], "tgt": ["two men", *TEXTS]})
     (tmp_path / "data/prepared").mkdir(parents=True)
     for split in ("dev", "test"):
@@ -74,5 +74,5 @@ def test_every_way_of_decoding_gives_other_texts(
 
 
 def test_a_model_that_is_not_there_is_told(decoded: Callable[..., Decoded]) -> None:
-    with pytest.raises(UserError, match="models/ensemble/none holds no model"):
+    with pytest.raises(UserError, match="data/ensemble/none holds no model"):
         decoded(ensemble=["none"])
