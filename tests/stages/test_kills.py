@@ -44,7 +44,7 @@ def record(found: dict[str, Any], record_property: Callable[[str, object], None]
 def test_a_killed_training_ends_in_the_same_bytes(
     built_project: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    found = kill_trainings(built_project, moments=20, stride=3)
+    found = kill_trainings(built_project, moments=5, stride=6)
     record(found, record_property)
 
 
