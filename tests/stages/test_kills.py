@@ -53,5 +53,5 @@ def test_a_killed_training_ends_in_the_same_bytes(
 def test_a_training_killed_within_each_operation(
     built_project: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    found = kill_trainings(built_project, moments=100, stride=1)
+    found = kill_trainings(built_project, moments=40, stride=1)
     record(found, record_property)
