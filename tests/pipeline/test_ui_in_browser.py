@@ -87,7 +87,7 @@ def test_the_links_show_charts_and_a_comparison(
                     page = browser.open(address, width=1600, height=1200)
                     wanted = (*words, *(names if name != "mlflow_run" else names[1:]))
                     for word in wanted:
-                        page.wait_for(f"document.body.innerText.includes({word!r})")
+                        page.wait_for(f"document.body?.innerText.includes({word!r})")
                     page.picture(PICTURES / f"{name}.png")
                 report = run.replace("?", "/artifacts/report/index.html?")
                 page = browser.open(report, width=1600, height=1200)
