@@ -137,9 +137,11 @@ def rows_table(names: Sequence[str], run_of: Callable[[str], Run], heading: str)
 
 
 def write_table(path: Path, name: str, lines: Sequence[str]) -> None:
-    """Put the lines between the marks of that name."""
+    """Put the lines between the marks of that name, or at the end where there are none."""
     text = path.read_text(encoding="utf-8")
     begin, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
+    if begin not in text:
+        text += f"\n## Table: {name}\n\n{begin}{end}\n"
     before, rest = text.split(begin)
     after = rest.split(end)[1]
     with whole_file(path) as beside:

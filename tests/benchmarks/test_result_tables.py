@@ -72,5 +72,7 @@ def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- table x -->\nold\n<!-- end of table x -->\nb\n", encoding="utf-8")
     write_table(page, "x", ["| one |", "| two |"])
+    write_table(page, "y", ["| three |"])
+    new = "\n## Table: y\n\n<!-- table y -->\n| three |\n<!-- end of table y -->\n"
     text = "a\n<!-- table x -->\n| one |\n| two |\n<!-- end of table x -->\nb\n"
-    assert page.read_text(encoding="utf-8") == text
+    assert page.read_text(encoding="utf-8") == text + new

@@ -6,26 +6,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from smallest_entry import ENTRY
 
 from attn2seq.corpus.settings import PrepareSettings
-
-# A user's tab-separated file, as the smallest entry that is sound.
-ENTRY: dict[str, Any] = {
-    "name": "mine",
-    "title": "My sentences",
-    "task": "translation",
-    "src_lang": "en",
-    "tgt_lang": "de",
-    "files": [{"path": "mine.tsv"}],
-    "reader": "delimited",
-    "delimiter": "\t",
-    "columns": {"src": 1, "tgt": 2},
-    "splits": {"train": {"file": "mine.tsv"}},
-    "make_splits": {"dev": 1, "test": 1, "seed": 1},
-    "bleu_tokenizer": "13a",
-    "licence": "my own",
-    "citation": "none",
-}
 
 
 @pytest.fixture

@@ -6,27 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from generators import BOM
+from smallest_entry import ENTRY
 
 from attn2seq.corpus.entry import CatalogueEntry
 from attn2seq.corpus.readers import Row, read_rows
 
-# A catalogue entry that is sound.
-ENTRY: dict[str, Any] = {
-    "name": "mine",
-    "title": "My sentences",
-    "task": "translation",
-    "src_lang": "en",
-    "tgt_lang": "de",
-    "files": [{"path": "mine.tsv"}],
-    "reader": "delimited",
-    "delimiter": "\t",
-    "columns": {"src": 1, "tgt": 2},
-    "splits": {"train": {"file": "mine.tsv"}},
-    "make_splits": {"dev": 1, "test": 1, "seed": 1},
-    "bleu_tokenizer": "13a",
-    "licence": "my own",
-    "citation": "none",
-}
 _NO_COLUMNS = {"delimiter": None, "columns": None}
 READERS: dict[str, dict[str, Any]] = {
     "delimited": {},

@@ -13,26 +13,12 @@ from typing import Any
 import pytest
 import torch
 from ruamel.yaml import YAML
+from smallest_entry import ENTRY as SMALLEST
 from tiny_project import STAGES, run_stages, script_of, write_params
 
 yaml = YAML(typ="safe")
 LINES = [f"the dog number {i} sees a cat\tder Hund Nummer {i} sieht eine Katze" for i in range(80)]
-ENTRY: dict[str, Any] = {
-    "name": "mine",
-    "title": "My sentences",
-    "task": "translation",
-    "src_lang": "en",
-    "tgt_lang": "de",
-    "files": [{"path": "mine.tsv"}],
-    "reader": "delimited",
-    "delimiter": "\t",
-    "columns": {"src": 1, "tgt": 2},
-    "splits": {"train": {"file": "mine.tsv"}},
-    "make_splits": {"dev": 10, "test": 10, "seed": 1},
-    "bleu_tokenizer": "13a",
-    "licence": "my own",
-    "citation": "none",
-}
+ENTRY = SMALLEST | {"make_splits": {"dev": 10, "test": 10, "seed": 1}}
 PARALLEL = {
     "files": [{"path": "mine.en"}, {"path": "mine.de"}],
     "reader": "parallel_lines",
