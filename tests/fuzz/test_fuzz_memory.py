@@ -63,7 +63,7 @@ class Reader:
     """A process that reads files and tells what memory each took."""
 
     def __init__(self, folder: Path) -> None:
-        paths = [str(HERE), str(HERE.parents[1] / "src")]
+        paths = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "src")]
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(folder)], env={"PYTHONPATH": ":".join(paths)},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
