@@ -4,7 +4,7 @@ from pathlib import Path
 
 from attn2seq.corpus.prepare import prepare_corpus
 from attn2seq.corpus.settings import PrepareSettings
-from pipeline.stage import Stage, run_stage
+from pipeline.stage import Stage, rare_collections, run_stage
 
 RAW, PREPARED, METRICS = (
     Path("data/raw"),
@@ -15,7 +15,9 @@ RAW, PREPARED, METRICS = (
 
 def main(stage: Stage) -> None:
     """Read data/raw, write data/prepared and the account of pairs kept and dropped."""
-    prepare_corpus(RAW, PREPARED, METRICS, stage.settings(PrepareSettings), stage.say)
+    settings = stage.settings(PrepareSettings)
+    with rare_collections():
+        prepare_corpus(RAW, PREPARED, METRICS, settings, stage.say)
     stage.say_result(f"{PREPARED} and {METRICS}")
 
 

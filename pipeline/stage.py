@@ -1,10 +1,12 @@
 """What every stage script shares: its settings, its voice, and how it ends."""
 
 import errno
+import gc
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +21,7 @@ from pipeline.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stag
 from pipeline.workspace_lock import sole_stage
 
 PARAMS = Path("params.yaml")
+_OBJECTS_TO_COLLECTION = 100_000
 S = TypeVar("S", bound=Settings)
 
 
@@ -82,6 +85,22 @@ def run_stage(
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Within the block Python seldom looks for cycles of objects, of which rows of text make none.
+
+    At its usual pace that took a quarter of the time in which a million pairs are prepared.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_TO_COLLECTION)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def _remedy(error: Exception) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from attn2seq.corpus.vectors import raw_vectors
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.splits import tokenize_splits
-from pipeline.stage import Stage, run_stage
+from pipeline.stage import Stage, rare_collections, run_stage
 
 RAW, PREPARED, TOKENIZED = Path("data/raw"), Path("data/prepared"), Path("data/tokenized")
 
@@ -13,7 +13,8 @@ RAW, PREPARED, TOKENIZED = Path("data/raw"), Path("data/prepared"), Path("data/t
 def main(stage: Stage) -> None:
     """Read data/prepared, and of data/raw the word vectors; write data/tokenized."""
     settings = stage.settings(TokenizeSettings)
-    tokenize_splits(PREPARED, TOKENIZED, settings, stage.say, raw_vectors(RAW))
+    with rare_collections():
+        tokenize_splits(PREPARED, TOKENIZED, settings, stage.say, raw_vectors(RAW))
     stage.say_result(TOKENIZED)
 
 

@@ -44,12 +44,14 @@ class PairFilter:
         settings = self._settings
         if not src or not tgt:
             return "empty"
-        words = sorted((src.count(" ") + 1, tgt.count(" ") + 1))
-        if settings.max_words and words[1] > settings.max_words:
+        fewer, more = src.count(" ") + 1, tgt.count(" ") + 1
+        if fewer > more:
+            fewer, more = more, fewer
+        if settings.max_words and more > settings.max_words:
             return "max_words"
         if settings.max_characters and max(len(src), len(tgt)) > settings.max_characters:
             return "max_characters"
-        if settings.max_length_ratio and words[1] > settings.max_length_ratio * words[0]:
+        if settings.max_length_ratio and more > settings.max_length_ratio * fewer:
             return "max_length_ratio"
         if settings.drop_leaked_sources and src in self._evaluation_sources:
             return "drop_leaked_sources"

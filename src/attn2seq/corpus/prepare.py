@@ -27,7 +27,7 @@ FACTS = (
     "citation",
 )  # fmt: skip
 # Rows that are filtered at once; and cleaned, few, since one text out of order costs all of them.
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 5_000
 _ROWS_TO_CLEAN = 200
 # A line in the log now and then.
 _SAY_EVERY_ROWS = 1_000_000
@@ -112,6 +112,9 @@ class _Corpus:
             texts += [text for row in batch for text in row.targets]
             clean = normalise_texts(texts, form)
             found.add(texts, clean, form)
+            if clean == texts and "" not in texts:
+                yield from batch
+                continue
             targets = iter(clean[len(batch) :])
             for row, src in zip(batch, clean[: len(batch)], strict=True):
                 own = islice(targets, len(row.targets))

@@ -115,7 +115,7 @@ def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
                 "columns. Mend the line, or set max_columns if the last column may hold it or be "
                 "missing"
             )
-        src, *targets = (fields[place] for place in places)
+        src, *targets = [fields[place] for place in places]
         return Row(number, src, targets)
 
     return parse

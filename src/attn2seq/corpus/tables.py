@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from attn2seq.corpus.readers import Row
 
 # Rows held before they are written.
-_BATCH_ROWS = 20_000
+_BATCH_ROWS = 5_000
 _PAIR = [("src", pa.string()), ("tgt", pa.string())]
 
 

@@ -20,7 +20,7 @@ from attn2seq.whole import whole_folder, write_json
 SPLITS = ("train", "dev", "test")
 SIDES = ("src", "tgt")
 # Lines encoded at a time.
-_BATCH_LINES = 20_000
+_BATCH_LINES = 5_000
 
 
 class WordVectors(Protocol):
@@ -84,7 +84,7 @@ def sample_texts(table: Path, side: str, limit: int, seed: int) -> Iterator[str]
     count: int = pq.ParquetFile(table).metadata.num_rows
     kept = np.ones(count, bool)
     if 0 < limit < count:
-        kept[np.random.default_rng(seed).permutation(count)[limit:]] = False
+        kept[np.random.default_rng(seed).permutation(np.arange(count, dtype=np.uint32))[limit:]] = False
     texts = chain.from_iterable(read_texts(table, side))
     return (text for text, keep in zip(texts, kept, strict=True) if keep)
 
