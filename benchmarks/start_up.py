@@ -26,7 +26,8 @@ def main(model: str) -> None:
     for _ in range(REPEATS + 1):
         for name, words in commands.items():
             started = time.perf_counter()
-            subprocess.run(words, check=True, capture_output=True)
+            if (ended := subprocess.run(words, capture_output=True, text=True)).returncode:
+                raise SystemExit(f"{name} failed: {ended.stderr.strip()}")
             seconds[name].append(time.perf_counter() - started)
     # The first round brings the files into memory.
     medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}

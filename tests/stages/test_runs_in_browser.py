@@ -1,0 +1,44 @@
+"""Runs of real stages in MLflow's comparison, as a browser shows them from `make ui`'s link."""
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from finished_steps import Step
+from tiny_repository import PROJECT
+
+from pipeline import browser as browsing
+from pipeline.browser import Browser, find_browser
+from pipeline.ui_links import COMPARED
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),
+]
+
+
+def test_real_runs_are_compared(experiments: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine a page of MLflow's takes its time.
+    monkeypatch.setattr(browsing, "SECONDS", 300)
+    monkeypatch.delenv("BROWSER", raising=False)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    served = experiments.repository.start("python", "-m", "pipeline.ui", "--port", port)
+    try:
+        assert served.stdout is not None
+        printed = "".join(served.stdout.readline() for _ in range(7))
+        (comparison,) = re.findall(r"http://\S+/#/compare-runs\S+", printed)
+        with TemporaryDirectory() as scratch, Browser(Path(scratch)) as browser:
+            page = browser.open(comparison, width=1600, height=1200)
+            compared = f"Comparing {COMPARED} Runs"
+            for word in (compared, "short", "long", "decode.length_alpha", "test/bleu"):
+                page.wait_for(f"document.body?.innerText.includes({word!r})")
+            page.picture(PROJECT / ".cache" / "screenshots" / "mlflow_real_runs.png")
+    finally:
+        os.killpg(served.pid, signal.SIGKILL)
+        served.communicate()
