@@ -84,7 +84,9 @@ def sample_texts(table: Path, side: str, limit: int, seed: int) -> Iterator[str]
     count: int = pq.ParquetFile(table).metadata.num_rows
     kept = np.ones(count, bool)
     if 0 < limit < count:
-        kept[np.random.default_rng(seed).permutation(np.arange(count, dtype=np.uint32))[limit:]] = False
+        # Half the memory of permutation(count), and the same draw.
+        places = np.arange(count, dtype=np.uint32)
+        kept[np.random.default_rng(seed).permutation(places)[limit:]] = False
     texts = chain.from_iterable(read_texts(table, side))
     return (text for text, keep in zip(texts, kept, strict=True) if keep)
 
