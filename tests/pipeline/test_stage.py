@@ -1,5 +1,6 @@
 """How a stage ends: its exit status, what it says, and what it leaves."""
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 
 from attn2seq.config import ConfigError, Settings
 from attn2seq.errors import UserError
-from pipeline.stage import Stage, main_root, run_stage
+from pipeline.stage import Stage, main_root, rare_collections, run_stage
 
 DVC_YAML = """\
 stages:
@@ -206,3 +207,16 @@ def test_two_stages_in_one_workspace(workspace: Path, capsys: pytest.CaptureFixt
 def test_the_lock_of_a_stage_that_failed_is_free() -> None:
     assert status_of(raises(UserError("the oven is cold"))) == 1
     run_stage("bake", lambda stage: None)
+
+
+def test_collections_come_back_after_a_failure() -> None:
+    def bake() -> None:
+        with rare_collections():
+            assert gc.get_threshold() > usual
+            assert gc.get_freeze_count() > kept
+            raise UserError("no flour")
+
+    usual, kept = gc.get_threshold(), gc.get_freeze_count()
+    with pytest.raises(UserError):
+        bake()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, kept)
