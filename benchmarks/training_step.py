@@ -5,7 +5,8 @@
 
 For batches of 64 sentences (or as many as are named), without and with input feeding: the median
 over windows of real optimizer steps, and its share of what the arithmetic alone would allow at the
-speed of a large product in the same number type, measured before and after.
+speed of a large product in the same number type, measured before and after. Also the share of
+padding among the positions of each side's batches.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 from attn2seq.batching.batch import Pairs
+from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.config import read_yaml
 from attn2seq.errors import StoppedError
 from attn2seq.model.device import pick_device, pick_number_type, tune_cpu
@@ -104,10 +106,28 @@ def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
     return Speed(statistics.median(watch.rates()), limit)
 
 
+def padding(place: Path, sentences: int) -> list[float]:
+    """Of source and target: the share of padding in the first epoch's batches."""
+    settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
+    sides = [
+        TokenStore(place / "data" / "tokenized" / f"train.{side}").lengths + 1
+        for side in ("src", "tgt")
+    ]
+    limits = BatchLimits(settings.batch_tokens, sentences)
+    batches = plan_batches(sides[0] - 1, sides[1] - 1, limits, settings.seed, epoch=0)
+    return [
+        1 - lengths.sum() / sum(len(batch) * lengths[batch].max() for batch in batches)
+        for lengths in sides
+    ]
+
+
 def main(sizes: Sequence[int]) -> None:
     tune_cpu()
     place = r1_place()
     print(f"R1, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    for sentences in sizes:
+        source, target = padding(place, sentences)
+        print(f"padding at {sentences} sentences: source {source:.1%}, target {target:.1%}")
     print(f"{'input feeding':15}{'sentences':>10}{'tokens/s':>10}{'limit':>9}{'share':>8}")
     for sentences in sizes:
         for feeding in (False, True):

@@ -1,0 +1,70 @@
+"""Where the time of R1's training step goes, by torch's operations.
+
+    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.step_profile
+
+The steps are those of benchmarks.training_step, under torch's profiler, which slows them a little.
+An operation's time is its own, without that of the operations it calls. What lies between the
+operations (Python, and taking batches together) is in none of them: the row "outside".
+"""
+
+import time
+from collections import defaultdict
+from pathlib import Path
+from unittest import mock
+
+from torch.profiler import ProfilerActivity, profile
+
+from attn2seq.model.device import tune_cpu
+from benchmarks import training_step
+from benchmarks.r1 import r1_place
+
+SENTENCES = 64
+# Rows of the table, by the beginnings of the operations' names; the first that fits counts.
+PARTS = {
+    "recurrent layers": ("mkldnn_rnn", "lstm"),
+    "other products": ("addmm", "mm", "bmm", "addmv", "mv", "addbmm", "mkldnn_linear"),
+    "softmax, loss": ("_log_softmax", "_softmax", "logsumexp", "nll_loss", "exp", "log", "sum",
+                      "amax", "max", "gather"),
+    "tanh, sigmoid": ("tanh", "sigmoid"),
+    "dropout": ("bernoulli", "native_dropout", "dropout", "random", "lt"),
+    "optimizer, clipping": ("_fused_adam", "_foreach", "linalg_vector_norm", "stack", "sqrt",
+                            "addcdiv", "addcmul", "lerp"),
+    "sums, products by element": ("add", "mul", "sub", "div", "neg", "where", "masked"),
+    "copies, gathers, zeros": ("copy", "cat", "index", "embedding", "fill", "zero", "select",
+                               "slice", "_pack", "_pad", "clone", "empty", "scatter", "put"),
+}  # fmt: skip
+
+
+def main() -> None:
+    tune_cpu()
+    place = r1_place()
+    columns = [shares(place, feeding) for feeding in (False, True)]
+    print(f"R1, {SENTENCES} sentences; % of the time{'no feeding':>14}{'feeding':>10}")
+    for name in (*PARTS, "others", "outside"):
+        print(f"{name:38}" + "".join(f"{column.get(name, 0.0):>11.1%}" for column in columns))
+
+
+def shares(place: Path, feeding: bool) -> dict[str, float]:
+    """Of each part, its share of the time of all steps."""
+    with (
+        mock.patch.object(training_step, "matmul_flops", return_value=1.0),
+        profile(activities=[ProfilerActivity.CPU]) as profiled,
+    ):
+        started = time.perf_counter()
+        training_step.measure(place, SENTENCES, input_feeding=feeding)
+        seconds = time.perf_counter() - started
+    found: defaultdict[str, float] = defaultdict(float)
+    for event in profiled.key_averages():
+        found[part(event.key)] += event.self_cpu_time_total / 1e6 / seconds
+    found["outside"] = 1 - sum(found.values())
+    return found
+
+
+def part(operation: str) -> str:
+    """The row that an operation such as `aten::addmm` counts for."""
+    name = operation.removeprefix("aten::")
+    return next((row for row, names in PARTS.items() if name.startswith(names)), "others")
+
+
+if __name__ == "__main__":
+    main()
