@@ -184,14 +184,14 @@ class Tally:
     def table(self) -> list[str]:
         """A line for each kind of input, then one for each outcome, by entry."""
         entries = sorted({entry for entry, _ in self.inputs})
-        head = f"{'':32}" + "".join(f"{entry:>12}" for entry in entries) + f"{'all':>12}"
+        head = f"{'':32}" + "".join(f"{entry:>13}" for entry in entries) + f"{'all':>13}"
         lines = []
         for title, counts in (("input", self.inputs), ("outcome", self.outcomes)):
             lines.append(title + head[len(title) :])
             for kind in dict.fromkeys(kind for _, kind in sorted(counts, key=lambda key: key[1])):
                 row = [counts[entry, kind] for entry in entries]
-                numbers = "".join(f"{number or '':>12}" for number in [*row, sum(row)])
+                numbers = "".join(f"{number or '':>13}" for number in [*row, sum(row)])
                 lines.append(f"{kind:32}{numbers}")
         totals = [sum(self.inputs[key] for key in self.inputs if key[0] == e) for e in entries]
-        lines.append(f"{'cases':32}" + "".join(f"{n:>12}" for n in [*totals, self.cases]))
+        lines.append(f"{'cases':32}" + "".join(f"{n:>13}" for n in [*totals, self.cases]))
         return lines
