@@ -33,7 +33,7 @@ def test_code_edited_while_the_stage_still_imports(unbuilt: Repository) -> None:
 
 
 @pytest.mark.promise("edited")
-@pytest.mark.slow
+@pytest.mark.long
 def test_code_and_later_params_edited_while_training_runs(
     brief: Brief, unbuilt: Repository
 ) -> None:

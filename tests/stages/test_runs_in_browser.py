@@ -35,9 +35,13 @@ def test_real_runs_are_compared(experiments: Step, monkeypatch: pytest.MonkeyPat
         (comparison,) = re.findall(r"http://\S+/#/compare-runs\S+", printed)
         with TemporaryDirectory() as scratch, Browser(Path(scratch)) as browser:
             page = browser.open(comparison, width=1600, height=1200)
+            # MLflow draws only the rows of its tables that are in sight.
             compared = f"Comparing {COMPARED} Runs"
-            for word in (compared, "short", "long", "decode.length_alpha", "test/bleu"):
+            for word in (compared, "short", "long", "decode.beam_size", "dev/bleu"):
                 page.wait_for(f"document.body?.innerText.includes({word!r})")
+            page.click("button[aria-label='Parameters - Show diff only']")
+            page.wait_for("!document.body.innerText.includes('decode.beam_size')")
+            assert page.value("document.body.innerText.includes('decode.length_alpha')")
             page.picture(PROJECT / ".cache" / "screenshots" / "mlflow_real_runs.png")
     finally:
         os.killpg(served.pid, signal.SIGKILL)
