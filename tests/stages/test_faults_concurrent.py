@@ -34,7 +34,13 @@ def test_a_second_one_while_training_runs(brief: Brief, unbuilt: Repository) -> 
     assert stages_run(unbuilt.dvc("repro")) == []
 
 
-@pytest.mark.parametrize("rate", [0.01, 0.02], ids=["with the same params", "with other params"])
+@pytest.mark.parametrize(
+    "rate",
+    [
+        pytest.param(0.01, id="with the same params"),
+        pytest.param(0.02, id="with other params", marks=pytest.mark.long),
+    ],
+)
 def test_only_dvc_is_killed(brief: Brief, unbuilt: Repository, rate: float) -> None:
     """Its training goes on, and must not put its model where the next `dvc repro` puts another."""
     meant = unbuilt.params()["train"]["learning_rate"]

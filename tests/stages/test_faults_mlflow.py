@@ -74,6 +74,7 @@ def test_a_server_that_dies_half_way(
     assert_complete_there(server, brief.run)
 
 
+@pytest.mark.long
 def test_a_database_that_another_has_locked(brief: Brief, unbuilt: Repository) -> None:
     unbuilt.run("python", "-m", "pipeline.track", "--all")  # makes the database
     with closing(sqlite3.connect(unbuilt.root / "mlflow.db", isolation_level=None)) as another:

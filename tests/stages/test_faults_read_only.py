@@ -49,7 +49,7 @@ def test_a_read_only_cache_of_the_project_is_told_before_any_work(unbuilt: Repos
 
 
 @pytest.mark.promise("read-only")
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_read_only_cache_of_dvc(brief: Brief, unbuilt: Repository) -> None:
     """DVC itself ends there; what it has recorded by then is right, and the next run goes on."""
     unbuilt.dvc("repro", "check")
