@@ -1,6 +1,6 @@
 """Seconds to decode the test set of Multi30k with R1, and milliseconds for one sentence alone.
 
-    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.decoding
+    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.decoding [BATCH_TOKENS]
 
 Trains R1 for 1,500 steps at the first call, enough to write sentences of the right length.
 Start-up and loading are not counted; the median of repeats is. Beside it stands what the step's
@@ -9,7 +9,9 @@ same run.
 """
 
 import statistics
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +29,7 @@ REPEATS, SINGLE_SENTENCES = 5, 200
 DECODING_FLOP_A_TOKEN = 2 * (4 * 512 * (256 + 512) + 256 * 512 + 256 * 1024 + 8000 * 256)
 
 
-def main() -> None:
+def main(changes: Mapping[str, int]) -> None:
     tune_cpu()
     place = r1_trained()
     sources = pd.read_parquet(place / "data" / "prepared" / "test.parquet")["src"].tolist()
@@ -36,7 +38,7 @@ def main() -> None:
     for number_type in ("float32", "bfloat16"):
         flops = matmul_flops(getattr(torch, number_type))
         for beam_size in (1, 5):
-            translator = load(place, number_type, beam_size)
+            translator = load(place, number_type=number_type, beam_size=beam_size, **changes)
             translations = translator.translate(sources)
             tokens = sum(map(steps, translations)) * beam_size
             seconds = statistics.median(timed(translator, sources) for _ in range(REPEATS))
@@ -49,10 +51,9 @@ def main() -> None:
             )
 
 
-def load(place: Path, number_type: str, beam_size: int) -> Translator:
+def load(place: Path, **changes: object) -> Translator:
     """The trained model with R1's settings otherwise."""
-    values = read_yaml(place / "params.yaml")["decode"]
-    values |= {"number_type": number_type, "beam_size": beam_size, "nbest": 1}
+    values = read_yaml(place / "params.yaml")["decode"] | {"nbest": 1} | changes
     return Translator(place / "models" / "model", DecodeSettings.model_validate(values))
 
 
@@ -69,4 +70,4 @@ def timed(translator: Translator, sources: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main({"batch_tokens": int(sys.argv[1])} if len(sys.argv) > 1 else {})

@@ -10,13 +10,12 @@ operations (Python, and taking batches together) is in none of them: the row "ou
 import time
 from collections import defaultdict
 from pathlib import Path
-from unittest import mock
 
 from torch.profiler import ProfilerActivity, profile
 
 from attn2seq.model.device import tune_cpu
-from benchmarks import training_step
 from benchmarks.r1 import r1_place
+from benchmarks.training_step import train
 
 SENTENCES = 64
 # Rows of the table, by the beginnings of the operations' names; the first that fits counts.
@@ -39,19 +38,17 @@ def main() -> None:
     tune_cpu()
     place = r1_place()
     columns = [shares(place, feeding) for feeding in (False, True)]
-    print(f"R1, {SENTENCES} sentences; % of the time{'no feeding':>14}{'feeding':>10}")
+    print(f"{f'R1, {SENTENCES} sentences':27}{'no input feeding':>18}{'input feeding':>15}")
     for name in (*PARTS, "others", "outside"):
-        print(f"{name:38}" + "".join(f"{column.get(name, 0.0):>11.1%}" for column in columns))
+        plain, feeding = (column.get(name, 0.0) for column in columns)
+        print(f"{name:27}{plain:>18.1%}{feeding:>15.1%}")
 
 
 def shares(place: Path, feeding: bool) -> dict[str, float]:
     """Of each part, its share of the time of all steps."""
-    with (
-        mock.patch.object(training_step, "matmul_flops", return_value=1.0),
-        profile(activities=[ProfilerActivity.CPU]) as profiled,
-    ):
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
         started = time.perf_counter()
-        training_step.measure(place, SENTENCES, input_feeding=feeding)
+        train(place, SENTENCES, input_feeding=feeding)
         seconds = time.perf_counter() - started
     found: defaultdict[str, float] = defaultdict(float)
     for event in profiled.key_averages():

@@ -75,16 +75,24 @@ class _Watch:
 
 
 def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
-    """Train R1 from fresh weights for some windows of steps."""
+    """The speed of training, beside the machine's limit measured before and after it."""
+    number_type = _number_type(place)
+    before = matmul_flops(number_type)
+    rates = train(place, sentences, **model_changes)
+    limit = statistics.mean([before, matmul_flops(number_type)]) / TRAINING_FLOP_A_TOKEN
+    return Speed(statistics.median(rates), limit)
+
+
+def train(place: Path, sentences: int, **model_changes: object) -> list[float]:
+    """Train R1 from fresh weights for some windows of steps; target tokens a second in each."""
     params = read_yaml(place / "params.yaml")
     settings = TrainSettings.model_validate(
         params["train"] | {"batch_sentences": sentences, "evaluate_every_steps": 10**6}
     )
     model_settings = ModelSettings.model_validate(params["model"] | model_changes)
     device = pick_device(settings.device, "train.device")
-    number_type = pick_number_type(settings.number_type, device)
+    number_type = _number_type(place)
     data = place / "data" / "tokenized"
-    before = matmul_flops(number_type)
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
     model = Seq2Seq(model_settings, src, tgt).to(device, number_type)
@@ -102,8 +110,12 @@ def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
             )  # fmt: skip
             with contextlib.suppress(StoppedError):
                 watch.trainer.run()
-    limit = statistics.mean([before, matmul_flops(number_type)]) / TRAINING_FLOP_A_TOKEN
-    return Speed(statistics.median(watch.rates()), limit)
+    return watch.rates()
+
+
+def _number_type(place: Path) -> torch.dtype:
+    settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
+    return pick_number_type(settings.number_type, pick_device(settings.device, "train.device"))
 
 
 def padding(place: Path, sentences: int) -> list[float]:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from tracked_runs import ROOT
 from tracked_workspace import run_stages, write_lock
+from tracking_server import free_port
 
 from pipeline import browser as browsing
 from pipeline import track
@@ -40,11 +41,6 @@ def two_runs(finished: Path) -> Path:
     write_lock(finished)
     assert track.main(["--quiet"]) == 0
     return finished
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_the_links_show_charts_and_a_comparison(
