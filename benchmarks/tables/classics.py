@@ -4,7 +4,8 @@
 
 The tables are `kinds` (kinds of attention, three seeds each), `recipes` and `multi30k`; without a
 name all of them. Finished runs are read back and an interrupted one goes on, so that the command
-can be stopped and given again. Every run of a table sees equally many sentence pairs.
+can be stopped and given again. Every run of a table sees equally many sentence pairs. Tokens a
+second are those of one thread beside another run.
 """
 
 import statistics
@@ -15,7 +16,17 @@ from pathlib import Path
 from attn2seq.evaluation.significance import bootstrap_p
 from attn2seq.evaluation.surface import surface_measures
 from attn2seq.whole import whole_file
-from benchmarks.tables.runs import ROOT, Changes, Result, Run, finished, params_of, sentences
+from benchmarks.tables.runs import (
+    ONE_THREAD,
+    ROOT,
+    Changes,
+    Run,
+    finish,
+    finished,
+    merged,
+    params_of,
+    sentences,
+)
 
 RESULTS = ROOT / "docs" / "results.md"
 PHRASEBOOK, MULTI30K = "phrasebook-en-de", "multi30k-en-de"
@@ -52,27 +63,26 @@ def equal_terms(recipe_model: dict[str, object]) -> Changes:
 
 def attention_run(kind: str, seed: int) -> Run:
     """The default model with another attention."""
-    changes = {
-        "model": {"attention": kind},
-        "train": {"seed": seed, "max_epochs": EPOCHS["kinds"]},
-    }
-    return Run(f"kinds-{kind}-{seed}", PHRASEBOOK, changes)
+    train = {"seed": seed, "max_epochs": EPOCHS["kinds"]}
+    changes: Changes = {"model": {"attention": kind}, "train": train}
+    return Run(f"kinds-{kind}-{seed}", PHRASEBOOK, merged(ONE_THREAD, changes))
 
 
 def recipe_run(name: str) -> Run:
     """A recipe on equal terms."""
     model = params_of(Run(name, name, {}))["model"]
-    return Run(f"recipes-{name}", name, equal_terms(model))
+    return Run(f"recipes-{name}", name, merged(ONE_THREAD, equal_terms(model)))
 
 
 def multi30k_run(kind: str) -> Run:
     """The recipe of Multi30k with another attention."""
-    changes = {"model": {"attention": kind}, "train": {"max_epochs": EPOCHS["multi30k"]}}
-    return Run(f"multi30k-{kind}", MULTI30K, changes)
+    changes: Changes = {"model": {"attention": kind}, "train": {"max_epochs": EPOCHS["multi30k"]}}
+    return Run(f"multi30k-{kind}", MULTI30K, merged(ONE_THREAD, changes))
 
 
 def kinds_table() -> list[str]:
     """Kinds of attention over seeds, and a test of none against each other kind."""
+    finish(attention_run(kind, seed) for kind in KINDS for seed in SEEDS)
     found = {kind: [finished(attention_run(kind, seed)) for seed in SEEDS] for kind in KINDS}
     lines = [
         f"| attention | dev BLEU | test BLEU of seeds {', '.join(map(str, SEEDS))} | "
@@ -123,12 +133,13 @@ def no_attention_p(kind: str, seed: int) -> float:
 
 def rows_table(names: Sequence[str], run_of: Callable[[str], Run], heading: str) -> list[str]:
     """A row a run."""
+    finish(run_of(name) for name in names)
     lines = [
         f"| {heading} | dev BLEU | test BLEU | tokens/s | parameters | steps |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name in names:
-        result: Result = finished(run_of(name))
+        result = finished(run_of(name))
         lines.append(
             f"| {name} | {result.dev:.2f} | {result.test:.2f} | {result.tokens_per_second:,.0f} | "
             f"{result.parameters:,} | {result.steps:,} |"

@@ -2,108 +2,155 @@
 
     CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.tables.techniques [NAME ...]
 
-The base is the default model on 6,000 pairs of the phrasebook, few enough for a model to learn them
-by heart, in as many optimizer steps as a pass over all of them four times. Rows on another corpus
-name it. Scores are BLEU, or exact match where a corpus is scored by it.
+The base is the default model on so few pairs of the phrasebook that it learns them by heart, in a
+third of the optimizer steps of the default run. Rows on another corpus name it. Scores are BLEU, or
+exact match where a corpus is scored by it. How far seeds alone change them stands below.
 """
 
+import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.tables.classics import RESULTS, write_table
-from benchmarks.tables.runs import Result, Run, finished
+from benchmarks.tables.runs import ONE_THREAD, Changes, Run, finish, finished, merged
 
-SMALL: dict[str, dict[str, Any]] = {
-    "prepare": {"limit_train_pairs": 6000},
-    "train": {"max_epochs": 16, "warmup_steps": 100, "evaluate_every_steps": 100},
+PHRASEBOOK, ATIS = "phrasebook-en-de", "atis-lambda"
+METRIC = {PHRASEBOOK: "bleu", ATIS: "exact_match"}
+FEW: Changes = {
+    "prepare": {"limit_train_pairs": 1500},
+    "train": {"max_epochs": 40, "warmup_steps": 100, "evaluate_every_steps": 100, "seed": 1},
 }
-DEEP: dict[str, dict[str, Any]] = {"model": {"encoder_layers": 3, "decoder_layers": 3}}
-BPE: dict[str, dict[str, Any]] = {"tokenize": {"model_type": "bpe"}}
-JOINT: dict[str, dict[str, Any]] = {
+DEEP: Changes = {"model": {"encoder_layers": 3, "decoder_layers": 3}}
+BPE: Changes = {"tokenize": {"model_type": "bpe"}}
+JOINT: Changes = {
     "tokenize": {"joint_vocabulary": True, "tgt_model_type": "same", "tgt_vocabulary_size": 0}
 }
-ATIS = "atis-lambda"
+CONSTANT: Changes = {"train": {"schedule": "constant", "evaluate_every_steps": 50}}
+TWENTY: Changes = {"decode": {"beam_size": 20}}
+SEEDS = (1, 2, 3)
 
-# By name: what the row and its base share, what the row has besides, and the recipe.
-ROWS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
-    name: (*row, "phrasebook-en-de")
-    for name, row in {
-        "layer_norm_lstm": ({}, {"model": {"cell": "layer_norm_lstm"}}),
-        "lrn": ({}, {"model": {"cell": "lrn"}}),
-        "residual, three layers": (DEEP, {"model": {"residual": True}}),
-        "normalised_additive": ({}, {"model": {"attention": "normalised_additive"}}),
-        "multi_head": ({}, {"model": {"attention": "multi_head"}}),
-        "coverage": ({}, {"model": {"coverage": True}}),
-        "copying": ({}, {"model": {"copying": True}}),
-        "input_feeding": ({}, {"model": {"input_feeding": True}}),
-        "ties over both sides": ({"model": {"tie_embeddings": "none"}},
-                                 {"model": {"tie_embeddings": "all"}}),
-        "variational_dropout": ({}, {"model": {"variational_dropout": True}}),
-        "src_word_dropout 0.1": ({}, {"train": {"src_word_dropout": 0.1}}),
-        "tgt_word_dropout 0.1": ({}, {"train": {"tgt_word_dropout": 0.1}}),
-        "label_smoothing 0.1": ({"train": {"label_smoothing": 0.0}},
-                                {"train": {"label_smoothing": 0.1}}),
-        "weight_decay 1e-5": ({}, {"train": {"weight_decay": 1e-5}}),
-        "adamw, weight_decay 0.01": ({}, {"train": {"optimizer": "adamw", "weight_decay": 0.01}}),
-        "l1_penalty 1e-6": ({}, {"train": {"l1_penalty": 1e-6}}),
-        "r_drop 1": ({}, {"train": {"r_drop": 1.0}}),
-        "scheduled_sampling 0.2": ({}, {"train": {"scheduled_sampling": 0.2,
-                                                  "scheduled_sampling_steps": 800}}),
-        "ema_decay 0.999": ({}, {"train": {"ema_decay": 0.999}}),
-        "average of the last 4": ({}, {"train": {"average_checkpoints": 4,
-                                                 "average_of": "last"}}),
-        "average of the best 4": ({}, {"train": {"average_checkpoints": 4}}),
-        "subword_nbest 8": ({}, {"train": {"subword_nbest": 8}}),
-        "bpe_dropout 0.1": (BPE, {"train": {"bpe_dropout": 0.1}}),
-        "coverage_penalty 0.2": ({}, {"decode": {"coverage_penalty": 0.2}}),
-        "mbr chrf": ({"decode": {"beam_size": 20}}, {"decode": {"mbr": "chrf"}}),
-        "mbr bleu": ({"decode": {"beam_size": 20}}, {"decode": {"mbr": "bleu"}}),
-    }.items()
-} | {
-    "copying, atis-lambda": (JOINT, {"model": {"copying": True}}, ATIS),
-    "ema_decay 0.999, atis-lambda": ({}, {"train": {"ema_decay": 0.999}}, ATIS),
+
+@dataclass(frozen=True)
+class Row:
+    """A technique, and the base that it is measured against."""
+
+    own: Changes  # of the technique
+    shared: Changes = field(default_factory=dict)
+    without: Changes = field(default_factory=dict)  # of the base, where the default has it
+    size: Changes = field(default_factory=lambda: FEW)
+    recipe: str = PHRASEBOOK
+
+
+def train(**values: Any) -> dict[str, dict[str, Any]]:
+    return {"train": values}
+
+
+def model(**values: Any) -> dict[str, dict[str, Any]]:
+    return {"model": values}
+
+
+def decode(**values: Any) -> dict[str, dict[str, Any]]:
+    return {"decode": values}
+
+
+def seed_name(seed: int) -> str:
+    return f"techniques-seed-{seed}"
+
+
+ROWS: dict[str, Row] = {
+    "layer_norm_lstm": Row(model(cell="layer_norm_lstm")),
+    "lrn": Row(model(cell="lrn")),
+    "residual, three layers": Row(model(residual=True), DEEP),
+    "normalised_additive": Row(model(attention="normalised_additive")),
+    "multi_head": Row(model(attention="multi_head")),
+    "coverage, coverage_loss 0": Row(model(coverage=True) | train(coverage_loss=0.0)),
+    "coverage, coverage_loss 0.1": Row(model(coverage=True) | train(coverage_loss=0.1)),
+    "copying": Row(model(copying=True)),
+    "input_feeding": Row(model(input_feeding=True)),
+    "ties over both sides": Row({}, without=model(tie_embeddings="none")),
+    "variational_dropout": Row(model(variational_dropout=True)),
+    "src_word_dropout 0.1": Row(train(src_word_dropout=0.1)),
+    "tgt_word_dropout 0.1": Row(train(tgt_word_dropout=0.1)),
+    "label_smoothing 0.1": Row({}, without=train(label_smoothing=0.0)),
+    "weight_decay 1e-5": Row(train(weight_decay=1e-5)),
+    "adamw, weight_decay 0.01": Row(train(optimizer="adamw", weight_decay=0.01)),
+    "l1_penalty 1e-6": Row(train(l1_penalty=1e-6)),
+    "r_drop 1": Row(train(r_drop=1.0)),
+    "scheduled_sampling 0.2": Row(train(scheduled_sampling=0.2, scheduled_sampling_steps=400)),
+    "subword_nbest 8": Row(train(subword_nbest=8)),
+    "bpe_dropout 0.1": Row(train(bpe_dropout=0.1), BPE),
+    "ema_decay 0.98, constant": Row(train(ema_decay=0.98), CONSTANT),
+    "average of the last 4, constant": Row(
+        train(average_checkpoints=4, average_of="last"), CONSTANT
+    ),
+    "average of the best 4, constant": Row(train(average_checkpoints=4), CONSTANT),
+    "beam of 5": Row({}, without=decode(beam_size=1)),
+    "length_normalisation wu": Row({}, without=decode(length_normalisation="none")),
+    "length_normalisation average": Row(decode(length_normalisation="average"),
+                                        without=decode(length_normalisation="none")),
+    "coverage_penalty 0.2": Row(decode(coverage_penalty=0.2)),
+    "mbr chrf": Row(decode(mbr="chrf"), TWENTY),
+    "mbr bleu": Row(decode(mbr="bleu"), TWENTY),
+    "ensemble of two": Row(decode(ensemble=[seed_name(2)])),
+    "ensemble of three": Row(decode(ensemble=[seed_name(2), seed_name(3)])),
+    "copying, atis-lambda": Row(model(copying=True), JOINT, {}, {}, ATIS),
 }  # fmt: skip
 
 
-def results(name: str) -> tuple[Result, Result]:
-    """The base's and the row's."""
-    shared, own, recipe = ROWS[name]
-    small = SMALL if recipe != ATIS else {}
-    metric = "bleu" if recipe != ATIS else "exact_match"
-    base, row = merged(small, shared), merged(small, shared, own)
+def runs(name: str) -> tuple[Run, Run]:
+    """The base's and the row's. Rows that share their base share its run."""
+    row = ROWS[name]
+    both = merged(row.size, ONE_THREAD, row.shared)
+    base, changes = merged(both, row.without), merged(both, row.own)
     folder = "".join(letter if letter.isalnum() else "-" for letter in name)
-    bases = Run(f"techniques-base-{_base_name(shared, recipe)}", recipe, base)
-    return finished(bases, metric), finished(Run(f"techniques-{folder}", recipe, row), metric)
+    differing = merged(row.shared, row.without)
+    named = [f"{key}-{value}" for part in differing.values() for key, value in part.items()]
+    base_folder = "-".join(["techniques-base", row.recipe, *named])
+    metric = METRIC[row.recipe]
+    return (
+        Run(base_folder, row.recipe, base, metric, weights_of(base)),
+        Run(f"techniques-{folder}", row.recipe, changes, metric, weights_of(changes)),
+    )
 
 
-def _base_name(shared: Mapping[str, Any], recipe: str) -> str:
-    """Rows that share their base share its run."""
-    keys = [f"{key}-{value}" for part in shared.values() for key, value in part.items()]
-    return "-".join([recipe, *keys])
+def weights_of(changes: Changes) -> tuple[Run, ...]:
+    """The trained seeds, where nothing but decoding differs from them."""
+    seeds = [seed_run(seed) for seed in SEEDS]
+    if {**changes, "decode": {}} != {**seeds[0].changes, "decode": {}}:
+        return ()
+    further = changes["decode"].get("ensemble", [])
+    return (seeds[0], *(one for one in seeds if one.name in further))
 
 
-def merged(*parts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Changes to params, the later ones over the earlier."""
-    values: dict[str, dict[str, Any]] = {}
-    for part in parts:
-        for section, changes in part.items():
-            values[section] = values.get(section, {}) | dict(changes)
-    return values
+def seed_run(seed: int) -> Run:
+    """The base from another seed."""
+    return Run(seed_name(seed), PHRASEBOOK, merged(FEW, ONE_THREAD, train(seed=seed)))
 
 
 def main(names: Sequence[str]) -> None:
+    seeds = [
+        Run(f"techniques-decoded-{seed}", PHRASEBOOK, seed_run(seed).changes, "bleu",
+            (seed_run(seed),))
+        for seed in SEEDS
+    ]  # fmt: skip
+    finish([*(run for name in names or ROWS for run in runs(name)), *seeds])
     lines = [
         "| technique | dev without | dev with | test without | test with | tokens/s |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name in names or ROWS:
-        base, row = results(name)
+        base, row = (finished(run) for run in runs(name))
         lines.append(
             f"| {name} | {base.dev:.2f} | {row.dev:.2f} | {base.test:.2f} | {row.test:.2f} | "
             f"{row.tokens_per_second / base.tokens_per_second:.0%} |"
         )
-        print(lines[-1], flush=True)
+    scores = [finished(run) for run in seeds]
+    spread = statistics.stdev(result.dev for result in scores)
+    each = ", ".join(f"{result.dev:.2f}" for result in scores)
+    lines += ["", f"Dev BLEU of the base from seeds 1, 2 and 3: {each} (deviation {spread:.2f})."]
+    print("\n".join(lines), flush=True)
     if not names:
         write_table(RESULTS, "techniques", lines)
 
