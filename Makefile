@@ -87,7 +87,7 @@ reliability: $(READY)  ## Make every fault that we promise to survive, and write
 	@python -m pytest -m promise --promises docs/reliability.md
 
 tables: $(READY)  ## Make the tables of docs/results.md (hours; goes on where it was stopped)
-	@PYTHONPATH=src python -m benchmarks.tables.classics $(TABLES)
+	@PYTHONPATH=src python -m benchmarks.tables $(TABLES)
 
 bench: $(READY)  ## Measure the project's speed and memory (about half an hour)
 	@for script in benchmarks/*.py; do PYTHONPATH=src python -m benchmarks.$$(basename $$script .py) || exit 1; done

@@ -1,25 +1,19 @@
-"""The tables of docs/results.md: every classic recipe, and what attention gives.
+"""The tables of every classic recipe, of what attention gives, and of the fast number type.
 
-    CORPUS_MIRROR=../shared/corpora python -m benchmarks.tables.classics [TABLE ...]
-
-The tables are `kinds` (kinds of attention, three seeds each), `recipes` and `multi30k`; without a
-name all of them. Finished runs are read back and an interrupted one goes on, so that the command
-can be stopped and given again. Every run of a table sees equally many sentence pairs. Tokens a
-second are those of one thread beside another run.
+Every run of a table sees equally many sentence pairs. Tokens a second are those of one thread,
+beside another run.
 """
 
 import statistics
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 from attn2seq.evaluation.significance import bootstrap_p
 from attn2seq.evaluation.surface import surface_measures
-from attn2seq.whole import whole_file
+from benchmarks import r1
 from benchmarks.tables.runs import (
     ONE_THREAD,
-    ROOT,
     Changes,
+    Result,
     Run,
     finish,
     finished,
@@ -28,9 +22,9 @@ from benchmarks.tables.runs import (
     sentences,
 )
 
-RESULTS = ROOT / "docs" / "results.md"
 PHRASEBOOK, MULTI30K = "phrasebook-en-de", "multi30k-en-de"
 SEEDS = (1, 2, 3)
+NUMBER_TYPES = ("float32", "bfloat16")
 KINDS = ("none", "location", "dot", "general", "additive", "multi_head")
 RECIPES = (
     *("sutskever-2014", "cho-2014", "bahdanau-2015", "luong-2015-dot", "luong-2015-general"),
@@ -40,6 +34,7 @@ RECIPES = (
 )
 # Passes over the pairs, the same for all rows of a table.
 EPOCHS = {"kinds": 4, "recipes": 4, "multi30k": 8}
+R1_STEPS = 1800  # four passes
 SAMPLES, SEED = 1000, 12345
 
 
@@ -80,25 +75,18 @@ def multi30k_run(kind: str) -> Run:
     return Run(f"multi30k-{kind}", MULTI30K, merged(ONE_THREAD, changes))
 
 
+def number_type_run(number_type: str, seed: int) -> Run:
+    """R1, trained in that number type and decoded in float32."""
+    train = {"number_type": number_type, "seed": seed, "max_steps": R1_STEPS}
+    changes = merged(r1.CHANGES, ONE_THREAD, {"train": train})
+    return Run(f"number-types-{number_type}-{seed}", MULTI30K, changes)
+
+
 def kinds_table() -> list[str]:
     """Kinds of attention over seeds, and a test of none against each other kind."""
     finish(attention_run(kind, seed) for kind in KINDS for seed in SEEDS)
     found = {kind: [finished(attention_run(kind, seed)) for seed in SEEDS] for kind in KINDS}
-    lines = [
-        f"| attention | dev BLEU | test BLEU of seeds {', '.join(map(str, SEEDS))} | "
-        "mean ± standard deviation | tokens/s | parameters |",
-        "|---|---:|---|---:|---:|---:|",
-    ]
-    for kind, results in found.items():
-        dev, test = ([getattr(result, split) for result in results] for split in ("dev", "test"))
-        each = ", ".join(f"{score:.2f}" for score in test)
-        spread = f"{statistics.mean(test):.2f} ± {statistics.stdev(test):.2f}"
-        rate = statistics.median(result.tokens_per_second for result in results)
-        parameters = f"{results[0].parameters:,}"
-        lines.append(
-            f"| {kind} | {statistics.mean(dev):.2f} | {each} | {spread} | {rate:,.0f} | "
-            f"{parameters} |"
-        )
+    lines = seeds_table(found, "attention")
     worst = max(
         no_attention_p(kind, seed) for kind in KINDS if kind not in ("none", "location")
         for seed in SEEDS
@@ -117,6 +105,40 @@ def kinds_table() -> list[str]:
         f"largest p of the {len(SEEDS) * 4} paired bootstrap tests ({SAMPLES:,} samples) is "
         f"{worst:.4f}.",
     ]
+
+
+def number_types_table() -> list[str]:
+    """Whether bfloat16 costs quality."""
+    finish(number_type_run(name, seed) for name in NUMBER_TYPES for seed in SEEDS)
+    found = {
+        name: [finished(number_type_run(name, seed)) for seed in SEEDS] for name in NUMBER_TYPES
+    }
+    plain, fast = ([result.test for result in results] for results in found.values())
+    within = min(plain) <= statistics.mean(fast) <= max(plain)
+    return [
+        *seeds_table(found, "number type"),
+        "",
+        f"The mean of bfloat16 is {'' if within else 'NOT '}within the spread of float32.",
+    ]
+
+
+def seeds_table(found: Mapping[str, Sequence[Result]], heading: str) -> list[str]:
+    """A row for each run that was made from several seeds."""
+    lines = [
+        f"| {heading} | dev BLEU | test BLEU of seeds {', '.join(map(str, SEEDS))} | "
+        "mean ± standard deviation | tokens/s | parameters |",
+        "|---|---:|---|---:|---:|---:|",
+    ]
+    for name, results in found.items():
+        dev, test = ([getattr(result, split) for result in results] for split in ("dev", "test"))
+        each = ", ".join(f"{score:.2f}" for score in test)
+        spread = f"{statistics.mean(test):.2f} ± {statistics.stdev(test):.2f}"
+        rate = statistics.median(result.tokens_per_second for result in results)
+        lines.append(
+            f"| {name} | {statistics.mean(dev):.2f} | {each} | {spread} | {rate:,.0f} | "
+            f"{results[0].parameters:,} |"
+        )
+    return lines
 
 
 def no_attention_p(kind: str, seed: int) -> float:
@@ -147,33 +169,11 @@ def rows_table(names: Sequence[str], run_of: Callable[[str], Run], heading: str)
     return lines
 
 
-def write_table(path: Path, name: str, lines: Sequence[str]) -> None:
-    """Put the lines between the marks of that name, or at the end where there are none."""
-    text = path.read_text(encoding="utf-8")
-    begin, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
-    if begin not in text:
-        text += f"\n## Table: {name}\n\n{begin}{end}\n"
-    before, rest = text.split(begin)
-    after = rest.split(end)[1]
-    with whole_file(path) as beside:
-        beside.write_text(before + begin + "\n".join(lines) + "\n" + end + after, encoding="utf-8")
-
-
 TABLES: dict[str, Callable[[], list[str]]] = {
     "kinds": kinds_table,
     "recipes": lambda: rows_table(RECIPES, recipe_run, "recipe"),
     "multi30k": lambda: rows_table(
         ("none", "general", "additive", "multi_head"), multi30k_run, "attention"
     ),
+    "number_types": number_types_table,
 }
-
-
-def main(names: Sequence[str]) -> None:
-    for name in names or TABLES:
-        lines = TABLES[name]()
-        print("\n".join(lines), flush=True)
-        write_table(RESULTS, name, lines)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

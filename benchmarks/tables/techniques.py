@@ -1,19 +1,14 @@
 """Does a technique help? Each one alone, against the same run without it.
 
-    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.tables.techniques [NAME ...]
-
 The base is the default model on so few pairs of the phrasebook that it learns them by heart, in a
 third of the optimizer steps of the default run. Rows on another corpus name it. Scores are BLEU, or
 exact match where a corpus is scored by it. How far seeds alone change them stands below.
 """
 
 import statistics
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.tables.classics import RESULTS, write_table
 from benchmarks.tables.runs import ONE_THREAD, Changes, Run, finish, finished, merged
 
 PHRASEBOOK, ATIS = "phrasebook-en-de", "atis-lambda"
@@ -129,18 +124,21 @@ def seed_run(seed: int) -> Run:
     return Run(seed_name(seed), PHRASEBOOK, merged(FEW, ONE_THREAD, train(seed=seed)))
 
 
-def main(names: Sequence[str]) -> None:
-    seeds = [
-        Run(f"techniques-decoded-{seed}", PHRASEBOOK, seed_run(seed).changes, "bleu",
-            (seed_run(seed),))
-        for seed in SEEDS
-    ]  # fmt: skip
-    finish([*(run for name in names or ROWS for run in runs(name)), *seeds])
+def decoded(seed: int) -> Run:
+    """What the base from that seed makes of dev and test."""
+    one = seed_run(seed)
+    return Run(f"techniques-decoded-{seed}", PHRASEBOOK, one.changes, "bleu", (one,))
+
+
+def techniques_table() -> list[str]:
+    """A row for each technique, and the spread of seeds."""
+    seeds = [decoded(seed) for seed in SEEDS]
+    finish([*(run for name in ROWS for run in runs(name)), *seeds])
     lines = [
         "| technique | dev without | dev with | test without | test with | tokens/s |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name in names or ROWS:
+    for name in ROWS:
         base, row = (finished(run) for run in runs(name))
         lines.append(
             f"| {name} | {base.dev:.2f} | {row.dev:.2f} | {base.test:.2f} | {row.test:.2f} | "
@@ -149,11 +147,8 @@ def main(names: Sequence[str]) -> None:
     scores = [finished(run) for run in seeds]
     spread = statistics.stdev(result.dev for result in scores)
     each = ", ".join(f"{result.dev:.2f}" for result in scores)
-    lines += ["", f"Dev BLEU of the base from seeds 1, 2 and 3: {each} (deviation {spread:.2f})."]
-    print("\n".join(lines), flush=True)
-    if not names:
-        write_table(RESULTS, "techniques", lines)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    return [
+        *lines,
+        "",
+        f"Dev BLEU of the base from seeds 1, 2 and 3: {each} (deviation {spread:.2f}).",
+    ]

@@ -8,6 +8,7 @@ from classics import CLASSICS
 
 from attn2seq.model.settings import ModelSettings
 from benchmarks.tables import runs, techniques
+from benchmarks.tables.__main__ import write_table
 from benchmarks.tables.classics import (
     KINDS,
     RECIPES,
@@ -15,9 +16,10 @@ from benchmarks.tables.classics import (
     attention_run,
     multi30k_run,
     recipe_run,
-    write_table,
 )
 from benchmarks.tables.runs import Run, params_of
+
+SEED_1 = techniques.seed_run(1)
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +57,39 @@ def test_seeds_and_kinds_differ_in_nothing_else() -> None:
 @pytest.mark.parametrize("name", techniques.ROWS)
 def test_a_technique_is_one_difference(name: str) -> None:
     """Between the base and the row, beside the keys that belong to the technique itself."""
-    shared, own, recipe = techniques.ROWS[name]
-    small = techniques.SMALL if recipe != techniques.ATIS else {}
-    base = params_of(Run("base", recipe, techniques.merged(small, shared)))
-    row = params_of(Run("row", recipe, techniques.merged(small, shared, own)))
-    differing = {
+    base, row = map(params_of, techniques.runs(name))
+    technique = techniques.ROWS[name]
+    assert difference(base, row) == {
         (section, key)
-        for section, values in row.items()
-        for key, value in values.items()
-        if value != base[section][key]
+        for changes in (technique.own, technique.without)
+        for section, values in changes.items()
+        for key in values
     }
-    assert differing == {(section, key) for section, values in own.items() for key in values}
+
+
+def difference(one: dict[str, Any], other: dict[str, Any]) -> set[tuple[str, str]]:
+    """The keys whose values differ, each with its section."""
+    return {
+        (section, key)
+        for section, values in one.items()
+        for key, value in values.items()
+        if value != other[section][key]
+    }
+
+
+def test_a_run_takes_the_weights_of_another_where_training_is_the_same() -> None:
+    every = [run for name in techniques.ROWS for run in techniques.runs(name)]
+    taking = [run for run in every if run.weights_of]
+    assert taking
+    for run in every:
+        differing = {section for section, _ in difference(params_of(run), params_of(SEED_1))}
+        assert bool(run.weights_of) == (differing <= {"decode"})
+
+
+def test_an_ensemble_has_the_weights_of_the_seeds_it_names() -> None:
+    _, run = techniques.runs("ensemble of three")
+    assert [one.name for one in run.weights_of] == list(map(techniques.seed_name, SEEDS))
+    assert params_of(run)["decode"]["ensemble"] == list(map(techniques.seed_name, SEEDS[1:]))
 
 
 def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
