@@ -11,6 +11,8 @@ def test_pairs_stand_between_bos_and_eos() -> None:
     assert batch.tgt_in_BT.tolist() == [[BOS_ID, 8, PAD_ID], [BOS_ID, 9, 10]]
     assert batch.tgt_out_BT.tolist() == [[8, EOS_ID, PAD_ID], [9, 10, EOS_ID]]
     assert batch.src_BS.dtype == torch.int64
+    assert batch.tgt_out_BT.flatten()[batch.places_N].tolist() == [8, EOS_ID, 9, 10, EOS_ID]
+    assert batch.tokens == 5
 
 
 def test_an_empty_source_is_eos_alone() -> None:

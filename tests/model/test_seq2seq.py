@@ -41,10 +41,8 @@ def test_step_by_step_equals_the_whole_sequence(
 ) -> None:
     model = small_model(**variant).double()
     batch = make_batch(SOURCES, TARGETS)
-    every_BT = torch.ones_like(batch.tgt_in_BT, dtype=torch.bool)
-    whole_BTV = model.log_probs(positions(model(batch), every_BT, batch.src_BS)).unflatten(
-        0, every_BT.shape
-    )
+    every = replace(batch, places_N=torch.arange(batch.tgt_in_BT.numel()))  # padding, too
+    whole_BTV = model.log_probs(positions(model(batch), every)).unflatten(0, batch.tgt_in_BT.shape)
     encoded = model.encode(batch.src_BS, batch.src_lengths_B)
     state = model.initial_state(encoded)
     for position in range(batch.tgt_in_BT.shape[1]):

@@ -16,7 +16,7 @@ from attn2seq.training.loss import cross_entropy, sequence_loss
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("chunk", [3, 512])
 def test_equals_torch(monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int) -> None:
-    monkeypatch.setattr(loss_module, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", {"cpu": chunk})
     torch.manual_seed(1)
     output, readout = nn.Linear(6, 11), torch.randn(8, 6, requires_grad=True)
     targets = torch.randint(0, 11, (8,))
@@ -69,7 +69,7 @@ def test_a_batch_costs_what_its_tokens_cost_one_by_one(
     chunk: int,
 ) -> None:
     """Each token's loss from the step-by-step distribution, smoothed by the textbook formula."""
-    monkeypatch.setattr(loss_module, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", {"cpu": chunk})
     model, batch = small_model(copying=copying), make_batch(SOURCES, TARGETS)
     plain, smoothed = torch.zeros(()), torch.zeros(())
     for source, target in zip(SOURCES, TARGETS, strict=True):

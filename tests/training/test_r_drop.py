@@ -8,8 +8,7 @@ from torch.distributions import Categorical, kl_divergence
 
 from attn2seq.batching.batch import Batch, make_batch
 from attn2seq.model.seq2seq import Positions, Seq2Seq, positions
-from attn2seq.tokenization.tokenizer import PAD_ID
-from attn2seq.training import r_drop
+from attn2seq.training import loss, r_drop
 from attn2seq.training.loss import sequence_loss
 from attn2seq.training.objective import batch_loss
 from attn2seq.training.settings import TrainSettings
@@ -30,7 +29,7 @@ def reference(model: Seq2Seq, first: Positions, second: Positions) -> torch.Tens
 def test_the_divergence_and_its_gradient_in_chunks(
     small_model: Callable[..., Seq2Seq], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(r_drop, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(loss, "CHUNK_ROWS", {"cpu": 3})
     model = small_model()
     readouts = [torch.randn(8, 12, requires_grad=True) for _ in range(2)]
     passes = [Positions(readout, None) for readout in readouts]
@@ -53,8 +52,7 @@ def test_the_loss_is_half_of_equation_4(
     found = batch_loss(model, batch, settings, step=1)
     torch.manual_seed(1)
     passes = [model(batch), model(batch)]
-    real_BT = batch.tgt_out_BT != PAD_ID
-    log_p, log_q = (model.log_probs(positions(each, real_BT, batch.src_BS)) for each in passes)
+    log_p, log_q = (model.log_probs(positions(each, batch)) for each in passes)
     apart = ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum() / 2  # KL there and back
     nats = sum(sequence_loss(model, each, batch, 0.1).smoothed for each in passes)
     torch.testing.assert_close(found, (nats + 3.0 * apart) / 2)

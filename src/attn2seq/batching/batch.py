@@ -1,6 +1,6 @@
 """A batch of sentence pairs as padded tensors.
 
-Shapes: B batch, S source positions, T target positions.
+Shapes: B batch, S source positions, T target positions, N target tokens.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,14 @@ class Batch:
     src_lengths_B: Tensor  # eos counted; on the CPU, where packing needs them
     tgt_in_BT: Tensor
     tgt_out_BT: Tensor
+    # Where target tokens stand among all B * T places, sentence by sentence: known on the host, so
+    # that no GPU has to be asked how many there are.
+    places_N: Tensor
+
+    @property
+    def tokens(self) -> int:
+        """Target tokens, eos counted."""
+        return len(self.places_N)
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ def pad_batch(
     `pad_batch([[7], [8, 9]])` gives rows `7 eos pad` and `8 9 eos`, and lengths `2 3`.
     """
     lengths_B = torch.tensor([len(ids) + 1 for ids in sources])
-    return _pad(sources, last=EOS_ID).to(device, non_blocking=True), lengths_B
+    return _moved(_pad(sources, last=EOS_ID), device), lengths_B
 
 
 def make_batch(
@@ -64,12 +72,18 @@ def make_batch(
     src_BS, src_lengths_B = pad_batch(sources, device)
     tgt_out_BT = _pad(targets, last=EOS_ID)
     tgt_in_BT = _pad(targets, first=BOS_ID)
-    return Batch(
-        src_BS,
-        src_lengths_B,
-        tgt_in_BT.to(device, non_blocking=True),
-        tgt_out_BT.to(device, non_blocking=True),
+    places_N = torch.from_numpy(np.flatnonzero(tgt_out_BT.numpy() != PAD_ID))
+    tgt_in_BT, tgt_out_BT, places_N = (
+        _moved(tensor, device) for tensor in (tgt_in_BT, tgt_out_BT, places_N)
     )
+    return Batch(src_BS, src_lengths_B, tgt_in_BT, tgt_out_BT, places_N)
+
+
+def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """On the device; a GPU is not waited for, which memory that may be swapped out would need."""
+    if torch.device(device).type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def _pad(rows: Sequence[TokenIds], first: int | None = None, last: int | None = None) -> Tensor:

@@ -16,7 +16,7 @@ from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
-from attn2seq.model.device import pick_device, pick_number_type
+from attn2seq.model.device import pick_device, pick_number_type, tune_cpu
 from attn2seq.model.memory import memory_told
 from attn2seq.tokenization.tokenizer import EOS_ID, UNK_ID, Tokenizer
 
@@ -61,6 +61,7 @@ class Translator:
         `warn` is told of lines that are cut. Sets the process's number of threads. Raises UserError
         where a folder is no model, or has another target vocabulary than the first.
         """
+        tune_cpu()
         self.settings = settings
         torch.set_num_threads(settings.threads or torch.get_num_threads())
         self.device = pick_device(settings.device, "decode.device")

@@ -85,6 +85,7 @@ class _Collect(torch.autograd.Function):
         ctx: Any, weight_OI: Tensor, bias_O: Tensor | None, noted: list[tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, Tensor | None]:
         ctx.noted = noted
+        ctx.set_materialize_grads(False)  # none come: zeros of the weight's size, made for nothing
         return weight_OI.view_as(weight_OI), None if bias_O is None else bias_O.view_as(bias_O)
 
     @staticmethod

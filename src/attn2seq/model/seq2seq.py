@@ -125,14 +125,20 @@ class Seq2Seq(nn.Module):
         )
 
 
-def positions(decoded: Decoded, real_BT: Tensor, src_BS: Tensor) -> Positions:
-    """The positions where `real_BT` is true, sentence by sentence."""
-    readout_NR = decoded.readout_BTR[real_BT]
+def positions(decoded: Decoded, batch: Batch) -> Positions:
+    """Those of the batch's target tokens, sentence by sentence."""
+    readout_NR = at_places(decoded.readout_BTR, batch)
     if decoded.generate_BT is None or decoded.attn_weights_BTS is None:
         return Positions(readout_NR, None)
-    src_NS = src_BS.unsqueeze(1).expand(-1, real_BT.shape[1], -1)[real_BT]
-    copies = Copies(decoded.generate_BT[real_BT], decoded.attn_weights_BTS[real_BT], src_NS)
-    return Positions(readout_NR, copies)
+    generate_N = at_places(decoded.generate_BT, batch)
+    attn_weights_NS = at_places(decoded.attn_weights_BTS, batch)
+    src_NS = batch.src_BS[batch.places_N // batch.tgt_out_BT.shape[1]]
+    return Positions(readout_NR, Copies(generate_N, attn_weights_NS, src_NS))
+
+
+def at_places(values_BT: Tensor, batch: Batch) -> Tensor:
+    """The values (B, T, ...) of the batch's target tokens, (N, ...)."""
+    return values_BT.flatten(0, 1).index_select(0, batch.places_N)
 
 
 def _reversed(src_BS: Tensor, src_lengths_B: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from attn2seq.errors import UserError
+from attn2seq.model.memory import memory_told
 from attn2seq.whole import whole_file
 
 KEPT = 2  # a damaged newest one leaves one to fall back to
@@ -84,7 +85,10 @@ class CheckpointFolder:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with memory_told(lambda: f"while {path} was read; it stays, to go on from"):
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except Exception as error:  # torch raises of every kind
         reason = str(error).partition("\n")[0][:200]
         raise UserError(

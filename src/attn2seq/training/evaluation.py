@@ -8,7 +8,6 @@ import torch
 from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.tokenization.tokenizer import PAD_ID
 from attn2seq.training.loss import sequence_loss
 
 
@@ -37,6 +36,6 @@ def evaluate_pairs(
         loss = sequence_loss(model, model(batch), batch, label_smoothing=0.0)
         nats += float(loss.nats)
         correct += float(loss.correct)
-        tokens += int((batch.tgt_out_BT != PAD_ID).sum())
+        tokens += batch.tokens
     model.train()
     return DevScores(nats / tokens, 100 * correct / tokens)

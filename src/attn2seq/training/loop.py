@@ -5,15 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from attn2seq.batching.ahead import ahead
 from attn2seq.batching.batch import Batch, Pairs
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.memory import memory_told
 from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.tokenization.tokenizer import PAD_ID
 from attn2seq.training.checkpoint_average import CheckpointAverage
 from attn2seq.training.checkpoints import (
     CheckpointFolder,
@@ -77,8 +78,9 @@ class Trainer:
             tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar,
         ):
             while not self.progress.finished:
-                for batches in self.epoch.steps[self.progress.epoch_steps :]:
-                    self._step(batches)
+                steps = self.epoch.steps[self.progress.epoch_steps :]
+                for indices, batches in ahead(steps, self._make):
+                    self._step(indices, batches)
                     bar.update()
                     self._measure(started, first_step)
                     if self.progress.finished:
@@ -88,20 +90,22 @@ class Trainer:
                     self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         return self._kept_weights()
 
-    def _step(self, batches: list[Indices]) -> None:
+    def _make(self, step: list[Indices]) -> list[Batch]:
+        return [self.epoch.batch(indices, self.device) for indices in step]
+
+    def _step(self, indices: list[Indices], batches: list[Batch]) -> None:
         """One optimizer step: the mean loss of the target tokens of all its batches."""
-        made = [self.epoch.batch(indices, self.device) for indices in batches]
-        tokens = sum(int((batch.tgt_out_BT != PAD_ID).sum()) for batch in made)
+        tokens = sum(batch.tokens for batch in batches)
         progress = self.progress
-        for batch in made:
-            progress.window_loss += self._add_gradients(batch, tokens)
-        with memory_told(lambda: self._too_large(made[-1])):
+        for batch in batches:
+            progress.window_loss = progress.window_loss + self._add_gradients(batch, tokens)
+        with memory_told(lambda: self._too_large(batches[-1])):
             self.grad_norm = self.optimizer.step()
         progress.epoch_steps += 1
         progress.tokens += tokens
         progress.window_tokens += tokens
         if not np.isfinite(self.grad_norm):
-            pairs = sorted(int(index) for indices in batches for index in indices)
+            pairs = sorted(int(index) for batch in indices for index in batch)
             raise UserError(
                 f"training broke off in step {self.optimizer.step_number}: the loss or its "
                 f"gradient is no finite number (norm {self.grad_norm}). The step's training pairs, "
@@ -109,13 +113,13 @@ class Trainer:
                 f"set train.clip_norm; the last checkpoint is kept in {self.checkpoints.folder}"
             )
 
-    def _add_gradients(self, batch: Batch, tokens: int) -> float:
+    def _add_gradients(self, batch: Batch, tokens: int) -> Tensor:
         """Add the gradients of the batch's loss a token of the step; gives its summed loss."""
         with memory_told(lambda: self._too_large(batch)):
             loss = batch_loss(self.model, batch, self.settings, self.optimizer.step_number + 1)
             (loss / tokens).backward()
             self.optimizer.take_gradients()
-        return float(loss.detach())
+        return loss.detach().double()
 
     def _too_large(self, batch: Batch) -> str:
         (pairs, src), tgt, settings = batch.src_BS.shape, batch.tgt_out_BT.shape[1], self.settings
@@ -145,12 +149,12 @@ class Trainer:
         row: Row = {
             "step": step,
             "epoch": progress.epoch + progress.epoch_steps / len(self.epoch.steps),
-            "train_loss": progress.window_loss / progress.window_tokens,
+            "train_loss": float(progress.window_loss) / progress.window_tokens,
             "train_learning_rate": self.optimizer.learning_rate,
             "train_grad_norm": self.grad_norm,
             "train_tokens": progress.tokens,
         }
-        progress.window_loss, progress.window_tokens = 0.0, 0
+        progress.window_loss, progress.window_tokens = torch.zeros((), dtype=torch.float64), 0
         if looks:
             row |= self._look_at_dev(step)
             progress.finished = ended or 0 < settings.patience <= progress.looks_without_gain

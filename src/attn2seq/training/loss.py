@@ -12,12 +12,11 @@ from torch.utils.checkpoint import checkpoint
 
 from attn2seq.batching.batch import Batch
 from attn2seq.model.decoder import Decoded
-from attn2seq.model.seq2seq import Positions, Seq2Seq, positions
-from attn2seq.tokenization.tokenizer import PAD_ID
+from attn2seq.model.seq2seq import Positions, Seq2Seq, at_places, positions
 
-# Rows of logits held at once: large enough for efficient products, small enough to stay in
-# memory that the allocator keeps.
-CHUNK_ROWS = 512
+# Rows of logits held at once: large enough for efficient products; on a CPU small enough to stay
+# in memory that the allocator keeps, on a GPU so many that few products fill it.
+CHUNK_ROWS = {"cpu": 512, "cuda": 8192}
 # Below it the probability of a right token counts as this: its logarithm would be no number.
 _SMALLEST = torch.finfo(torch.float32).tiny
 
@@ -28,6 +27,12 @@ class Loss(NamedTuple):
     smoothed: Tensor  # what is minimised; differentiable
     nats: Tensor  # plain negative log-likelihood
     correct: Tensor  # positions whose likeliest token is the right one; not counted in training
+
+
+def chunks(rows_N: Tensor) -> list[slice]:
+    """The rows of each chunk, by the device that they lie on."""
+    size = CHUNK_ROWS.get(rows_N.device.type, CHUNK_ROWS["cpu"])
+    return [slice(start, start + size) for start in range(0, len(rows_N), size)]
 
 
 def sequence_loss(
@@ -42,15 +47,14 @@ def sequence_loss(
     `coverage_weight` times the attention's weight on positions looked at before is added to what
     is minimised (Eq. 13 in See et al. 2017), where the model keeps coverage.
     """
-    real_BT = batch.tgt_out_BT != PAD_ID
-    at, targets_N = positions(decoded, real_BT, batch.src_BS), batch.tgt_out_BT[real_BT]
+    at, targets_N = positions(decoded, batch), at_places(batch.tgt_out_BT, batch)
     if at.copies is None:
         loss = cross_entropy(at.readout_NR, model.output, targets_N, label_smoothing)
     else:
         loss = _mixture_cross_entropy(model, at, targets_N, label_smoothing)
     if decoded.repeated_BT is None or not coverage_weight:
         return loss
-    repeated = decoded.repeated_BT[real_BT].sum()
+    repeated = at_places(decoded.repeated_BT, batch).sum()
     return loss._replace(smoothed=loss.smoothed + coverage_weight * repeated)
 
 
@@ -72,11 +76,11 @@ def _mixture_cross_entropy(
     sums = [
         checkpoint(
             chunk_loss,
-            at.part(slice(start, start + CHUNK_ROWS)),
-            targets_N[start : start + CHUNK_ROWS],
+            at.part(rows),
+            targets_N[rows],
             use_reentrant=False,
         )
-        for start in range(0, len(targets_N), CHUNK_ROWS)
+        for rows in chunks(targets_N)
     ]
     return Loss(*(torch.stack(part).sum() for part in zip(*sums, strict=True)))
 
@@ -115,8 +119,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         smoothed, nats, correct = (readout_NR.new_zeros((), dtype=torch.float32) for _ in range(3))
         # A row's mean logit, without a pass over its logits.
         mean_weight_R, mean_bias = weight_VR.float().mean(0), bias_V.float().mean()
-        for start in range(0, readout_NR.shape[0], CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
+        for rows in chunks(targets_N):
             readout_CR, targets_C1 = readout_NR[rows], targets_N[rows].unsqueeze(1)
             logits_CV = torch.addmm(bias_V, readout_CR, weight_VR.t())
             probs_CV = torch.softmax(logits_CV, dim=-1, dtype=torch.float32)

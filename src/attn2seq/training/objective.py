@@ -4,7 +4,6 @@ from torch import Tensor
 
 from attn2seq.batching.batch import Batch
 from attn2seq.model.seq2seq import Seq2Seq, positions
-from attn2seq.tokenization.tokenizer import PAD_ID
 from attn2seq.training.loss import sequence_loss
 from attn2seq.training.r_drop import divergence
 from attn2seq.training.scheduled_sampling import sample_inputs, sampled_share
@@ -26,6 +25,5 @@ def batch_loss(model: Seq2Seq, batch: Batch, settings: TrainSettings, step: int)
     # Half of Eq. 4 in Liang et al. 2021, so that the rate and the clipping keep their meaning.
     again = model(batch)
     loss = loss + sequence_loss(model, again, batch, smoothing, coverage).smoothed
-    real_BT = batch.tgt_out_BT != PAD_ID
-    passes = (positions(each, real_BT, batch.src_BS) for each in (decoded, again))
+    passes = (positions(each, batch) for each in (decoded, again))
     return (loss + settings.r_drop * divergence(model, *passes)) / 2

@@ -27,7 +27,7 @@ class Optimizer:
         named = dict(model.named_parameters())
         self.frozen = {name: weight for name, weight in named.items() if not weight.requires_grad}
         self.names = [name for name in named if name not in self.frozen]
-        self.parameters = [named[name] for name in self.names]
+        self.parameters: list[Tensor] = [named[name] for name in self.names]
         self.masters = [
             parameter.detach().to(torch.float32, copy=True) for parameter in self.parameters
         ]
@@ -100,8 +100,7 @@ class Optimizer:
     @torch.no_grad()
     def _load(self, weights: list[Tensor]) -> None:
         """Give the model `weights`, rounded to its number type."""
-        for weight, parameter in zip(weights, self.parameters, strict=True):
-            parameter.copy_(weight)
+        torch._foreach_copy_(self.parameters, weights)
 
     def weights(self) -> dict[str, Tensor]:
         """A float32 copy of every weight on the CPU, by name: averaged, where they are averaged."""

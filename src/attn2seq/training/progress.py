@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 
@@ -16,6 +17,7 @@ class Progress:
     best_step: int = 0
     looks_without_gain: int = 0
     finished: bool = False
-    window_loss: float = 0.0  # summed since the last row of the history
+    # Summed since the last row of the history; where the model is, so that no step waits for it.
+    window_loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
     window_tokens: int = 0
     best_weights: dict[str, Tensor] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from attn2seq.model.seq2seq import Positions, Seq2Seq
-from attn2seq.training.loss import CHUNK_ROWS
+from attn2seq.training.loss import chunks
 
 
 def divergence(model: Seq2Seq, first: Positions, second: Positions) -> Tensor:
@@ -25,10 +25,8 @@ def divergence(model: Seq2Seq, first: Positions, second: Positions) -> Tensor:
         back = F.kl_div(log_p_CV, log_q_CV, reduction="sum", log_target=True)
         return (forth + back) / 2
 
-    starts = range(0, len(first.readout_NR), CHUNK_ROWS)
-    chunks = [slice(start, start + CHUNK_ROWS) for start in starts]
     parts = [
         checkpoint(of_chunk, first.part(rows), second.part(rows), use_reentrant=False)
-        for rows in chunks
+        for rows in chunks(first.readout_NR)
     ]
     return torch.stack(parts).sum()
