@@ -90,6 +90,19 @@ def test_what_is_no_plain_data_is_never_run(folder: CheckpointFolder, tmp_path: 
     assert not made.exists()
 
 
+@pytest.mark.promise("memory")
+def test_without_memory_to_read_it_a_sound_checkpoint_is_not_called_bad(
+    folder: CheckpointFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_memory(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
+
+    folder.save(1, {"step": 1})
+    monkeypatch.setattr(torch, "load", without_memory)
+    with pytest.raises(UserError, match=r"out of memory: while .*00000001\.pt was read; it"):
+        folder.load()
+
+
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -101,20 +114,6 @@ try:
 except UserError as error:
     print(error)
 """
-
-
-def test_without_memory_to_read_it_a_sound_checkpoint_is_not_called_bad(
-    folder: CheckpointFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def without_memory(*_: object, **__: object) -> None:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
-
-    folder.save(1, {"step": 1})
-    monkeypatch.setattr(torch, "load", without_memory)
-    with pytest.raises(
-        UserError, match=r"out of memory: while .*step-00000001\.pt was read; it st"
-    ):
-        folder.load()
 
 
 def test_a_second_process_is_told_who_holds_the_folder(folder: CheckpointFolder) -> None:
