@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from attn2seq.decoding.batched import Progress, Reader, find_all, score_all
+from attn2seq.decoding.ensemble import Member
 from attn2seq.decoding.mbr import nbest_weights, rank, sample_weights
 from attn2seq.decoding.members import load_members
+from attn2seq.decoding.recorded import RecordedSteps
 from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings
@@ -68,6 +70,10 @@ class Translator:
         self.number_type = pick_number_type(settings.number_type, self.device)
         first, *self.others = load_members([model_folder, *further], self.device, self.number_type)
         self.model, self.src_tokenizer = first.model, first.src_tokenizer
+        models = [self.model, *(other.model for other in self.others)]
+        self._steps: list[Member] = (
+            [RecordedSteps(model) for model in models] if self.device.type == "cuda" else models
+        )
         self._src_vocabulary = first.src_vocabulary
         self.tgt_tokenizer = Tokenizer(model_folder / "tgt.model")
         self._warn = warn
@@ -151,14 +157,14 @@ class Translator:
     def _readers(self, texts: Sequence[str]) -> list[Reader]:
         """Each model with the texts in the pieces that it was trained on."""
         sources = self._encode(texts, self.src_tokenizer)
-        return [Reader(self.model, sources)] + [
+        return [Reader(self._steps[0], sources)] + [
             Reader(
-                other.model,
+                steps,
                 sources
                 if other.src_vocabulary == self._src_vocabulary
                 else self._encode(texts, other.src_tokenizer),
             )
-            for other in self.others
+            for other, steps in zip(self.others, self._steps[1:], strict=True)
         ]
 
     def _encode(self, texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:

@@ -1,0 +1,162 @@
+"""Decoder steps of few rows, each shape recorded once and then replayed: CUDA graphs.
+
+A step of a handful of hypotheses is over a hundred small operations, and a GPU is done with each
+before the host has started the next. Replayed, all of them start at once.
+
+A graph reads and writes the same memory each time, so a step's inputs are copied to where its graph
+reads them, and its outputs from where it leaves them. Rows are filled up to a power of two and
+sources to a multiple of 16 positions, so that few shapes have to be recorded.
+
+Shapes: B batch, S source positions, N rows of a step, V target vocabulary.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from threading import Lock
+from typing import Any, Generic
+
+import torch
+from torch import Tensor, nn
+
+from attn2seq.decoding.step_model import E, S, StepModel
+from attn2seq.tokenization.tokenizer import PAD_ID
+
+MOST_ROWS = 64  # with more, the operations are large enough to keep a GPU busy
+SOURCE_MULTIPLE = 16
+KEPT = 32  # recordings; the one that was not used for longest goes first
+
+Outputs = tuple[Tensor, Tensor | None, Any]
+Shapes = tuple[tuple[torch.Size, torch.dtype], ...]
+# Makes the outputs of a step, and what makes them again, in the same memory, from its inputs.
+Record = Callable[[Callable[[], Outputs]], tuple[Outputs, Callable[[], object]]]
+
+
+def record_on_gpu(step: Callable[[], Outputs]) -> tuple[Outputs, Callable[[], object]]:
+    """The step as a CUDA graph."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):  # libraries choose their kernels at the first calls
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        outputs = step()
+    return outputs, graph.replay
+
+
+@dataclass(frozen=True)
+class Padded(Generic[E]):
+    """An encoded source batch with more padding than it was given."""
+
+    encoded: E
+    width: int  # source positions as given
+
+    def select(self, index_N: Tensor) -> "Padded[E]":
+        """The sentences at `index_N`."""
+        return Padded(self.encoded.select(index_N), self.width)
+
+
+@dataclass
+class _Recording(Generic[E, S]):
+    tokens_N: Tensor
+    state: S
+    encoded: Padded[E]
+    encoded_from: Padded[E]  # what was copied to `encoded` last
+    outputs: Outputs
+    replay: Callable[[], object]
+
+
+class RecordedSteps(Generic[E, S]):
+    """A StepModel that gives what `model` gives, to rounding. Safe to use from several threads."""
+
+    def __init__(self, model: StepModel[E, S], record: Record = record_on_gpu) -> None:
+        self.model, self.record = model, record
+        self._recordings: OrderedDict[Shapes, _Recording[E, S]] = OrderedDict()
+        self._lock = Lock()
+
+    def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Padded[E]:
+        """The source batch; lengths count eos."""
+        width = src_BS.shape[1]
+        src_BS = nn.functional.pad(src_BS, (0, -width % SOURCE_MULTIPLE), value=PAD_ID)
+        return Padded(self.model.encode(src_BS, src_lengths_B), width)
+
+    def initial_state(self, encoded: Padded[E]) -> S:
+        """The state before the first target token."""
+        return self.model.initial_state(encoded.encoded)
+
+    def decode_step(
+        self, tokens_N: Tensor, state: S, encoded: Padded[E]
+    ) -> tuple[Tensor, Tensor | None, S]:
+        """From the last tokens to the next ones' distribution, as the model's own."""
+        rows, width = len(tokens_N), encoded.width
+        if rows > MOST_ROWS:
+            log_probs_NV, attn_weights_NS, after = self.model.decode_step(
+                tokens_N, state, encoded.encoded
+            )
+            return log_probs_NV, _cut(attn_weights_NS, rows, width), after
+        with self._lock:
+            filled_M = torch.arange(1 << (rows - 1).bit_length(), device=tokens_N.device)
+            recording = self._recording(tokens_N, state, encoded, filled_M.clamp_(max=rows - 1))
+            recording.replay()
+            log_probs_MV, attn_weights_MS, after = recording.outputs
+            return (
+                log_probs_MV[:rows].clone(),
+                _cut(attn_weights_MS, rows, width),
+                after.select(filled_M[:rows]),
+            )
+
+    def _recording(
+        self, tokens_N: Tensor, state: S, encoded: Padded[E], filled_M: Tensor
+    ) -> _Recording[E, S]:
+        """That of these shapes, its inputs in place."""
+        tokens_M, state = tokens_N[filled_M], state.select(filled_M)
+        key = (*_shapes((tokens_M, state)), *_shapes(encoded))
+        found = self._recordings.pop(key, None)
+        if found is None:
+            found = self._new(tokens_M, state, encoded, filled_M)
+        else:
+            found.tokens_N.copy_(tokens_M)
+            _copy(state, found.state)
+            if found.encoded_from is not encoded:
+                _copy(encoded.select(filled_M), found.encoded)
+                found.encoded_from = encoded
+        self._recordings[key] = found
+        if len(self._recordings) > KEPT:
+            self._recordings.popitem(last=False)
+        return found
+
+    def _new(
+        self, tokens_M: Tensor, state: S, encoded: Padded[E], filled_M: Tensor
+    ) -> _Recording[E, S]:
+        inputs = encoded.select(filled_M)
+        outputs, replay = self.record(
+            lambda: self.model.decode_step(tokens_M, state, inputs.encoded)
+        )
+        return _Recording(tokens_M, state, inputs, encoded, outputs, replay)
+
+
+def _cut(attn_weights_NS: Tensor | None, rows: int, width: int) -> Tensor | None:
+    return None if attn_weights_NS is None else attn_weights_NS[:rows, :width].clone()
+
+
+def tensors(value: object) -> Iterator[Tensor]:
+    """All tensors in a value made of dataclasses and tuples."""
+    if isinstance(value, Tensor):
+        yield value
+    elif is_dataclass(value):
+        for entry in fields(value):
+            yield from tensors(getattr(value, entry.name))
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from tensors(part)
+
+
+def _shapes(value: object) -> Shapes:
+    return tuple((tensor.shape, tensor.dtype) for tensor in tensors(value))
+
+
+def _copy(value: object, place: object) -> None:
+    for old, new in zip(tensors(place), tensors(value), strict=True):
+        old.copy_(new)
