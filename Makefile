@@ -89,8 +89,8 @@ reliability: $(READY)  ## Make every fault that we promise to survive, and write
 tables: $(READY)  ## Make the tables of docs/results.md (hours; goes on where it was stopped)
 	@PYTHONPATH=src python -m benchmarks.tables $(TABLES)
 
-bench: $(READY)  ## Measure the project's speed and memory (about half an hour)
-	@for script in benchmarks/*.py; do PYTHONPATH=src python -m benchmarks.$$(basename $$script .py) || exit 1; done
+bench: $(READY)  ## Measure the project's speed and memory into benchmarks/results/ (SCRIPTS="latency": only that)
+	@PYTHONPATH=src python -m benchmarks $(SCRIPTS)
 
 audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs a network)
 	@said=$$(mktemp) && trap 'rm -f "$$said"' EXIT; \

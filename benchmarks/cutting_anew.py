@@ -5,7 +5,7 @@
 Learns vocabularies of 8,000 pieces from the prepared train pairs, and times one epoch each.
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,4 +60,6 @@ def report(name: str, pairs: Pairs, sampler: Sampler) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Seconds to cut an epoch's texts anew.")
+    parser.add_argument("prepared", type=Path, help="what prepare wrote: data/prepared")
+    main(parser.parse_args().prepared)

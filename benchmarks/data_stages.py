@@ -2,32 +2,36 @@
 
     PYTHONPATH=src python -m benchmarks.data_stages [FEW MANY]
 
-Runs the two stages on corpora of 30,000 and of 1,000,000 made-up pairs, in processes of their own.
-The difference of the two, divided by the difference in pairs, leaves out start-up, and the learning
-of the vocabulary, which looks at equally many lines in both. Time is set beside what sentencepiece
-alone needs to encode the same lines; memory is the peak of the process (there are no others).
+Runs the two stages on corpora of 30,000 and of 1,000,000 made-up pairs (or of FEW and MANY, such as
+10,000,000), in processes of their own. The difference of the two, divided by the difference in
+pairs, leaves out start-up, and the learning of the vocabulary, which looks at equally many lines in
+both. Time is set beside what sentencepiece alone needs to encode the same lines; memory is the peak
+of the process (there are no others). Of each the median of three runs.
 """
 
+import argparse
 import os
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
+import pyarrow.parquet as pq
 import sentencepiece as spm
 from ruamel.yaml import YAML
 
 from benchmarks.tables.runs import ROOT, STAGES
 
 FEW, MANY = 30_000, 1_000_000
+REPEATS = 3
 LEARN_FROM_LINES = 10_000
 BATCH_LINES = 20_000
+MEASURED = ("prepare", "tokenize_corpus")
 ENTRY = {
     "name": "made-up",
     "title": "Made-up sentences",
@@ -52,27 +56,27 @@ class Cost:
     """Of one process."""
 
     seconds: float
-    peak_bytes: int
+    peak_bytes: float
 
 
 def main(few: int, many: int) -> None:
-    costs: dict[str, dict[int, Cost]] = {"prepare": {}, "tokenize_corpus": {}}
+    costs: dict[str, dict[int, Cost]] = {stage: {} for stage in MEASURED}
     with tempfile.TemporaryDirectory() as name:
         for pairs in (few, many):
             place = Path(name) / str(pairs)
             make_corpus(place, pairs)
-            for stage in STAGES[:4]:
-                cost = run(place, stage)
-                if stage in costs:
-                    costs[stage][pairs] = cost
-        encoding = encoding_seconds(place) / many
+            for stage in STAGES[: STAGES.index(MEASURED[0])]:
+                run(place, stage)
+            for stage in MEASURED:
+                costs[stage][pairs] = median([run(place, stage) for _ in range(REPEATS)])
+        encoding = statistics.median(encoding_seconds(place) for _ in range(REPEATS)) / many
     more = many - few
-    print(f"{few:,} and {many:,} pairs; for each pair more:")
+    print(f"{few:,} and {many:,} pairs, medians of {REPEATS} runs; for each pair more:")
     print(f"{'':12}{'microseconds':>14}{'bytes':>8}")
     seconds = 0.0
-    for stage, cost in costs.items():
-        each = (cost[many].seconds - cost[few].seconds) / more
-        memory = (cost[many].peak_bytes - cost[few].peak_bytes) / more
+    for stage, of_pairs in costs.items():
+        each = (of_pairs[many].seconds - of_pairs[few].seconds) / more
+        memory = (of_pairs[many].peak_bytes - of_pairs[few].peak_bytes) / more
         seconds += each
         print(f"{stage.partition('_')[0]:12}{1e6 * each:>14.1f}{memory:>8.1f}")
     print(f"{'both':12}{1e6 * seconds:>14.1f}")
@@ -124,25 +128,30 @@ def run(place: Path, stage: str) -> Cost:
     return Cost(time.perf_counter() - started, usage.ru_maxrss * 1024)
 
 
+def median(costs: list[Cost]) -> Cost:
+    """Of time and of memory."""
+    seconds, peaks = ([getattr(cost, name) for cost in costs] for name in ("seconds", "peak_bytes"))
+    return Cost(statistics.median(seconds), statistics.median(peaks))
+
+
 def encoding_seconds(place: Path) -> float:
     """What sentencepiece needs for all lines of train, texts and ids in memory, on all cores."""
     data, seconds = place / "data", 0.0
-    pairs = pd.read_parquet(data / "prepared" / "train.parquet")
     for side in ("src", "tgt"):
         model = str(data / "tokenized" / f"{side}.model")
-        processor, texts = spm.SentencePieceProcessor(model_file=model), pairs[side].tolist()
-        started = time.perf_counter()
-        for start in range(0, len(texts), BATCH_LINES):
-            processor.encode(texts[start : start + BATCH_LINES], num_threads=-1)
-        seconds += time.perf_counter() - started
+        processor = spm.SentencePieceProcessor(model_file=model)
+        file = pq.ParquetFile(data / "prepared" / "train.parquet")
+        for batch in file.iter_batches(BATCH_LINES, columns=[side]):
+            texts = batch[side].to_pylist()
+            started = time.perf_counter()
+            processor.encode(texts, num_threads=-1)
+            seconds += time.perf_counter() - started
     return seconds
 
 
-def sizes(arguments: Sequence[str]) -> tuple[int, int]:
-    """`FEW MANY`, or the usual ones."""
-    few, many = (int(text) for text in arguments) if arguments else (FEW, MANY)
-    return few, many
-
-
 if __name__ == "__main__":
-    main(*sizes(sys.argv[1:]))
+    parser = argparse.ArgumentParser(description="Time and memory of prepare and tokenize.")
+    parser.add_argument("few", nargs="?", type=int, default=FEW, help=f"pairs; {FEW:,}")
+    parser.add_argument("many", nargs="?", type=int, default=MANY, help=f"pairs; {MANY:,}")
+    options = parser.parse_args()
+    main(options.few, options.many)

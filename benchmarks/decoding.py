@@ -1,15 +1,15 @@
-"""Seconds to decode the test set of Multi30k with R1, and milliseconds for one sentence alone.
+"""Seconds to decode the test set of Multi30k with R1, beside the machine's own limit.
 
     CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.decoding [BATCH_TOKENS]
 
 Trains R1 for 1,500 steps at the first call, enough to write sentences of the right length.
 Start-up and loading are not counted; the median of repeats is. Beside it stands what the step's
 products alone would take at the speed of a large product in the same number type, measured in the
-same run.
+same run, and how many times that the decoding takes.
 """
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +21,11 @@ from attn2seq.config import read_yaml
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translation, Translator
 from attn2seq.model.device import tune_cpu
-from benchmarks.limit import matmul_flops
+from benchmarks.limit import product_flops
 from benchmarks.r1 import r1_trained
 
-REPEATS, SINGLE_SENTENCES = 5, 200
+REPEATS = 5
+WAYS = [(number_type, beam) for number_type in ("float32", "bfloat16") for beam in (1, 5)]
 # Of one hypothesis for one token: the decoder's layer, the attention and the output over 8,000.
 DECODING_FLOP_A_TOKEN = 2 * (4 * 512 * (256 + 512) + 256 * 512 + 256 * 1024 + 8000 * 256)
 
@@ -32,23 +33,32 @@ DECODING_FLOP_A_TOKEN = 2 * (4 * 512 * (256 + 512) + 256 * 512 + 256 * 1024 + 80
 def main(changes: Mapping[str, int]) -> None:
     tune_cpu()
     place = r1_trained()
-    sources = pd.read_parquet(place / "data" / "prepared" / "test.parquet")["src"].tolist()
-    print(f"R1, {len(sources):,} sentences, {torch.get_num_threads()} threads")
-    print(f"{'number type':12}{'search':8}{'seconds':>9}{'limit':>7}{'one sentence, ms':>18}")
-    for number_type in ("float32", "bfloat16"):
-        flops = matmul_flops(getattr(torch, number_type))
-        for beam_size in (1, 5):
-            translator = load(place, number_type=number_type, beam_size=beam_size, **changes)
-            translations = translator.translate(sources)
-            tokens = sum(map(steps, translations)) * beam_size
-            seconds = statistics.median(timed(translator, sources) for _ in range(REPEATS))
-            alone = [timed(translator, [source]) for source in sources[:SINGLE_SENTENCES]]
-            print(
-                f"{number_type:12}{'greedy' if beam_size == 1 else f'beam {beam_size}':8}"
-                f"{seconds:>9.2f}{tokens * DECODING_FLOP_A_TOKEN / flops:>7.2f}"
-                f"{1000 * statistics.median(alone):>18.1f}",
-                flush=True,
-            )
+    sources = flickr_sources(place)
+    threads = torch.get_num_threads()
+    print(f"R1, {len(sources):,} sentences, {threads} threads; medians of {REPEATS} passes")
+    print(f"{'number type':12}{'search':8}{'seconds':>9}{'limit':>7}{'ratio':>7}")
+    for number_type, beam_size in WAYS:
+        translator = load(place, number_type=number_type, beam_size=beam_size, **changes)
+        tokens = sum(map(steps, translator.translate(sources))) * beam_size
+        flops = product_flops(translator.number_type, translator.device)
+        seconds = statistics.median(timed(translator, sources) for _ in range(REPEATS))
+        limit = tokens * DECODING_FLOP_A_TOKEN / flops
+        print(
+            f"{number_type:12}{search(beam_size):8}{seconds:>9.2f}{limit:>7.2f}"
+            f"{seconds / limit:>7.1f}",
+            flush=True,
+        )
+
+
+def flickr_sources(place: Path) -> list[str]:
+    """The sentences of test_2016_flickr in English."""
+    test = pd.read_parquet(place / "data" / "prepared" / "test.parquet", columns=["src"])
+    return list(map(str, test["src"]))
+
+
+def search(beam_size: int) -> str:
+    """In words."""
+    return "greedy" if beam_size == 1 else f"beam {beam_size}"
 
 
 def load(place: Path, **changes: object) -> Translator:
@@ -70,4 +80,7 @@ def timed(translator: Translator, sources: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    main({"batch_tokens": int(sys.argv[1])} if len(sys.argv) > 1 else {})
+    parser = argparse.ArgumentParser(description="Seconds to decode 1,000 sentences with R1.")
+    parser.add_argument("batch_tokens", nargs="?", type=int, help="decode.batch_tokens")
+    given = parser.parse_args().batch_tokens
+    main({"batch_tokens": given} if given else {})

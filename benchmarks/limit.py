@@ -1,19 +1,38 @@
-"""What the machine can do at most: large matrix products, in the run that is compared with it."""
+"""What the machine can do at most: products of matrices, in the run that is compared with it."""
 
 import statistics
 import time
 
 import torch
 
-SIZE, REPEATS = 2048, 7
+SIZES = {"cpu": 2048, "cuda": 8192}
+WARM_UP, REPEATS = 3, 9
 
 
-def matmul_flops(number_type: torch.dtype) -> float:
-    """Floating-point operations a second of a square product of 2,048, the median of repeats."""
-    left, right = (torch.randn(SIZE, SIZE).to(number_type) for _ in range(2))
+def product_flops(
+    number_type: torch.dtype, device: torch.device | str = "cpu", rows: int | None = None
+) -> float:
+    """Floating-point operations a second of a square product, or of `rows` rows by such a matrix.
+
+    The median of repeats. Few rows cost as much as reading the matrix does: that is the limit of
+    searches for one sentence.
+    """
+    size = SIZES[torch.device(device).type]
+    rows = rows or size
+    inputs, weight = (
+        torch.randn(count, size, device=device).to(number_type) for count in (rows, size)
+    )
     seconds = []
-    for _ in range(REPEATS + 1):
+    for _ in range(WARM_UP + REPEATS):
+        synchronize(device)
         started = time.perf_counter()
-        torch.mm(left, right)
+        torch.nn.functional.linear(inputs, weight)
+        synchronize(device)
         seconds.append(time.perf_counter() - started)
-    return 2 * SIZE**3 / statistics.median(seconds[1:])
+    return 2 * rows * size**2 / statistics.median(seconds[WARM_UP:])
+
+
+def synchronize(device: torch.device | str) -> None:
+    """Wait for what a GPU was told to do; a CPU has done it."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)

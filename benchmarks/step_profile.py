@@ -2,12 +2,12 @@
 
     CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.step_profile
 
-The steps are those of benchmarks.training_step, under torch's profiler, which slows them a little.
+The steps are those that benchmarks.training_step measures, after the warm-up, under torch's
+profiler, which slows them a little.
 An operation's time is its own, without that of the operations it calls. What lies between the
 operations (Python, and taking batches together) is in none of them: the row "outside".
 """
 
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from attn2seq.model.device import tune_cpu
 from benchmarks.r1 import r1_place
-from benchmarks.training_step import train
+from benchmarks.training_step import Watch, train
 
 SENTENCES = 64
-# Rows of the table, by the beginnings of the operations' names; the first that fits counts.
+# Rows of the table, by the operations' names, which may go on with _: `exp` is `exp_` too, and not
+# `expand`. The first that fits counts.
 PARTS = {
     "recurrent layers": ("mkldnn_rnn", "lstm"),
     "other products": ("addmm", "mm", "bmm", "addmv", "mv", "addbmm", "mkldnn_linear"),
@@ -29,8 +30,9 @@ PARTS = {
     "optimizer, clipping": ("_fused_adam", "_foreach", "linalg_vector_norm", "stack", "sqrt",
                             "addcdiv", "addcmul", "lerp"),
     "sums, products by element": ("add", "mul", "sub", "div", "neg", "where", "masked"),
-    "copies, gathers, zeros": ("copy", "cat", "index", "embedding", "fill", "zero", "select",
-                               "slice", "_pack", "_pad", "clone", "empty", "scatter", "put"),
+    "copies, gathers, zeros": ("copy", "cat", "index", "_index_put", "embedding", "fill", "zero",
+                               "zeros", "select", "slice", "_pack", "_pad", "clone", "empty",
+                               "scatter", "put"),
 }  # fmt: skip
 
 
@@ -46,13 +48,12 @@ def main() -> None:
 
 def shares(place: Path, feeding: bool) -> dict[str, float]:
     """Of each part, its share of the time of all steps."""
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        started = time.perf_counter()
-        train(place, SENTENCES, input_feeding=feeding)
-        seconds = time.perf_counter() - started
+    profiler = profile(activities=[ProfilerActivity.CPU])
+    watch = Watch(at_start=profiler.start, at_end=profiler.stop)
+    train(place, SENTENCES, watch, input_feeding=feeding)
     found: defaultdict[str, float] = defaultdict(float)
-    for event in profiled.key_averages():
-        found[part(event.key)] += event.self_cpu_time_total / 1e6 / seconds
+    for event in profiler.key_averages():
+        found[part(event.key)] += event.self_cpu_time_total / 1e6 / watch.seconds
     found["outside"] = 1 - sum(found.values())
     return found
 
@@ -60,7 +61,10 @@ def shares(place: Path, feeding: bool) -> dict[str, float]:
 def part(operation: str) -> str:
     """The row that an operation such as `aten::addmm` counts for."""
     name = operation.removeprefix("aten::")
-    return next((row for row, names in PARTS.items() if name.startswith(names)), "others")
+    for row, names in PARTS.items():
+        if any(name == each or name.startswith(f"{each}_") for each in names):
+            return row
+    return "others"
 
 
 if __name__ == "__main__":

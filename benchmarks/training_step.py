@@ -3,18 +3,18 @@
     CORPUS_MIRROR=../shared/corpora PYTHONPATH=src \\
         python -m benchmarks.training_step [SENTENCES ...]
 
-For batches of 64 sentences (or as many as are named), without and with input feeding: the median
-over windows of real optimizer steps, and its share of what the arithmetic alone would allow at the
-speed of a large product in the same number type, measured before and after. Also the share of
-padding among the positions of each side's batches.
+For batches of 64 and of 256 sentences (or as many as are named), without and with input feeding:
+the median over windows of real optimizer steps, and its share of what the arithmetic alone would
+allow at the speed of a large product in the same number type on the same device, measured before
+and after. Also the share of padding among the positions of each side's batches.
 """
 
+import argparse
 import contextlib
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.config import read_yaml
 from attn2seq.errors import StoppedError
-from attn2seq.model.device import pick_device, pick_number_type, tune_cpu
+from attn2seq.model.device import describe_device, pick_device, pick_number_type, tune_cpu
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 from attn2seq.seeding import seed_everything
@@ -35,9 +35,10 @@ from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
-from benchmarks.limit import matmul_flops
+from benchmarks.limit import product_flops, synchronize
 from benchmarks.r1 import TRAINING_FLOP_A_TOKEN, r1_place
 
+SENTENCES = (64, 256)
 WARM_UP_STEPS, WINDOWS, STEPS_A_WINDOW = 15, 9, 10
 
 
@@ -54,44 +55,67 @@ class Speed:
         return self.tokens_per_second / self.limit
 
 
-class _Watch:
-    """Notes the time after each step, and stops training when it has seen enough."""
+class Watch:
+    """Counts the steps, notes time and tokens between windows, and stops training after the last.
 
-    def __init__(self) -> None:
+    `at_start` and `at_end` are called before the first window, after the warm-up, and after the
+    last one.
+    """
+
+    def __init__(
+        self,
+        at_start: Callable[[], object] = lambda: None,
+        at_end: Callable[[], object] = lambda: None,
+    ) -> None:
         self.trainer: Trainer | None = None
-        self.marks: list[tuple[float, int]] = []
+        self.at_start, self.at_end = at_start, at_end
+        self._steps = 0
+        self._marks: list[tuple[float, int]] = []
 
     def __call__(self) -> StoppedError | None:
         assert self.trainer is not None
-        self.marks.append((time.perf_counter(), self.trainer.progress.tokens))
-        enough = len(self.marks) > WARM_UP_STEPS + WINDOWS * STEPS_A_WINDOW
-        return StoppedError("enough", 0) if enough else None
+        self._steps += 1
+        steady = self._steps - WARM_UP_STEPS
+        if steady < 0 or steady % STEPS_A_WINDOW:
+            return None
+        synchronize(self.trainer.device)
+        if steady == 0:
+            self.at_start()
+        self._marks.append((time.perf_counter(), self.trainer.progress.tokens))
+        if len(self._marks) <= WINDOWS:
+            return None
+        self.at_end()
+        return StoppedError("enough", 0)
 
+    @property
     def rates(self) -> list[float]:
         """Target tokens a second in each window."""
-        marks = np.array(self.marks[WARM_UP_STEPS::STEPS_A_WINDOW])
-        seconds, tokens = np.diff(marks, axis=0).T
+        seconds, tokens = np.diff(np.array(self._marks), axis=0).T
         return list(tokens / seconds)
+
+    @property
+    def seconds(self) -> float:
+        """Of all windows together."""
+        return self._marks[-1][0] - self._marks[0][0]
 
 
 def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
-    """The speed of training, beside the machine's limit measured before and after it."""
-    number_type = _number_type(place)
-    before = matmul_flops(number_type)
-    rates = train(place, sentences, **model_changes)
-    limit = statistics.mean([before, matmul_flops(number_type)]) / TRAINING_FLOP_A_TOKEN
-    return Speed(statistics.median(rates), limit)
+    """The speed of training, beside the limit of its device measured before and after it."""
+    device, number_type = _where(place)
+    before, watch = product_flops(number_type, device), Watch()
+    train(place, sentences, watch, **model_changes)
+    flops = statistics.mean([before, product_flops(number_type, device)])
+    return Speed(statistics.median(watch.rates), flops / TRAINING_FLOP_A_TOKEN)
 
 
-def train(place: Path, sentences: int, **model_changes: object) -> list[float]:
-    """Train R1 from fresh weights for some windows of steps; target tokens a second in each."""
+def train(place: Path, sentences: int, watch: Watch, **model_changes: object) -> None:
+    """Train R1 from fresh weights until the watch has seen enough."""
     params = read_yaml(place / "params.yaml")
     settings = TrainSettings.model_validate(
         params["train"] | {"batch_sentences": sentences, "evaluate_every_steps": 10**6}
     )
     model_settings = ModelSettings.model_validate(params["model"] | model_changes)
-    device = pick_device(settings.device, "train.device")
-    number_type = _number_type(place)
+    device, number_type = _where(place)
     data = place / "data" / "tokenized"
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
@@ -100,7 +124,6 @@ def train(place: Path, sentences: int, **model_changes: object) -> list[float]:
         Pairs(TokenStore(data / f"{split}.src"), TokenStore(data / f"{split}.tgt"))
         for split in ("train", "dev")
     )
-    watch = _Watch()
     with tempfile.TemporaryDirectory() as name:
         history = History(Path(name) / "history.csv")
         with CheckpointFolder(Path(name) / "checkpoints", lambda text: None) as checkpoints:
@@ -110,12 +133,12 @@ def train(place: Path, sentences: int, **model_changes: object) -> list[float]:
             )  # fmt: skip
             with contextlib.suppress(StoppedError):
                 watch.trainer.run()
-    return watch.rates()
 
 
-def _number_type(place: Path) -> torch.dtype:
+def _where(place: Path) -> tuple[torch.device, torch.dtype]:
     settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
-    return pick_number_type(settings.number_type, pick_device(settings.device, "train.device"))
+    device = pick_device(settings.device, "train.device")
+    return device, pick_number_type(settings.number_type, device)
 
 
 def padding(place: Path, sentences: int) -> list[float]:
@@ -136,7 +159,9 @@ def padding(place: Path, sentences: int) -> list[float]:
 def main(sizes: Sequence[int]) -> None:
     tune_cpu()
     place = r1_place()
-    print(f"R1, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    device, number_type = _where(place)
+    kind = str(number_type).removeprefix("torch.")
+    print(f"R1, {kind}, {describe_device(device)}; medians of {WINDOWS} windows")
     for sentences in sizes:
         source, target = padding(place, sentences)
         print(f"padding at {sentences} sentences: source {source:.1%}, target {target:.1%}")
@@ -152,4 +177,6 @@ def main(sizes: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(text) for text in sys.argv[1:]] or [64])
+    parser = argparse.ArgumentParser(description="Target tokens a second in training R1.")
+    parser.add_argument("sentences", nargs="*", type=int, default=SENTENCES, help="of a batch")
+    main(parser.parse_args().sentences)

@@ -7,6 +7,7 @@ params.yaml has it and with none, on the same pairs in the same number of steps,
 scores. Takes twice as long as a run of the pipeline; the repository itself is left as it is.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -73,4 +74,6 @@ def read_json(path: Path) -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
+    # Hours of work: a mistyped argument, or --help, must not begin it.
+    argparse.ArgumentParser(description="The same model with and without attention.").parse_args()
     main()

@@ -1,0 +1,52 @@
+"""Milliseconds to translate one sentence alone with R1, in a process that has loaded it.
+
+    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.latency
+
+The median over the first 200 sentences of test_2016_flickr. Beside it stands what the decoder's
+products alone would take, at the speed of a product of as many rows as the beam has with a large
+matrix in the same number type, measured in the same run, and how many times that a sentence takes.
+"""
+
+import statistics
+
+import torch
+
+from attn2seq.model.device import tune_cpu
+from benchmarks.decoding import (
+    DECODING_FLOP_A_TOKEN,
+    WAYS,
+    flickr_sources,
+    load,
+    search,
+    steps,
+    timed,
+)
+from benchmarks.limit import product_flops
+from benchmarks.r1 import r1_trained
+
+WARM_UP, SENTENCES = 10, 200
+
+
+def main() -> None:
+    tune_cpu()
+    place = r1_trained()
+    sources = flickr_sources(place)[:SENTENCES]
+    print(f"R1, one sentence alone, {torch.get_num_threads()} threads; medians of {len(sources)}")
+    print(f"{'number type':12}{'search':8}{'ms':>7}{'limit':>7}{'ratio':>7}")
+    for number_type, beam_size in WAYS:
+        translator = load(place, number_type=number_type, beam_size=beam_size)
+        for source in sources[:WARM_UP]:
+            translator.translate([source])
+        seconds = statistics.median(timed(translator, [source]) for source in sources)
+        tokens = statistics.median(map(steps, translator.translate(sources))) * beam_size
+        flops = product_flops(translator.number_type, translator.device, rows=beam_size)
+        limit = tokens * DECODING_FLOP_A_TOKEN / flops
+        print(
+            f"{number_type:12}{search(beam_size):8}{1000 * seconds:>7.1f}{1000 * limit:>7.1f}"
+            f"{seconds / limit:>7.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

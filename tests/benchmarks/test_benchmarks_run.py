@@ -1,0 +1,117 @@
+"""That the benchmarks can be run: what they measure is not looked at."""
+
+import importlib
+import pkgutil
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as bench
+from benchmarks import gnmt_gpu
+from benchmarks.gnmt import LONGEST, synthetic_pairs
+
+ROOT = Path(__file__).parents[2]
+MODULES = [
+    module.name for module in pkgutil.walk_packages([str(ROOT / "benchmarks")], "benchmarks.")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_module_can_be_imported(name: str) -> None:
+    importlib.import_module(name)
+
+
+def test_each_name_is_a_script() -> None:
+    assert {f"benchmarks.{name}" for name in (*bench.SCRIPTS, *bench.ON_A_GPU)} < set(MODULES)
+
+
+def test_gnmt_prints_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tiny; that translations are as long as their sources it sees to itself."""
+    gnmt_gpu.main(gnmt_gpu.TINY)
+    _, _, *rows = capsys.readouterr().out.splitlines()
+    assert [row[:34].rstrip() for row in rows] == [
+        "training, batch 8, tokens/s",
+        "greedy, batch 4, sentences/s",
+        "beam 5, batch 4, sentences/s",
+        "greedy, one sentence, ms",
+        "beam 5, one sentence, ms",
+    ]
+
+
+def test_lengths_are_those_of_wmt16() -> None:
+    sources, targets = synthetic_pairs(5000, 100)
+    lengths = np.array([list(map(len, side)) for side in (sources, targets)])
+    assert lengths.mean(axis=1) == pytest.approx([27, 27], abs=0.5)
+    assert lengths.min() >= 1
+    assert lengths.max() == LONGEST
+    assert np.corrcoef(lengths)[0, 1] > 0.9
+
+
+def test_an_unknown_name_is_told_so() -> None:
+    command = [sys.executable, "-m", "benchmarks", "nonsense"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "no benchmark nonsense; there are training_step, decoding" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["cutting_anew"], "the following arguments are required: prepared"),
+        (["without_attention", "dot"], "unrecognized arguments: dot"),
+        (["word_lookup", "--raw"], "argument --raw: expected one argument"),
+    ],
+)
+def test_a_wrong_call_ends_with_the_usage(
+    words: list[str],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.delitem(sys.modules, f"benchmarks.{words[0]}", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"benchmarks.{words[0]}", run_name="__main__")
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("usage: ")
+    assert complaint in told
+
+
+def test_a_result_stands_below_what_it_was_measured_on(tmp_path: Path) -> None:
+    result = tmp_path / "day" / "one.txt"
+    bench.record([sys.executable, "-c", "print('12 tokens/s')"], result, "threads: 2")
+    assert result.read_text(encoding="utf-8") == "threads: 2\n\n12 tokens/s\n"
+
+
+def test_a_failing_script_leaves_no_result(tmp_path: Path) -> None:
+    fails = "print('12 tokens/s'); raise SystemExit('out of luck')"
+    with pytest.raises(bench.FailedError, match="status 1"):
+        bench.record([sys.executable, "-c", fails], tmp_path / "one.txt", "threads: 2")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_others_run_where_one_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = []
+
+    def record(command: list[str], path: Path, heading: str) -> None:
+        ran.append(path.stem)
+        if path.stem == "decoding":
+            raise bench.FailedError("out of luck")
+
+    monkeypatch.setattr(bench, "record", record)
+    assert bench.main(["decoding", "latency"]) == 1
+    assert ran == ["decoding", "latency"]
+    assert "decoding failed: out of luck" in capsys.readouterr().err
+
+
+def test_the_heading_names_no_machine() -> None:
+    names = [line.partition(":")[0] for line in bench.measured_on().splitlines()]
+    assert names[:4] == ["commit", "torch", "CPU", "threads"]
+    assert str(ROOT) not in bench.measured_on()
