@@ -21,10 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from attn2seq.batching.ahead import ahead
 from attn2seq.batching.batch import Batch, make_batch, pad_batch
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.decoding.beam import beam_search
+from attn2seq.decoding.ensemble import Member
 from attn2seq.decoding.greedy import greedy_search
+from attn2seq.decoding.recorded import RecordedSteps
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.model.device import describe_device, pick_device, pick_number_type, tune_cpu
 from attn2seq.model.seq2seq import Seq2Seq
@@ -84,11 +87,12 @@ def main(sizes: Sizes) -> None:
     measure_training(model, TrainSettings.model_validate(params["train"]), sizes, flops)
     model.eval()
     sources, _ = synthetic_pairs(sizes.sentences, sizes.vocabulary)
+    steps = Translating(model)
     for beam_size in BEAMS:
-        measure_decoding(model, decode_settings(params, beam_size), sources, sizes, flops)
+        measure_decoding(steps, decode_settings(params, beam_size), sources, sizes, flops)
     for beam_size in BEAMS:
         few_rows = product_flops(number_type, device, rows=beam_size)
-        measure_alone(model, decode_settings(params, beam_size), sources[: sizes.alone], few_rows)
+        measure_alone(steps, decode_settings(params, beam_size), sources[: sizes.alone], few_rows)
 
 
 def measure_training(model: Seq2Seq, settings: TrainSettings, sizes: Sizes, flops: float) -> None:
@@ -127,10 +131,13 @@ def batches_of_like_length(
     """As training takes them, each with its source and its target tokens."""
     src, tgt = (np.array(list(map(len, side))) for side in (sources, targets))
     limits = BatchLimits(tokens=sentences * (LONGEST + 1), sentences=sentences)
-    for indices in plan_batches(src, tgt, limits, SEED, epoch=0):
-        batch = make_batch(
+
+    def make(indices: Ids) -> Batch:
+        return make_batch(
             [sources[index] for index in indices], [targets[index] for index in indices], device
         )
+
+    for indices, batch in ahead(plan_batches(src, tgt, limits, SEED, epoch=0), make):
         yield batch, int(src[indices].sum()) + len(indices), int(tgt[indices].sum()) + len(indices)
 
 
@@ -140,8 +147,25 @@ def decode_settings(params: dict[str, Any], beam_size: int) -> DecodeSettings:
     return DecodeSettings.model_validate(params["decode"] | changes)
 
 
+class Translating:
+    """A model as the Translator has it: on a GPU steps of few rows are recorded."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        self.device = next(model.parameters()).device
+        self.multiply_adds = multiply_adds(model)
+        endless = Endless(model)
+        self.steps: Member = RecordedSteps(endless) if self.device.type == "cuda" else endless
+
+    def __call__(self, settings: DecodeSettings, batch: Sequence[Ids]) -> None:
+        """Search the translations of one batch, each as long as its source."""
+        find = greedy_search if settings.beam_size == 1 else beam_search
+        found = find(self.steps, *pad_batch(batch, self.device), settings)
+        if [len(best.tokens) for best, *_ in found] != [len(source) + 1 for source in batch]:
+            raise SystemExit("a translation is not as long as its source")
+
+
 def measure_decoding(
-    model: Seq2Seq, settings: DecodeSettings, sources: list[Ids], sizes: Sizes, flops: float
+    translate: Translating, settings: DecodeSettings, sources: list[Ids], sizes: Sizes, flops: float
 ) -> None:
     """Print the row of all sentences, in batches of like length."""
     ordered, size = sorted(sources, key=len, reverse=True), sizes.decoding_batch
@@ -149,10 +173,10 @@ def measure_decoding(
 
     def one_pass() -> None:
         for batch in batches:
-            decode(model, settings, batch)
+            translate(settings, batch)
 
-    seconds = median_seconds([one_pass] * sizes.passes, next(model.parameters()).device)
-    src_macs, tgt_macs = multiply_adds(model)
+    seconds = median_seconds([one_pass] * sizes.passes, translate.device)
+    src_macs, tgt_macs = translate.multiply_adds
     tokens = sum(len(source) + 1 for source in sources)
     limit = 2 * tokens * (src_macs + settings.beam_size * tgt_macs) / flops
     row(
@@ -164,23 +188,15 @@ def measure_decoding(
 
 
 def measure_alone(
-    model: Seq2Seq, settings: DecodeSettings, sources: list[Ids], flops: float
+    translate: Translating, settings: DecodeSettings, sources: list[Ids], flops: float
 ) -> None:
     """Print the row of one sentence at a time."""
-    calls = [partial(decode, model, settings, [source]) for source in sources]
-    seconds = median_seconds(calls, next(model.parameters()).device)
+    calls = [partial(translate, settings, [source]) for source in sources]
+    seconds = median_seconds(calls, translate.device)
     steps = statistics.median(len(source) + 1 for source in sources)
-    limit = 2 * steps * settings.beam_size * multiply_adds(model)[1] / flops
+    limit = 2 * steps * settings.beam_size * translate.multiply_adds[1] / flops
     name = f"{search(settings.beam_size)}, one sentence, ms"
     row(name, 1000 * seconds, 1000 * limit, limit / seconds, digits=1)
-
-
-def decode(model: Seq2Seq, settings: DecodeSettings, batch: Sequence[Ids]) -> None:
-    """Search the translations of one batch, each as long as its source."""
-    find = greedy_search if settings.beam_size == 1 else beam_search
-    found = find(Endless(model), *pad_batch(batch, next(model.parameters()).device), settings)
-    if [len(best.tokens) for best, *_ in found] != [len(source) + 1 for source in batch]:
-        raise SystemExit("a translation is not as long as its source")
 
 
 def median_seconds(calls: Sequence[Callable[[], object]], device: torch.device) -> float:
