@@ -8,6 +8,7 @@ them. Finished runs are read back and an interrupted one goes on, so that the co
 and given again.
 """
 
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,9 +34,15 @@ def write_table(path: Path, name: str, lines: Sequence[str]) -> None:
         beside.write_text(before + begin + "\n".join(lines) + "\n" + end + after, encoding="utf-8")
 
 
+def made_at() -> str:
+    """The commit and the date."""
+    command = ["git", "log", "-1", "--format=Made at commit %h, %cs."]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout[:-1]
+
+
 def main(names: Sequence[str]) -> None:
     for name in names or TABLES:
-        lines = TABLES[name]()
+        lines = [*TABLES[name](), "", made_at()]
         print("\n".join(lines), flush=True)
         write_table(RESULTS, name, lines)
 

@@ -33,8 +33,8 @@ RECIPES = (
     *("s3-characters", "s4-location"),
 )
 # Passes over the pairs, the same for all rows of a table.
-EPOCHS = {"kinds": 4, "recipes": 4, "multi30k": 8}
-R1_STEPS = 1800  # four passes
+EPOCHS = {"kinds": 4, "recipes": 4, "multi30k": 6}
+R1_STEPS = 1350  # three passes
 SAMPLES, SEED = 1000, 12345
 
 
