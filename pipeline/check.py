@@ -83,11 +83,12 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
         isinstance(model, ModelSettings)
         and isinstance(train, TrainSettings)
         and train.r_drop
-        and not (model.embedding_dropout or model.layer_dropout or model.readout_dropout)
+        and not _has_dropout(model)
     ):
         faults.append(
             "train.r_drop: two passes without dropout agree anyway: set one of "
-            "model.embedding_dropout, layer_dropout and readout_dropout above 0, or r_drop to 0.0"
+            "model.embedding_dropout, layer_dropout (of use with two layers on a side) and "
+            "readout_dropout above 0, or r_drop to 0.0"
         )
     if not isinstance(model, ModelSettings) or not isinstance(tokenize, TokenizeSettings):
         return faults
@@ -102,6 +103,12 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "tokenize.joint_vocabulary to true, or model.copying to false"
         )
     return faults
+
+
+def _has_dropout(model: ModelSettings) -> bool:
+    """Whether any dropout acts; that between layers needs two of them on a side."""
+    between = model.layer_dropout if max(model.encoder_layers, model.decoder_layers) > 1 else 0.0
+    return bool(model.embedding_dropout or between or model.readout_dropout)
 
 
 def _vocabulary_faults(records: Mapping[str, Settings]) -> list[str]:

@@ -100,11 +100,19 @@ def test_coverage_needs_attention(params: dict[str, Any]) -> None:
 def test_r_drop_needs_dropout(params: dict[str, Any]) -> None:
     params["train"]["r_drop"] = 5.0
     check_params(params, CATALOGUE)
-    params["model"] |= dict.fromkeys(("embedding_dropout", "layer_dropout", "readout_dropout"), 0.0)
-    assert faults(params) == [
+    params["model"] |= {"embedding_dropout": 0.0, "readout_dropout": 0.0}
+    refused = [
         "train.r_drop: two passes without dropout agree anyway: set one of "
-        "model.embedding_dropout, layer_dropout and readout_dropout above 0, or r_drop to 0.0"
+        "model.embedding_dropout, layer_dropout (of use with two layers on a side) and "
+        "readout_dropout above 0, or r_drop to 0.0"
     ]
+    # A single layer on each side has none to drop between.
+    assert params["model"]["layer_dropout"] > 0
+    assert faults(params) == refused
+    for side in ("encoder_layers", "decoder_layers"):
+        check_params(params | {"model": params["model"] | {side: 2}}, CATALOGUE)
+    params["model"] |= {"encoder_layers": 2, "layer_dropout": 0.0}
+    assert faults(params) == refused
 
 
 def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:
