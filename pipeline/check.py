@@ -12,6 +12,7 @@ from attn2seq.config import (
     nearest,
     plain,
     shown,
+    some,
 )
 from attn2seq.corpus.catalogue import read_catalogue_entry
 from attn2seq.corpus.cleaning import normalise_text
@@ -25,7 +26,7 @@ from attn2seq.model.settings import ModelSettings
 from attn2seq.report.settings import ReportSettings
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
-from pipeline.stage import PARAMS, Stage, run_stage
+from pipeline.stage import ENSEMBLE, PARAMS, Stage, run_stage
 from pipeline.track_settings import TrackSettings
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -44,6 +45,7 @@ OK = Path("results/check/ok")
 
 def main(stage: Stage) -> None:
     check_params(stage.params, Path("data/catalogue"))
+    _check_ensemble(stage.settings(DecodeSettings, "decode").ensemble)
     OK.parent.mkdir(parents=True, exist_ok=True)
     OK.write_text("params.yaml is sound\n", encoding="utf-8")
     stage.say("params.yaml is sound")
@@ -64,6 +66,19 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
         raise ConfigError(format_faults(str(PARAMS), faults))
 
 
+def _check_ensemble(names: list[str]) -> None:
+    """Raises ConfigError for models that are not there, long before decode looks for them."""
+    there = sorted(path.parent.name for path in ENSEMBLE.glob("*/config.json"))
+    faults = [
+        f"decode.ensemble: {ENSEMBLE / name} holds no model (there: {some(there)}): copy a model's "
+        "folder there, or leave the name out"
+        for name in names
+        if name not in there
+    ]
+    if faults:
+        raise ConfigError(format_faults(str(PARAMS), faults))
+
+
 def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
     """What no section can see alone."""
     faults = _vocabulary_faults(records)
@@ -78,7 +93,17 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "decode.coverage_penalty: it counts attention weights, and model.attention is none: "
             "set it to 0"
         )
-    train = records.get("train")
+    download, train = records.get("download"), records.get("train")
+    if (
+        isinstance(model, ModelSettings)
+        and isinstance(download, DownloadSettings)
+        and model.freeze_embeddings
+        and not (download.src_vectors or download.tgt_vectors)
+    ):
+        faults.append(
+            "model.freeze_embeddings: without pretrained vectors embeddings would stay as they "
+            "were drawn: name some in download.src_vectors or tgt_vectors, or set it to false"
+        )
     if (
         isinstance(model, ModelSettings)
         and isinstance(train, TrainSettings)
