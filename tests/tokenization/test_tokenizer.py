@@ -85,6 +85,18 @@ def test_an_unknown_character_is_shown(tokenizer: Make) -> None:
     assert known.decode(known.encode(["ha&us"])) == ["ha⁇us"]
 
 
+def test_the_share_of_characters_that_are_known(tokenizer: Make) -> None:
+    """Of 100 characters one is a q, and 8 are the spaces before the texts."""
+    texts = ["a" * 11 + "q" + "b" * 10] + ["a" * 5 + "b" * 5] * 7
+    whole, most = (
+        tokenizer(texts, model_type="char", vocabulary_size=50, character_coverage=share)
+        for share in (1.0, 0.98)
+    )
+    assert whole.decode(whole.encode(["aqb"])) == ["aqb"]
+    assert most.decode(most.encode(["aqb"])) == ["a⁇b"]
+    assert UNK_ID not in most.encode(["ab"])[0]
+
+
 def test_nothing_gives_nothing(tokenizer: Make) -> None:
     known = tokenizer()
     assert known.encode([]) == []
