@@ -12,6 +12,7 @@ from attn2seq.config import (
     nearest,
     plain,
     shown,
+    some,
 )
 from attn2seq.corpus.catalogue import read_catalogue_entry
 from attn2seq.corpus.cleaning import normalise_text
@@ -25,7 +26,7 @@ from attn2seq.model.settings import ModelSettings
 from attn2seq.report.settings import ReportSettings
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
-from pipeline.stage import PARAMS, Stage, run_stage
+from pipeline.stage import ENSEMBLE, PARAMS, Stage, run_stage
 from pipeline.track_settings import TrackSettings
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -44,6 +45,7 @@ OK = Path("results/check/ok")
 
 def main(stage: Stage) -> None:
     check_params(stage.params, Path("data/catalogue"))
+    _check_ensemble(stage.settings(DecodeSettings, "decode").ensemble)
     OK.parent.mkdir(parents=True, exist_ok=True)
     OK.write_text("params.yaml is sound\n", encoding="utf-8")
     stage.say("params.yaml is sound")
@@ -64,6 +66,19 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
         raise ConfigError(format_faults(str(PARAMS), faults))
 
 
+def _check_ensemble(names: list[str]) -> None:
+    """Raises ConfigError for models that are not there, long before decode looks for them."""
+    there = sorted(path.parent.name for path in ENSEMBLE.glob("*/config.json"))
+    faults = [
+        f"decode.ensemble: {ENSEMBLE / name} holds no model (there: {some(there)}): copy a model's "
+        "folder there, or leave the name out"
+        for name in names
+        if name not in there
+    ]
+    if faults:
+        raise ConfigError(format_faults(str(PARAMS), faults))
+
+
 def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
     """What no section can see alone."""
     faults = _vocabulary_faults(records)
@@ -78,16 +93,27 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "decode.coverage_penalty: it counts attention weights, and model.attention is none: "
             "set it to 0"
         )
-    train = records.get("train")
+    download, train = records.get("download"), records.get("train")
+    if (
+        isinstance(model, ModelSettings)
+        and isinstance(download, DownloadSettings)
+        and model.freeze_embeddings
+        and not (download.src_vectors or download.tgt_vectors)
+    ):
+        faults.append(
+            "model.freeze_embeddings: without pretrained vectors embeddings would stay as they "
+            "were drawn: name some in download.src_vectors or tgt_vectors, or set it to false"
+        )
     if (
         isinstance(model, ModelSettings)
         and isinstance(train, TrainSettings)
         and train.r_drop
-        and not (model.embedding_dropout or model.layer_dropout or model.readout_dropout)
+        and not _has_dropout(model)
     ):
         faults.append(
             "train.r_drop: two passes without dropout agree anyway: set one of "
-            "model.embedding_dropout, layer_dropout and readout_dropout above 0, or r_drop to 0.0"
+            "model.embedding_dropout, layer_dropout (of use with two layers on a side) and "
+            "readout_dropout above 0, or r_drop to 0.0"
         )
     if not isinstance(model, ModelSettings) or not isinstance(tokenize, TokenizeSettings):
         return faults
@@ -102,6 +128,12 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "tokenize.joint_vocabulary to true, or model.copying to false"
         )
     return faults
+
+
+def _has_dropout(model: ModelSettings) -> bool:
+    """Whether any dropout acts; that between layers needs two of them on a side."""
+    between = model.layer_dropout if max(model.encoder_layers, model.decoder_layers) > 1 else 0.0
+    return bool(model.embedding_dropout or between or model.readout_dropout)
 
 
 def _vocabulary_faults(records: Mapping[str, Settings]) -> list[str]:

@@ -21,6 +21,7 @@ from pipeline.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stag
 from pipeline.workspace_lock import sole_stage
 
 PARAMS = Path("params.yaml")
+ENSEMBLE = Path("data/ensemble")
 _OBJECTS_TO_COLLECTION = 100_000
 S = TypeVar("S", bound=Settings)
 

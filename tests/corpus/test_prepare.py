@@ -159,15 +159,17 @@ def test_a_draw_of_training_pairs_repeats_keeps_the_order_and_grows(
         **GIVEN,
     )
     drawn = {}
-    for limit in (50, 100):
-        tables, account = prepared(raw, prepare_settings(limit_train_pairs=limit))
-        drawn[limit] = [int(source) for source in tables["train"]["src"]]
+    for limit, seed in ((50, 1), (100, 1), (100, 2)):
+        tables, account = prepared(raw, prepare_settings(limit_train_pairs=limit, seed=seed))
+        drawn[limit, seed] = [int(source) for source in tables["train"]["src"]]
         assert account["train"]["kept"] == limit
         assert account["train"]["dropped"]["limit_train_pairs"] == 500 - limit
         check_account(account)
-    assert drawn[100] == sorted(drawn[100])
-    assert set(drawn[50]) < set(drawn[100])
-    assert max(drawn[50]) > 250
+    assert drawn[100, 1] == sorted(drawn[100, 1])
+    assert set(drawn[50, 1]) < set(drawn[100, 1])
+    assert max(drawn[50, 1]) > 250
+    # Of two draws of a fifth, a fifth is expected to be common.
+    assert len(set(drawn[100, 1]) & set(drawn[100, 2])) < 50
 
 
 def test_all_filtered_away_tells_which_filter_took_how_many(

@@ -61,3 +61,7 @@ def test_more_candidates_than_the_beam_has_are_refused() -> None:
 def test_an_ensemble_names_folders_in_one_place(name: str) -> None:
     assert "decode.ensemble.0: string should match pattern" in refusal(ensemble=[name])
     decode_settings(ensemble=["seed-2", "seed_3.1"])
+
+
+def test_an_ensemble_names_a_folder_once() -> None:
+    assert "ensemble names b twice" in refusal(ensemble=["b", "a", "b"])

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from table_model import decode_settings
 from tiny_model import TEXTS
 
@@ -73,6 +74,16 @@ def test_scores_of_references(model_folder: Path) -> None:
     assert [score.tokens for score in scores] == [
         len(ids) + 1 for ids in translator.tgt_tokenizer.encode([*targets, "a cat"])
     ]
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_the_model_computes_in_the_number_type_of_its_settings(
+    model_folder: Path, name: str
+) -> None:
+    translator = Translator(model_folder, settings(number_type=name))
+    assert translator.number_type == getattr(torch, name)
+    assert {weight.dtype for weight in translator.model.parameters()} == {getattr(torch, name)}
+    assert translator.translate(["a cat"])[0].hypotheses[0].text
 
 
 def test_weights_that_are_no_numbers_are_explained(model_folder: Path) -> None:

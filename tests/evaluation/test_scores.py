@@ -81,6 +81,32 @@ def test_all_metrics_with_intervals_that_hold_them(make_split: MakeSplit) -> Non
     assert again.signatures == found.signatures
 
 
+def test_intervals_follow_from_the_number_of_samples_and_the_seed(make_split: MakeSplit) -> None:
+    """And the signatures of sacreBLEU's metrics name both, as sacreBLEU does."""
+    references = [[f"the {name} dog runs to house {name}"] for name in "abcdefghij"]
+    hypotheses = [texts[0].replace("dog", "cat") if i % 2 else texts[0]
+                  for i, texts in enumerate(references)]  # fmt: skip
+    split = make_split(hypotheses, references, nats=[1.0 + i for i in range(10)], tokens=[8] * 10)
+    found = {
+        (samples, seed): score_split(
+            split, facts(), EvaluateSettings(bootstrap_samples=samples, seed=seed)
+        )
+        for samples, seed in ((200, 1), (200, 2), (300, 1))
+    }
+    intervals = []
+    for (samples, seed), scores in found.items():
+        for name in ("bleu", "chrf", "ter"):
+            signature = scores.signatures[name]["signature"]
+            assert f"bs:{samples}|seed:{seed}|" in signature
+        row = scores.signatures["perplexity"]
+        intervals.append((row["low"], row["high"]))
+    assert len(set(intervals)) == 3
+    measure = found[200, 1].measures["perplexity"]
+    assert intervals[0] == pytest.approx(measure.interval(200, 1), abs=1e-4)
+    metrics = [scores.metrics for scores in found.values()]
+    assert metrics[0] == metrics[1] == metrics[2]
+
+
 def test_rows_of_sentences(make_split: MakeSplit) -> None:
     split = make_split(
         ["Ein Hund.", ""], [["Ein Hund."], ["Ja, gern."]], sources=["A dog.", "Yes, gladly."]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from attn2seq.model.attention import Attention, LocationAttention, attend
 from attn2seq.model.attention_kinds import make_attention
@@ -83,6 +84,54 @@ def test_gradients(model_settings: MakeSettings, kind: str) -> None:
         return attention.scores(q, attention.keys(h))
 
     assert torch.autograd.gradcheck(scores, (queries, states))
+
+
+class Whole(nn.Module):
+    """All that a kind computes of a source and queries, three places and one of padding."""
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, queries: Tensor, states: Tensor, looked: Tensor) -> tuple[Tensor, Tensor]:
+        mask = torch.tensor([[True, True, True, False], [True, False, False, False]])
+        found: tuple[Tensor, Tensor] = self.attention(
+            queries, self.attention.keys(states), states, mask, looked
+        )
+        return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "coverage"),
+    [*((kind, False) for kind in KINDS), ("additive", True), ("normalised_additive", True)],
+)
+def test_gradients_of_contexts_and_weights(
+    model_settings: MakeSettings, kind: str, coverage: bool
+) -> None:
+    """To queries, states, coverage and all weights, by differences; the softmax is in float32."""
+    sizes = {"encoder_hidden_size": 2, "decoder_hidden_size": 4, "attention_size": 4}
+    whole = Whole(attention_of(model_settings, kind, coverage=coverage, **sizes))
+    names = [name for name, _ in whole.named_parameters()]
+    weights = [weight.detach().requires_grad_() for weight in whole.parameters()]
+    queries, states = torch.randn(2, 2, 4).double(), torch.randn(2, 4, 4).double()
+    looked = torch.rand(2, 4).double().requires_grad_(coverage)
+
+    def found(q: Tensor, h: Tensor, c: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+        weights = dict(zip(names, values, strict=True))
+        context, attended = functional_call(whole, weights, (q, h, c))
+        return context, attended.double()
+
+    inputs = (queries.requires_grad_(), states.requires_grad_(), looked, *weights)
+    assert torch.autograd.gradcheck(found, inputs, eps=1e-3, atol=1e-3, rtol=1e-2)
+
+
+def test_the_settings_say_how_many_places_location_attention_sees(
+    model_settings: MakeSettings,
+) -> None:
+    attention = attention_of(model_settings, "location", location_positions=3)
+    queries, states = torch.randn(1, 2, 16).double(), torch.randn(1, 5, 16).double()
+    _, weights = attention(queries, states, states, torch.ones(1, 5, dtype=torch.bool))
+    assert (weights > 0).tolist() == [[[True] * 3 + [False] * 2] * 2]
 
 
 def test_a_gain_learns_apart_from_its_direction(model_settings: MakeSettings) -> None:

@@ -41,6 +41,33 @@ def test_gradients() -> None:
     assert torch.autograd.gradcheck(mixed, (logits, switch, scores))
 
 
+def test_rounding_makes_no_probability_above_one() -> None:
+    """Weights of one word's places may sum to a little more than 1, as a softmax's do."""
+    weights = torch.full((1, 3), 1 / 3 + 1e-6)
+    assert float(weights.sum()) > 1
+    log_probs = torch.log_softmax(torch.randn(1, 5), -1)
+    mixed = mix_copies(log_probs, torch.zeros(1), weights, torch.tensor([[4, 4, 4]]))
+    assert mixed[0, 4].item() == 0.0
+
+
+def test_a_closed_switch_leaves_every_gradient_finite() -> None:
+    """Words that stand nowhere in the source have the probability 0, whose logarithm has none."""
+    logits = torch.randn(2, 6, requires_grad=True)
+    switch = torch.full((2,), -1e4, requires_grad=True)
+    scores = torch.randn(2, 3, requires_grad=True)
+    source = torch.tensor([[2, 3, 3], [5, 1, 2]])
+    mixed = mix_copies(
+        torch.log_softmax(logits, -1), torch.sigmoid(switch), torch.softmax(scores, -1), source
+    )
+    assert mixed.isfinite().all()
+    mixed.sum().backward()
+    for leaf in (logits, switch, scores):
+        assert leaf.grad is not None
+        assert leaf.grad.isfinite().all()
+    assert scores.grad is not None
+    assert scores.grad.any()
+
+
 @pytest.mark.parametrize("feeding", [False, True])
 def test_a_word_of_the_source_becomes_likelier(
     small_model: Callable[..., Seq2Seq], feeding: bool

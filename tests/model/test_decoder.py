@@ -117,6 +117,26 @@ def test_context_into_the_layers_above_by_hand(model_settings: MakeSettings) -> 
     )
 
 
+def test_residual_connections_by_hand(model_settings: MakeSettings) -> None:
+    """The second layer adds what it reads to what it gives; its own state stays without."""
+    settings = model_settings(
+        cell="rnn", attention="general", residual=True, decoder_layers=2, encoder_layers=2
+    )
+    decoder = Decoder(settings).eval()
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, 1, settings.embedding_size)
+    state = decoder.initial_state(source)
+    decoded, after = decoder(embedded_BTE, state, source)
+    first = plain_layer(decoder, 0, embedded_BTE[:, 0], state.layers[0][0])
+    second = plain_layer(decoder, 1, first, state.layers[1][0])
+    context, weights = plain_attention(source, first + second)
+    torch.testing.assert_close(decoded.attn_weights_BTS[:, 0], weights)
+    torch.testing.assert_close(after.layers[0][0], first)
+    torch.testing.assert_close(after.layers[1][0], second)
+    expected = torch.tanh(linear(decoder.readout, torch.cat([first + second, context], -1)))
+    torch.testing.assert_close(decoded.readout_BTR[:, 0], expected)
+
+
 def test_the_output_from_the_context_alone(model_settings: MakeSettings) -> None:
     """Without a readout layer the output layer reads the context as it is."""
     settings = model_settings(
@@ -182,6 +202,35 @@ def test_the_switch_by_hand(model_settings: MakeSettings) -> None:
     assert decoder.switch is not None
     logits = linear(decoder.switch.linear, torch.cat([c_BH, s_BD, embedded_BTE[:, 0]], -1))
     torch.testing.assert_close(decoded.generate_BT, torch.sigmoid(logits))
+
+
+@pytest.mark.parametrize("feeding", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_layer_dropout_acts_between_layers_alone(
+    model_settings: MakeSettings, layers: int, feeding: bool
+) -> None:
+    """The second layer reads what the first one gave, or nothing of it."""
+    settings = model_settings(
+        decoder_layers=layers, encoder_layers=2, layer_dropout=0.5, input_feeding=feeding
+    )
+    decoder = Decoder(settings)
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, 4, settings.embedding_size)
+    given: list[Tensor] = []
+    read: list[Tensor] = []
+    decoder.layers[0].register_forward_hook(lambda *call: given.append(call[2][0]))
+    decoder.layers[-1].register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    found = []
+    for training in (False, True):
+        decoder.train(training)
+        given.clear(), read.clear()
+        found.append(decoder(embedded_BTE, decoder.initial_state(source), source)[0].readout_BTR)
+    assert torch.equal(*found) is (layers == 1)
+    if layers == 2:
+        above, below = torch.cat(read, 1), torch.cat(given, 1)
+        lost = above == 0
+        assert 0.3 < lost.float().mean() < 0.7
+        torch.testing.assert_close(above[~lost], 2 * below[~lost])
 
 
 @pytest.mark.parametrize("step_by_step", [False, True])

@@ -1,10 +1,15 @@
 """Dropout against torch's own, and the masks that hold for a whole sentence."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
+from attn2seq.batching.batch import make_batch
 from attn2seq.model.dropout import dropout, step_mask
+from attn2seq.model.seq2seq import Seq2Seq
 
 RATE = 0.4
 
@@ -64,3 +69,26 @@ def test_gradients_pass_through_the_kept_units_alone() -> None:
     dropped.sum().backward()
     assert x.grad is not None
     assert torch.equal(x.grad, torch.where(dropped == 0, 0.0, 2.0))
+
+
+@pytest.mark.parametrize("over_time", [False, True])
+@pytest.mark.parametrize(
+    "way", [{}, {"input_feeding": True}, {"coverage": True}, {"context_into": "first_layer"}]
+)
+def test_a_variational_model_drops_the_same_units_of_embeddings_and_readouts_at_all_positions(
+    small_model: Callable[..., Seq2Seq], way: dict[str, object], over_time: bool
+) -> None:
+    """Whether its decoder goes over all positions at once or from one to the next."""
+    model = small_model(
+        embedding_dropout=RATE, readout_dropout=RATE, variational_dropout=over_time, **way
+    ).train()
+    embedded: list[Tensor] = []
+    for reader in (model.encoder, model.decoder):
+        reader.register_forward_pre_hook(lambda _, inputs: embedded.append(inputs[0]))
+    batch = make_batch([[5, 6, 7, 8], [9, 10, 11, 12]], [[11, 12, 13], [14, 15, 16]])
+    for dropped in (model(batch).readout_BTR, *embedded):
+        lost = dropped == 0
+        assert lost.any()
+        assert not lost.all()
+        assert torch.equal(lost, lost[:, :1].expand_as(lost)) is over_time
+        assert not torch.equal(lost[0], lost[1])

@@ -21,6 +21,7 @@ from attn2seq.model.settings import ModelSettings
         ({"context_into": "all_layers"}, "model.decoder_layers to 2 or more"),
         ({"input_feeding": True, "readout_size": 0}, "feeds the readout back"),
         ({"bridge": "last", "decoder_hidden_size": 20}, "16 units and the decoder 20"),
+        ({"bridge": "zero", "attention": "none"}, "would never see it: set model.bridge to learnt"),
         ({"tie_embeddings": "all", "readout_size": 13}, "readout_size equal to"),
         ({"tie_embeddings": "target", "readout_size": 13}, "readout_size equal to"),
         ({"tie_embeddings": "target", "readout_size": 0}, "reads 32: set model.readout_size to 12"),

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from attn2seq.config import ConfigError, read_yaml
+from pipeline import check
 from pipeline.check import SECTIONS, check_params
+from pipeline.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "data" / "catalogue"
@@ -100,11 +102,52 @@ def test_coverage_needs_attention(params: dict[str, Any]) -> None:
 def test_r_drop_needs_dropout(params: dict[str, Any]) -> None:
     params["train"]["r_drop"] = 5.0
     check_params(params, CATALOGUE)
-    params["model"] |= dict.fromkeys(("embedding_dropout", "layer_dropout", "readout_dropout"), 0.0)
-    assert faults(params) == [
+    params["model"] |= {"embedding_dropout": 0.0, "readout_dropout": 0.0}
+    refused = [
         "train.r_drop: two passes without dropout agree anyway: set one of "
-        "model.embedding_dropout, layer_dropout and readout_dropout above 0, or r_drop to 0.0"
+        "model.embedding_dropout, layer_dropout (of use with two layers on a side) and "
+        "readout_dropout above 0, or r_drop to 0.0"
     ]
+    # A single layer on each side has none to drop between.
+    assert params["model"]["layer_dropout"] > 0
+    assert faults(params) == refused
+    for side in ("encoder_layers", "decoder_layers"):
+        check_params(params | {"model": params["model"] | {side: 2}}, CATALOGUE)
+    params["model"] |= {"encoder_layers": 2, "layer_dropout": 0.0}
+    assert faults(params) == refused
+
+
+def test_frozen_embeddings_need_vectors(params: dict[str, Any]) -> None:
+    params["model"]["freeze_embeddings"] = True
+    assert faults(params) == [
+        "model.freeze_embeddings: without pretrained vectors embeddings would stay as they were "
+        "drawn: name some in download.src_vectors or tgt_vectors, or set it to false"
+    ]
+    params["download"]["tgt_vectors"] = "own.txt"
+    check_params(params, CATALOGUE)
+
+
+def test_an_ensemble_s_models_must_be_there(
+    params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/catalogue").symlink_to(CATALOGUE)
+    monkeypatch.chdir(tmp_path)
+    for name in ("seed2", "seed3", "seed5"):
+        (tmp_path / "data/ensemble" / name).mkdir(parents=True)
+    (tmp_path / "data/ensemble/seed2/config.json").touch()
+    params["decode"]["ensemble"] = ["seed2", "seed3", "seed4"]
+    with pytest.raises(ConfigError) as caught:
+        check.main(Stage("check", params, {}))
+    there = "holds no model (there: seed2): copy a model's folder there, or leave the name out"
+    assert str(caught.value).split("\n") == [
+        "params.yaml has 2 faults:",
+        *(f"  decode.ensemble: data/ensemble/{name} {there}" for name in ("seed3", "seed4")),
+    ]
+    assert not check.OK.exists()
+    params["decode"]["ensemble"] = ["seed2"]
+    check.main(Stage("check", params, {}))
+    assert check.OK.is_file()
 
 
 def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ import torch
 from ruamel.yaml import YAML
 from tiny_project import script_of
 
+from pipeline import train
+from pipeline.stage import run_stage
+
 pytestmark = pytest.mark.promise("deterministic")
 STAGES = {"tokenize": "data/tokenized", "train": "models/model", "decode": "results/decode"}
 BUSY = "while True: sum(range(10_000))"
@@ -79,11 +82,20 @@ def test_neither_load_nor_processors_change_a_byte() -> None:
 
 
 @pytest.mark.usefixtures("built_project")
-def test_on_a_cpu_every_operation_repeats_already() -> None:
+def test_on_a_cpu_every_operation_repeats_already(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digests("models/model", "results/train")
     set_train(deterministic=True)
     run_again("train", os.sched_getaffinity(0))
     assert digests("models/model", "results/train") == before
+    # Equal bytes do not tell that torch was asked.
+    asked: list[bool] = []
+    monkeypatch.setattr(
+        train,
+        "train_model",
+        lambda *_: asked.append(torch.are_deterministic_algorithms_enabled()),
+    )
+    run_stage("train", train.main)
+    assert asked == [True]
 
 
 @pytest.mark.usefixtures("built_project")

@@ -64,6 +64,19 @@ def test_the_same_input_gives_the_same_bytes(
     assert len(files(tmp_path / "first")) == 2 + 3 * 2 * 2
 
 
+def test_the_lines_that_a_vocabulary_is_learnt_from(
+    prepared: Path, tmp_path: Path, tokenize_settings: Settings
+) -> None:
+    """As many as the settings say, drawn from their seed: other lines, other bytes."""
+    models = []
+    for place, (limit, seed) in enumerate([(0, 1), (30, 1), (30, 2), (31, 1), (30, 1)]):
+        settings = tokenize_settings(model_type="char", max_training_lines=limit, seed=seed)
+        tokenize_splits(prepared, tmp_path / str(place), settings, ignore)
+        models.append((tmp_path / str(place) / "src.model").read_bytes())
+    assert len(set(models)) == 4
+    assert models[1] == models[4]
+
+
 def test_it_tells_sizes_tokens_a_word_and_unknowns(
     tmp_path: Path, tokenize_settings: Settings
 ) -> None:

@@ -29,6 +29,24 @@ from attn2seq.tokenization.settings import TokenizeSettings
             {"character_coverage": 1.5},
             "tokenize.character_coverage: input should be less than or equal to 1",
         ),
+        (
+            {"byte_fallback": True, "vocabulary_size": 259},
+            "vocabulary_size (259) has no room for the bytes of byte_fallback, which with the "
+            "special pieces and the symbols take 260: set tokenize.vocabulary_size to more",
+        ),
+        (
+            {"byte_fallback": True, "vocabulary_size": 260, "user_defined_symbols": ["<n>"]},
+            "take 261",
+        ),
+        (
+            {
+                "byte_fallback": True,
+                "vocabulary_size": 260,
+                "joint_vocabulary": False,
+                "tgt_vocabulary_size": 99,
+            },
+            "tokenize: tgt_vocabulary_size (99) has no room",
+        ),
         ({"vocab_size": 60}, "tokenize.vocab_size: unknown key"),
         (
             {"model_type": "word", "user_defined_symbols": ["<n>"]},

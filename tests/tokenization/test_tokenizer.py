@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import sentencepiece as spm
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from made_up_texts import made_up_texts
 
 from attn2seq.errors import UserError
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
@@ -33,12 +34,21 @@ def test_known_characters_come_back_as_they_were(
     check()
 
 
-def test_with_bytes_to_fall_back_on_every_text_comes_back(tokenizer: Make) -> None:
-    known = tokenizer(byte_fallback=True, vocabulary_size=350)
+@pytest.mark.parametrize(
+    ("model_type", "size"),
+    [("unigram", 400), ("bpe", 400), ("char", 400), ("char", 260), ("word", 400), ("word", 260)],
+)
+def test_with_bytes_to_fall_back_on_every_text_comes_back(
+    tokenizer: Make, model_type: str, size: int
+) -> None:
+    """Even where the space before an unknown word, or every space, is spelt in bytes."""
+    texts = made_up_texts(300, 1)
+    known = tokenizer(texts, byte_fallback=True, model_type=model_type, vocabulary_size=size)
 
     @ONCE
     # U+2581 stands for a space within pieces, and NUL ends a text for sentencepiece.
     @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁\0"))))
+    @example(["so ein Wort", " so", "  so", "so  ein  Wort "])
     def check(texts: list[str]) -> None:
         assert known.decode(known.encode(texts)) == texts
         assert all(UNK_ID not in ids for ids in known.encode(texts))
@@ -73,6 +83,18 @@ def test_an_unknown_character_is_shown(tokenizer: Make) -> None:
     known = tokenizer()
     assert UNK_ID in known.encode(["ha&us"])[0]
     assert known.decode(known.encode(["ha&us"])) == ["ha⁇us"]
+
+
+def test_the_share_of_characters_that_are_known(tokenizer: Make) -> None:
+    """Of 100 characters one is a q, and 8 are the spaces before the texts."""
+    texts = ["a" * 11 + "q" + "b" * 10] + ["a" * 5 + "b" * 5] * 7
+    whole, most = (
+        tokenizer(texts, model_type="char", vocabulary_size=50, character_coverage=share)
+        for share in (1.0, 0.98)
+    )
+    assert whole.decode(whole.encode(["aqb"])) == ["aqb"]
+    assert most.decode(most.encode(["aqb"])) == ["a⁇b"]
+    assert UNK_ID not in most.encode(["ab"])[0]
 
 
 def test_nothing_gives_nothing(tokenizer: Make) -> None:

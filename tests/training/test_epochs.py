@@ -49,6 +49,22 @@ def test_too_long_pairs_are_cut_and_keep_their_eos(
     assert batch.src_lengths_B[rows[1]] == 4
 
 
+def test_a_batch_has_no_more_pairs_than_asked_for(
+    copy_pairs: Callable[..., Pairs], train_settings: Callable[..., TrainSettings]
+) -> None:
+    """Where its tokens would let it have more."""
+    pairs, roomy = copy_pairs(400, 1), {"batch_tokens": 10_000}
+    for most in (7, 40):
+        settings = train_settings(batch_sentences=most, **roomy)
+        sizes = [
+            len(batch)
+            for step in plan_epoch(lambda number: pairs, settings, 0).steps
+            for batch in step
+        ]
+        assert max(sizes) == most
+        assert sum(sizes) == 400
+
+
 def test_batches_that_share_a_step_are_all_of_the_epochs(
     copy_pairs: Callable[..., Pairs], train_settings: Callable[..., TrainSettings]
 ) -> None:

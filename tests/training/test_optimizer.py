@@ -13,11 +13,11 @@ from attn2seq.training.optimizer import Optimizer
 from attn2seq.training.settings import TrainSettings
 
 Make = Callable[..., TrainSettings]
-TORCHS: dict[str, Any] = {
-    "sgd": torch.optim.SGD,
-    "rmsprop": partial(torch.optim.RMSprop, alpha=0.98),
-    "adam": partial(torch.optim.Adam, betas=(0.9, 0.98)),
-    "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.98)),
+TORCHS: dict[str, Callable[[float], Any]] = {
+    "sgd": lambda beta2: torch.optim.SGD,
+    "rmsprop": lambda beta2: partial(torch.optim.RMSprop, alpha=beta2),
+    "adam": lambda beta2: partial(torch.optim.Adam, betas=(0.9, beta2)),
+    "adamw": lambda beta2: partial(torch.optim.AdamW, betas=(0.9, beta2)),
 }
 
 
@@ -34,18 +34,22 @@ def take_step(optimizer: Optimizer, model: nn.Module, seed: int) -> float:
     return optimizer.step()
 
 
+@pytest.mark.parametrize("beta2", [0.9, 0.98])
 @pytest.mark.parametrize(
     ("kind", "momentum"),
     [("sgd", 0.0), ("sgd", 0.9), ("rmsprop", 0.0), ("rmsprop", 0.9), ("adam", 0.0), ("adamw", 0.0)],
 )
-def test_float32_equals_torch(train_settings: Make, kind: str, momentum: float) -> None:
+def test_float32_equals_torch(
+    train_settings: Make, kind: str, momentum: float, beta2: float
+) -> None:
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
     theirs.load_state_dict(ours.state_dict())
     settings = train_settings(
-        optimizer=kind, momentum=momentum, weight_decay=0.1, clip_norm=0.5, warmup_steps=4
-    )
+        optimizer=kind, momentum=momentum, adam_beta2=beta2, weight_decay=0.1, clip_norm=0.5,
+        warmup_steps=4,
+    )  # fmt: skip
     optimizer = Optimizer(ours, settings, total_steps=10)
-    reference = TORCHS[kind](
+    reference = TORCHS[kind](beta2)(
         theirs.parameters(),
         lr=0.01,
         weight_decay=0.1,

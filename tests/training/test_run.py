@@ -131,6 +131,23 @@ def test_ties_over_two_vocabularies_are_refused(
     assert (tmp_path / "model").is_dir()
 
 
+def test_the_start_weights_follow_from_the_seed(
+    tmp_path: Path,
+    train: Callable[..., list[str]],
+    model_settings: Callable[..., ModelSettings],
+) -> None:
+    """Seen where a step moves none of them."""
+    found = []
+    for seed in (1, 2, 1):
+        train(model_settings(), seed=seed, max_steps=1, learning_rate=1e-30)
+        model = load_model(tmp_path / "model", CPU, torch.float32)
+        found.append(torch.cat([weight.flatten() for weight in model.parameters()]))
+        shutil.rmtree(tmp_path / "checkpoints")
+    assert torch.equal(found[0], found[2])
+    moved = (found[0] != found[1]).float().mean()
+    assert moved > 0.9  # all but what starts from zeros and ones
+
+
 def test_pairs_left_out_or_cut_are_said(
     tmp_path: Path,
     train: Callable[..., list[str]],

@@ -76,10 +76,21 @@ class DecodeSettings(Settings):
 
     @model_validator(mode="after")
     def _combinations(self) -> "DecodeSettings":
-        for fault in (self._sampling_fault(), self._coverage_fault(), self._mbr_fault()):
+        for fault in (
+            self._ensemble_fault(),
+            self._sampling_fault(),
+            self._coverage_fault(),
+            self._mbr_fault(),
+        ):
             if fault is not None:
                 raise ValueError(fault)
         return self
+
+    def _ensemble_fault(self) -> str | None:
+        for name in self.ensemble:
+            if self.ensemble.count(name) > 1:
+                return f"ensemble names {name} twice, and a model has one voice: name it once"
+        return None
 
     def _sampling_fault(self) -> str | None:
         if self.search == "sampling":

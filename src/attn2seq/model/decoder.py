@@ -4,7 +4,7 @@ Shapes: B batch, T target positions, S source positions, E embedding, H encoder 
 D decoder units, R readout, N rows chosen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -103,19 +103,31 @@ class Decoder(nn.Module):
         self, embedded_BTE: Tensor, state: DecoderState, encoded: Encoded
     ) -> tuple[Decoded, DecoderState]:
         """What is found at each target position, and the state after the last."""
-        if not self.settings.step_by_step:
-            return self._run(embedded_BTE, state, encoded)
-        steps = []
-        with deferred_gradients(self):
-            for embedded_BE in embedded_BTE.unbind(1):
-                step, state = self._run(embedded_BE.unsqueeze(1), state, encoded)
-                steps.append(step)
-        return _joined(steps), state
+        settings = self.settings
+        if settings.step_by_step:
+            steps = []
+            with deferred_gradients(self):
+                for embedded_BE in embedded_BTE.unbind(1):
+                    step, state = self._run(embedded_BE.unsqueeze(1), state, encoded)
+                    steps.append(step)
+            decoded = _joined(steps)
+        else:
+            decoded, state = self._run(embedded_BTE, state, encoded)
+        # Of all positions in one call, so that variational dropout can drop the same units in each.
+        readout_BTR = dropout(
+            decoded.readout_BTR,
+            settings.readout_dropout,
+            self.training,
+            settings.variational_dropout,
+        )
+        return replace(decoded, readout_BTR=readout_BTR), state
 
     def _run(
         self, embedded_BTE: Tensor, state: DecoderState, encoded: Encoded
     ) -> tuple[Decoded, DecoderState]:
-        """All positions at once; or one, where the next depends on what it finds."""
+        """All positions at once, or one, where the next depends on what it finds; the readout is
+        without dropout.
+        """
         settings = self.settings
         inputs, context, weights = [embedded_BTE], None, None
         if settings.context_into == "first_layer":
@@ -138,9 +150,7 @@ class Decoder(nn.Module):
             context, weights = self._attend(hidden, state, encoded)
         readout_BTR = self._read(hidden, context)
         decoded = Decoded(
-            dropout(
-                readout_BTR, settings.readout_dropout, self.training, settings.variational_dropout
-            ),
+            readout_BTR,
             weights,
             None
             if self.switch is None or context is None

@@ -156,6 +156,12 @@ class ModelSettings(Settings):
         return None
 
     def _bridge_fault(self) -> str | None:
+        if self.bridge == "zero" and self.attention == "none":
+            return (
+                "bridge zero hands nothing of the source over and attention none looks at none of "
+                "it, so the decoder would never see it: set model.bridge to learnt or last, or "
+                "model.attention to another kind"
+            )
         if self.bridge == "last":
             used = [
                 self.enc_sizes[min(depth, self.encoder_layers - 1)]

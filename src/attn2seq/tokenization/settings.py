@@ -9,6 +9,7 @@ from attn2seq.config import Settings, shown
 ModelType = Literal["unigram", "bpe", "char", "word"]
 RESERVED = frozenset(("<pad>", "<unk>", "<s>", "</s>"))
 MAX_SYMBOLS = 10_000
+_BYTES = 256
 
 
 class TokenizeSettings(Settings):
@@ -57,6 +58,19 @@ class TokenizeSettings(Settings):
                 "tgt_vocabulary_size must be 0 where joint_vocabulary is true, "
                 f"got {self.tgt_vocabulary_size}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _bytes_have_room(self) -> Self:
+        least = len(RESERVED) + _BYTES + len(self.user_defined_symbols)
+        for key in ("vocabulary_size", "tgt_vocabulary_size"):
+            size = getattr(self, key)
+            if self.byte_fallback and 0 < size < least:
+                raise ValueError(
+                    f"{key} ({size}) has no room for the bytes of byte_fallback, which with the "
+                    f"special pieces and the symbols take {least}: set tokenize.{key} to more, or "
+                    "byte_fallback to false"
+                )
         return self
 
     @model_validator(mode="after")

@@ -102,11 +102,20 @@ class Tokenizer:
             return []
         kept = [[int(token) for token in row if token not in _SILENT] for row in ids]
         texts: list[str] = self._processor.decode(kept)
-        return texts
+        return [
+            self._spaced(text, row) if SPACE in text else text
+            for text, row in zip(texts, kept, strict=True)
+        ]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The piece of each id; a space before it is written as U+2581."""
         return [self._processor.id_to_piece(int(token)) for token in ids]
+
+    def _spaced(self, text: str, ids: list[int]) -> str:
+        """The text with spaces where U+2581 was spelt in bytes, which sentencepiece leaves."""
+        if self._processor.is_byte(ids[0]):  # the space that encoding puts before every text
+            text = text.removeprefix(SPACE)
+        return text.replace(SPACE, " ")
 
     def _unknown(self, character: str) -> list[int]:
         """What a character without a piece becomes: unknown, or its bytes."""

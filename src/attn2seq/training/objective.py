@@ -13,17 +13,18 @@ from attn2seq.training.word_dropout import drop_words
 
 def batch_loss(model: Seq2Seq, batch: Batch, settings: TrainSettings, step: int) -> Tensor:
     """The loss of all target tokens, summed; `step` counts optimizer steps from 1."""
-    batch = drop_words(batch, settings.src_word_dropout, settings.tgt_word_dropout)
     share = sampled_share(settings, step)
     if share:
         batch = sample_inputs(model, batch, share)
-    decoded = model(batch)
+    # Only what the model reads is hidden: a word that it copies is the source's own.
+    read = drop_words(batch, settings.src_word_dropout, settings.tgt_word_dropout)
+    decoded = model(read)
     smoothing, coverage = settings.label_smoothing, settings.coverage_loss
     loss = sequence_loss(model, decoded, batch, smoothing, coverage).smoothed
     if not settings.r_drop:
         return loss
     # Half of Eq. 4 in Liang et al. 2021, so that the rate and the clipping keep their meaning.
-    again = model(batch)
+    again = model(read)
     loss = loss + sequence_loss(model, again, batch, smoothing, coverage).smoothed
     passes = (positions(each, batch) for each in (decoded, again))
     return (loss + settings.r_drop * divergence(model, *passes)) / 2
