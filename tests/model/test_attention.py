@@ -135,11 +135,13 @@ def test_the_settings_say_how_many_places_location_attention_sees(
 
 
 def test_a_gain_learns_apart_from_its_direction(model_settings: MakeSettings) -> None:
-    """The score's size does not depend on that of v, only on g, which starts at sqrt(1 / A)."""
+    """The score's size does not depend on that of v, only on g; it starts as the plain score."""
     attention = attention_of(model_settings, "normalised_additive", attention_size=16)
-    assert attention.get_parameter("gain").item() == 0.25
     queries, states = torch.randn(1, 2, 16).double(), torch.randn(1, 3, 16).double()
     before = attention.scores(queries, attention.keys(states))
+    plain = attention_of(model_settings, "additive", attention_size=16)
+    plain.load_state_dict(attention.state_dict(), strict=False)
+    torch.testing.assert_close(plain.scores(queries, plain.keys(states)), before)
     with torch.no_grad():
         attention.get_parameter("energy.weight").mul_(7)
         torch.testing.assert_close(attention.scores(queries, attention.keys(states)), before)
@@ -181,6 +183,8 @@ def test_heads_equal_torchs_own(model_settings: MakeSettings) -> None:
 
 def test_coverage_enters_the_score_as_one_more_input(model_settings: MakeSettings) -> None:
     attention = attention_of(model_settings, "additive", coverage=True)
+    assert not attention.get_parameter("coverage.weight").any()  # what it is worth is learnt
+    nn.init.normal_(attention.get_parameter("coverage.weight"))
     queries, states = torch.randn(2, 1, 16).double(), torch.randn(2, 4, 16).double()
     coverage = torch.rand(2, 4)
     scores = attention.scores(queries, attention.keys(states), coverage)

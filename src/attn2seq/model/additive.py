@@ -27,6 +27,9 @@ class AdditiveAttention(Attention):
         self.key = nn.Linear(enc_size, attention_size)
         self.energy = nn.Linear(attention_size, 1, bias=False)
         self.coverage = nn.Linear(1, attention_size, bias=False) if coverage else None
+        if self.coverage is not None:
+            # Torch's start for a layer of one input would drown the scores.
+            nn.init.zeros_(self.coverage.weight)
 
     def keys(self, enc_states_BSH: Tensor) -> Tensor:
         """U h + b."""
@@ -50,15 +53,15 @@ class AdditiveAttention(Attention):
 class NormalisedAdditiveAttention(AdditiveAttention):
     """score(q, h) = g v / |v| . tanh(W q + U h + b), with a scalar g learnt apart from v.
 
-    Weight normalisation of the score (Salimans and Kingma 2016), as GNMT's successors use it; g
-    starts at sqrt(1 / A).
+    Weight normalisation of the score (Salimans and Kingma 2016), as GNMT's successors use it. They
+    start g at sqrt(1 / A); here it starts at |v|, so that the score starts as the plain one.
     """
 
     def __init__(
         self, query_size: int, enc_size: int, attention_size: int, coverage: bool = False
     ) -> None:
         super().__init__(query_size, enc_size, attention_size, coverage)
-        self.gain = nn.Parameter(torch.tensor(attention_size**-0.5))
+        self.gain = nn.Parameter(self.energy.weight.detach().norm())
 
     def energy_vector(self) -> Tensor:
         """The vector g v / |v|; the norm is taken in float32."""
