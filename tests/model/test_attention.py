@@ -1,6 +1,7 @@
 """Each score against its equation with loops in float64; weights, masks, gradients."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -141,13 +142,13 @@ def test_a_gain_learns_apart_from_its_direction(model_settings: MakeSettings) ->
     before = attention.scores(queries, attention.keys(states))
     plain = attention_of(model_settings, "additive", attention_size=16)
     plain.load_state_dict(attention.state_dict(), strict=False)
-    scores = plain.scores(queries, plain.keys(states))
-    torch.testing.assert_close(scores, before, rtol=1e-5, atol=1e-6)  # the gain is of float32
+    alike = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-6)  # the gain is of float32
+    alike(plain.scores(queries, plain.keys(states)), before)
     with torch.no_grad():
         attention.get_parameter("energy.weight").mul_(7)
-        torch.testing.assert_close(attention.scores(queries, attention.keys(states)), before)
+        alike(attention.scores(queries, attention.keys(states)), before)
         attention.get_parameter("gain").mul_(7)
-        torch.testing.assert_close(attention.scores(queries, attention.keys(states)), 7 * before)
+        alike(attention.scores(queries, attention.keys(states)), 7 * before)
 
 
 def test_location_looks_at_places_alone_and_at_none_beyond_its_last() -> None:
