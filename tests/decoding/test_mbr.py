@@ -71,7 +71,7 @@ def test_a_beam_as_wide_as_the_space_finds_the_text_of_greatest_expected_utility
     )
     translator = Translator(model_folder, settings)
     model = TableModel.random(seed, vocabulary_size=FIRST_WORD + len(WORDS))
-    translator.model, translator.tgt_tokenizer = model, Words()  # type: ignore[assignment]
+    translator.steps, translator.tgt_tokenizer = [model], Words()  # type: ignore[assignment]
     [source] = translator.src_tokenizer.encode(["a cat"])
     every = model.all_hypotheses(source, 0, 3)
     assert len(every) == SPACE

@@ -48,7 +48,7 @@ def test_a_hypothesis_says_what_it_is_made_of(model_folder: Path) -> None:
 
 def test_only_blank_lines_never_reach_the_model(model_folder: Path) -> None:
     translator = Translator(model_folder, settings())
-    translator.model = None  # type: ignore[assignment]
+    translator.steps = [None]  # type: ignore[list-item]
     assert translator.translate(["", "  ", "\t"]) == [EMPTY] * 3
     assert translator.translate([]) == []
 

@@ -54,14 +54,14 @@ def test_the_logged_model_translates(finished: Path) -> None:
     track.main(["--quiet"])
     import mlflow
 
+    files = [path for path in (finished / "mlartifacts").rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".pyc")]
+    assert [path for path in files if path.name == "model.safetensors"]
     (run,) = runs_in(finished)
     mlflow.set_tracking_uri(f"sqlite:///{finished / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model(f"models:/{run.data.tags['model_id']}")
     assert model.predict(["ein hund", "läuft"]) == ["EIN HUND", "LÄUFT"]
     assert json.loads(model.unwrap_python_model().settings) == {"beam_size": 5}
-    files = [path for path in (finished / "mlartifacts").rglob("*") if path.is_file()]
-    assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".pyc")]
-    assert [path for path in files if path.name == "model.safetensors"]
 
 
 def test_a_second_look_changes_nothing(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,8 @@ class Translator:
         first, *self.others = load_members([model_folder, *further], self.device, self.number_type)
         self.model, self.src_tokenizer = first.model, first.src_tokenizer
         models = [self.model, *(other.model for other in self.others)]
-        self._steps: list[Member] = (
+        # Each model as the searches call it.
+        self.steps: list[Member] = (
             [RecordedSteps(model) for model in models] if self.device.type == "cuda" else models
         )
         self._src_vocabulary = first.src_vocabulary
@@ -157,14 +158,14 @@ class Translator:
     def _readers(self, texts: Sequence[str]) -> list[Reader]:
         """Each model with the texts in the pieces that it was trained on."""
         sources = self._encode(texts, self.src_tokenizer)
-        return [Reader(self._steps[0], sources)] + [
+        return [Reader(self.steps[0], sources)] + [
             Reader(
                 steps,
                 sources
                 if other.src_vocabulary == self._src_vocabulary
                 else self._encode(texts, other.src_tokenizer),
             )
-            for other, steps in zip(self.others, self._steps[1:], strict=True)
+            for other, steps in zip(self.others, self.steps[1:], strict=True)
         ]
 
     def _encode(self, texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
