@@ -47,6 +47,7 @@ class Run:
     changes: Changes
     metric: str = "bleu"  # that the corpus is judged by
     weights_of: tuple["Run", ...] = ()  # decoded with in place of its own; several: an ensemble
+    local: tuple[Path, ...] = ()  # files for data/local, whose names tell their contents
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def finished(run: Run) -> Result:
         result = Result(**json.loads(done.read_text(encoding="utf-8")))
         if result.key == key:
             return result
-    _start(place, params, key)
+    _start(run, place, params, key)
     if run.weights_of:
         _copy_weights(run, place)
     run_stages(place, STAGES[-2:] if run.weights_of else STAGES)
@@ -132,6 +133,11 @@ def sentences(run: Run, split: str) -> pd.DataFrame:
     return every[every["split"] == split]
 
 
+def prepared(run: Run) -> Path:
+    """A folder in which the stages up to prepare have run."""
+    return _run_up_to(run, "prepare", Path("data/prepared"))
+
+
 def tokenized(run: Run) -> Path:
     """A folder in which the stages up to tokenize have run, for a benchmark to train in."""
     return _run_up_to(run, "tokenize", Path("data/tokenized"))
@@ -146,18 +152,20 @@ def _run_up_to(run: Run, last: str, output: Path) -> Path:
     place, params = PLACES / run.name, params_of(run)
     count = RUN_STAGES.index(last) + 1
     key = digest({stage: stage_inputs(ROOT, stage, params) for stage in RUN_STAGES[:count]})
-    if _start(place, params, key) or not (place / output).exists():
+    if _start(run, place, params, key) or not (place / output).exists():
         run_stages(place, STAGES[: count + 1])  # check is the first
     return place
 
 
-def _start(place: Path, params: dict[str, Any], key: str) -> bool:
+def _start(run: Run, place: Path, params: dict[str, Any], key: str) -> bool:
     """A fresh copy of the tree, unless the place was begun under the same key."""
     begun = place / "key"
     if begun.exists() and begun.read_text(encoding="utf-8") == key:
         return False
     shutil.rmtree(place, ignore_errors=True)
     _copy_tree(place, params)
+    for file in run.local:
+        shutil.copy(file, place / "data" / "local")
     begun.write_text(key, encoding="utf-8")
     return True
 

@@ -2,17 +2,19 @@
 
 The base is the default model on so few pairs of the phrasebook that it learns them by heart, in a
 third of the optimizer steps of the default run. Rows on another corpus name it. Scores are BLEU, or
-exact match where a corpus is scored by it. How far seeds alone change them stands below.
+what a corpus is scored by otherwise. How far seeds alone change them stands below.
 """
 
 import statistics
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from benchmarks.tables.runs import ONE_THREAD, Changes, Run, finish, finished, merged
+from benchmarks.tables.word_vectors import tatoeba_vectors
 
-PHRASEBOOK, ATIS = "phrasebook-en-de", "atis-lambda"
-METRIC = {PHRASEBOOK: "bleu", ATIS: "exact_match"}
+PHRASEBOOK, ATIS, SST2 = "phrasebook-en-de", "atis-lambda", "sst2"
+METRIC = {PHRASEBOOK: "bleu", ATIS: "exact_match", SST2: "accuracy"}
 FEW: Changes = {
     "prepare": {"limit_train_pairs": 1500},
     "train": {"max_epochs": 40, "warmup_steps": 100, "evaluate_every_steps": 100, "seed": 1},
@@ -36,6 +38,7 @@ class Row:
     without: Changes = field(default_factory=dict)  # of the base, where the default has it
     size: Changes = field(default_factory=lambda: FEW)
     recipe: str = PHRASEBOOK
+    vectors: bool = False  # the source's embeddings start from benchmarks/tables/word_vectors.py
 
 
 def train(**values: Any) -> dict[str, dict[str, Any]]:
@@ -90,6 +93,9 @@ ROWS: dict[str, Row] = {
     "mbr bleu": Row(decode(mbr="bleu"), TWENTY),
     "ensemble of two": Row(decode(ensemble=[seed_name(2)])),
     "ensemble of three": Row(decode(ensemble=[seed_name(2), seed_name(3)])),
+    "word vectors, sst2": Row({}, size={}, recipe=SST2, vectors=True),
+    "word vectors, frozen, sst2": Row(model(freeze_embeddings=True), model(tie_embeddings="none"),
+                                      size={}, recipe=SST2, vectors=True),
     "copying, atis-lambda": Row(model(copying=True), JOINT, {}, {}, ATIS),
 }  # fmt: skip
 
@@ -99,6 +105,10 @@ def runs(name: str) -> tuple[Run, Run]:
     row = ROWS[name]
     both = merged(row.size, ONE_THREAD, row.shared)
     base, changes = merged(both, row.without), merged(both, row.own)
+    local: tuple[Path, ...] = ()
+    if row.vectors:
+        local = (tatoeba_vectors(),)
+        changes = merged(changes, {"download": {"src_vectors": local[0].name}})
     folder = "".join(letter if letter.isalnum() else "-" for letter in name)
     differing = merged(row.shared, row.without)
     named = [f"{key}-{value}" for part in differing.values() for key, value in part.items()]
@@ -106,7 +116,7 @@ def runs(name: str) -> tuple[Run, Run]:
     metric = METRIC[row.recipe]
     return (
         Run(base_folder, row.recipe, base, metric, weights_of(base)),
-        Run(f"techniques-{folder}", row.recipe, changes, metric, weights_of(changes)),
+        Run(f"techniques-{folder}", row.recipe, changes, metric, weights_of(changes), local),
     )
 
 

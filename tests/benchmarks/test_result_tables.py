@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from classics import CLASSICS
 
@@ -18,6 +19,7 @@ from benchmarks.tables.classics import (
     recipe_run,
 )
 from benchmarks.tables.runs import Run, params_of
+from benchmarks.tables.word_vectors import word_vectors
 
 SEED_1 = techniques.seed_run(1)
 
@@ -25,6 +27,7 @@ SEED_1 = techniques.seed_run(1)
 @pytest.fixture(autouse=True)
 def _places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(runs, "PLACES", tmp_path)
+    monkeypatch.setattr(techniques, "tatoeba_vectors", lambda: Path("vectors.txt"))
 
 
 def test_every_classic_has_a_row() -> None:
@@ -64,7 +67,7 @@ def test_a_technique_is_one_difference(name: str) -> None:
         for changes in (technique.own, technique.without)
         for section, values in changes.items()
         for key in values
-    }
+    } | ({("download", "src_vectors")} if technique.vectors else set())
 
 
 def difference(one: dict[str, Any], other: dict[str, Any]) -> set[tuple[str, str]]:
@@ -100,3 +103,21 @@ def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     new = "\n## Table: y\n\n<!-- table y -->\n| three |\n<!-- end of table y -->\n"
     text = "a\n<!-- table x -->\n| one |\n| two |\n<!-- end of table x -->\nb\n"
     assert page.read_text(encoding="utf-8") == text + new
+
+
+def test_words_in_like_company_have_like_vectors() -> None:
+    """Eat and drink stand between the same words, eat and the do not."""
+    animals, things = ("cat", "dog", "bird", "mouse"), ("milk", "fish", "bread", "water")
+    texts = [
+        f"The {animal} will {verb} {thing}."
+        for animal in animals
+        for verb in ("eat", "drink")
+        for thing in things
+    ]
+    words, vectors_WD = word_vectors(texts, 4)
+    assert set(words) == {"the", "will", "eat", "drink", ".", *animals, *things}
+    assert vectors_WD.shape == (13, 4)
+    units_WD = vectors_WD / np.linalg.norm(vectors_WD, axis=1, keepdims=True)
+    eat, drink, the = (units_WD[words.index(word)] for word in ("eat", "drink", "the"))
+    assert eat @ drink > 0.9
+    assert eat @ the < 0.5
