@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from attn2seq.model.decoder import Decoder, DecoderState
+from attn2seq.model.decoder import Decoded, Decoder, DecoderState
 from attn2seq.model.encoded import Encoded
 from attn2seq.model.recurrent import State
 from attn2seq.model.settings import ModelSettings
@@ -57,15 +57,22 @@ def plain_attention(source: Encoded, query_BD: Tensor) -> tuple[Tensor, Tensor]:
     return torch.einsum("bs,bsh->bh", weights, source.enc_states_BSH), weights
 
 
+def walked(
+    settings: ModelSettings, steps: int
+) -> tuple[Decoder, Encoded, Tensor, DecoderState, Decoded, DecoderState]:
+    """A decoder, what it is given, and what it makes of it: the results and its last state."""
+    decoder = Decoder(settings).eval()
+    source = encoded(settings, decoder)
+    embedded_BTE = torch.randn(3, steps, settings.embedding_size)
+    state = decoder.initial_state(source)
+    return decoder, source, embedded_BTE, state, *decoder(embedded_BTE, state, source)
+
+
 @pytest.mark.parametrize("attention", ["none", "general"])
 def test_readout_by_hand(model_settings: MakeSettings, attention: str) -> None:
     """One step of a plain network: a tanh layer, a weighted mean of the source, a tanh layer."""
     settings = model_settings(cell="rnn", attention=attention)
-    decoder = Decoder(settings).eval()
-    source = encoded(settings, decoder)
-    embedded_BTE = torch.randn(3, 1, settings.embedding_size)
-    start = decoder.initial_state(source)
-    decoded, after = decoder(embedded_BTE, start, source)
+    decoder, source, embedded_BTE, start, decoded, after = walked(settings, steps=1)
     hidden = plain_layer(decoder, 0, embedded_BTE[:, 0], start.layers[0][0])
     torch.testing.assert_close(after.layers[0][0], hidden)
     if attention == "none":
@@ -81,11 +88,7 @@ def test_readout_by_hand(model_settings: MakeSettings, attention: str) -> None:
 def test_context_into_the_first_layer_by_hand(model_settings: MakeSettings) -> None:
     """Bahdanau et al. 2015: s_t = f(y_{t-1}, c_t, s_{t-1}), c_t from s_{t-1}."""
     settings = model_settings(cell="rnn", attention="general", context_into="first_layer")
-    decoder = Decoder(settings).eval()
-    source = encoded(settings, decoder)
-    embedded_BTE = torch.randn(3, 2, settings.embedding_size)
-    state = decoder.initial_state(source)
-    decoded, after = decoder(embedded_BTE, state, source)
+    decoder, source, embedded_BTE, state, decoded, after = walked(settings, steps=2)
     h_BD = state.layers[0][0]
     for step in range(2):
         context, weights = plain_attention(source, h_BD)
@@ -102,11 +105,7 @@ def test_context_into_the_layers_above_by_hand(model_settings: MakeSettings) -> 
         cell="rnn", attention="general", context_into="all_layers", readout_from="state",
         decoder_layers=2, encoder_layers=2,
     )  # fmt: skip
-    decoder = Decoder(settings).eval()
-    source = encoded(settings, decoder)
-    embedded_BTE = torch.randn(3, 1, settings.embedding_size)
-    state = decoder.initial_state(source)
-    decoded, after = decoder(embedded_BTE, state, source)
+    decoder, source, embedded_BTE, state, decoded, after = walked(settings, steps=1)
     first = plain_layer(decoder, 0, embedded_BTE[:, 0], state.layers[0][0])
     context, weights = plain_attention(source, first)
     second = plain_layer(decoder, 1, torch.cat([first, context], -1), state.layers[1][0])
@@ -122,11 +121,7 @@ def test_residual_connections_by_hand(model_settings: MakeSettings) -> None:
     settings = model_settings(
         cell="rnn", attention="general", residual=True, decoder_layers=2, encoder_layers=2
     )
-    decoder = Decoder(settings).eval()
-    source = encoded(settings, decoder)
-    embedded_BTE = torch.randn(3, 1, settings.embedding_size)
-    state = decoder.initial_state(source)
-    decoded, after = decoder(embedded_BTE, state, source)
+    decoder, source, embedded_BTE, state, decoded, after = walked(settings, steps=1)
     first = plain_layer(decoder, 0, embedded_BTE[:, 0], state.layers[0][0])
     second = plain_layer(decoder, 1, first, state.layers[1][0])
     context, weights = plain_attention(source, first + second)

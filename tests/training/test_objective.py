@@ -34,14 +34,20 @@ def test_repeated_looks_cost_the_weight_that_is_set(
     torch.testing.assert_close(with_it - without, 2 * repeated)
 
 
-def test_a_hidden_word_is_copied_as_itself(
-    small_model: Callable[..., Seq2Seq], train_settings: Make
-) -> None:
-    """A model that copies alone, whose source is hidden to it, still copies the source's words."""
+def copying_alone(small_model: Callable[..., Seq2Seq]) -> Seq2Seq:
+    """A model that makes up no word, in training."""
     model = small_model(copying=True).train()
     assert model.decoder.switch is not None
     with torch.no_grad():
         model.decoder.switch.linear.bias.fill_(-1e4)
+    return model
+
+
+def test_a_hidden_word_is_copied_as_itself(
+    small_model: Callable[..., Seq2Seq], train_settings: Make
+) -> None:
+    """A source that is hidden to the model is copied all the same."""
+    model = copying_alone(small_model)
     batch = make_batch([[5, 6, 5]], [[5]])
     hidden = replace(batch, src_BS=batch.src_BS.masked_fill(batch.src_BS > 4, UNK_ID))
     weights_TS = model(hidden).attn_weights_BTS[0]
@@ -55,10 +61,7 @@ def test_a_copied_word_that_is_drawn_as_an_input_is_the_source_s_own(
     small_model: Callable[..., Seq2Seq], train_settings: Make
 ) -> None:
     """Scheduled sampling predicts without dropout of any kind."""
-    model = small_model(copying=True).train()
-    assert model.decoder.switch is not None
-    with torch.no_grad():
-        model.decoder.switch.linear.bias.fill_(-1e4)
+    model = copying_alone(small_model)
     read: list[Batch] = []
     model.register_forward_pre_hook(lambda _, arguments: read.append(arguments[0]))
     settings = train_settings(
