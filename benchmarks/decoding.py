@@ -20,7 +20,6 @@ import torch
 from attn2seq.config import read_yaml
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translation, Translator
-from attn2seq.model.device import tune_cpu
 from benchmarks.limit import product_flops
 from benchmarks.r1 import r1_trained
 
@@ -31,7 +30,6 @@ DECODING_FLOP_A_TOKEN = 2 * (4 * 512 * (256 + 512) + 256 * 512 + 256 * 1024 + 80
 
 
 def main(changes: Mapping[str, int]) -> None:
-    tune_cpu()
     place = r1_trained()
     sources = flickr_sources(place)
     threads = torch.get_num_threads()

@@ -11,7 +11,6 @@ import statistics
 
 import torch
 
-from attn2seq.model.device import tune_cpu
 from benchmarks.decoding import (
     DECODING_FLOP_A_TOKEN,
     WAYS,
@@ -28,7 +27,6 @@ WARM_UP, SENTENCES = 10, 200
 
 
 def main() -> None:
-    tune_cpu()
     place = r1_trained()
     sources = flickr_sources(place)[:SENTENCES]
     print(f"R1, one sentence alone, {torch.get_num_threads()} threads; medians of {len(sources)}")

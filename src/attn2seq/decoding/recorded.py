@@ -1,7 +1,7 @@
 """Decoder steps of few rows, each shape recorded once and then replayed: CUDA graphs.
 
-A step of a handful of hypotheses is over a hundred small operations, and a GPU is done with each
-before the host has started the next. Replayed, all of them start at once.
+A step of a handful of hypotheses is dozens of small operations, each of which the host starts by
+itself. Replayed, all of them start at once.
 
 A graph reads and writes the same memory each time, so a step's inputs are copied to where its graph
 reads them, and its outputs from where it leaves them. Rows are filled up to a power of two and
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from attn2seq.decoding.step_model import E, S, StepModel
 from attn2seq.tokenization.tokenizer import PAD_ID
 
-MOST_ROWS = 64  # with more, the operations are large enough to keep a GPU busy
+MOST_ROWS = 64  # a guess, for want of a GPU: with more, an operation outlasts its start
 SOURCE_MULTIPLE = 16
 KEPT = 32  # recordings; the one that was not used for longest goes first
 
