@@ -1,12 +1,12 @@
 """Time and memory of prepare and tokenize, for each pair more.
 
-    PYTHONPATH=src python -m benchmarks.data_stages [FEW MANY]
+    PYTHONPATH=src python -m benchmarks.data_stages [FEW MANY] [--repeats REPEATS]
 
 Runs the two stages on corpora of 30,000 and of 1,000,000 made-up pairs (or of FEW and MANY, such as
 10,000,000), in processes of their own. The difference of the two, divided by the difference in
 pairs, leaves out start-up, and the learning of the vocabulary, which looks at equally many lines in
 both. Time is set beside what sentencepiece alone needs to encode the same lines; memory is the peak
-of the process (there are no others). Of each the median of three runs.
+of the process (there are no others). Of each the median of three runs, or of REPEATS.
 """
 
 import argparse
@@ -59,7 +59,7 @@ class Cost:
     peak_bytes: float
 
 
-def main(few: int, many: int) -> None:
+def main(few: int, many: int, repeats: int) -> None:
     costs: dict[str, dict[int, Cost]] = {stage: {} for stage in MEASURED}
     with tempfile.TemporaryDirectory() as name:
         for pairs in (few, many):
@@ -68,10 +68,11 @@ def main(few: int, many: int) -> None:
             for stage in STAGES[: STAGES.index(MEASURED[0])]:
                 run(place, stage)
             for stage in MEASURED:
-                costs[stage][pairs] = median([run(place, stage) for _ in range(REPEATS)])
-        encoding = statistics.median(encoding_seconds(place) for _ in range(REPEATS)) / many
+                costs[stage][pairs] = median([run(place, stage) for _ in range(repeats)])
+        encoding = statistics.median(encoding_seconds(place) for _ in range(repeats)) / many
     more = many - few
-    print(f"{few:,} and {many:,} pairs, medians of {REPEATS} runs; for each pair more:")
+    runs = f"medians of {repeats} runs" if repeats > 1 else "one run"
+    print(f"{few:,} and {many:,} pairs, {runs}; for each pair more:")
     print(f"{'':12}{'microseconds':>14}{'bytes':>8}")
     seconds = 0.0
     for stage, of_pairs in costs.items():
@@ -153,5 +154,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Time and memory of prepare and tokenize.")
     parser.add_argument("few", nargs="?", type=int, default=FEW, help=f"pairs; {FEW:,}")
     parser.add_argument("many", nargs="?", type=int, default=MANY, help=f"pairs; {MANY:,}")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help=f"of each run; {REPEATS}")
     options = parser.parse_args()
-    main(options.few, options.many)
+    main(options.few, options.many, options.repeats)

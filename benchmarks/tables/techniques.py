@@ -13,18 +13,17 @@ from typing import Any
 from benchmarks.tables.runs import ONE_THREAD, Changes, Run, finish, finished, merged
 from benchmarks.tables.word_vectors import WIDTH, tatoeba_vectors
 
-PHRASEBOOK, ATIS = "phrasebook-en-de", "atis-lambda"
-METRIC = {PHRASEBOOK: "bleu", ATIS: "exact_match"}
+PHRASEBOOK, SST2 = "phrasebook-en-de", "sst2"
+METRIC = {PHRASEBOOK: "bleu", SST2: "accuracy"}
 FEW: Changes = {
     "prepare": {"limit_train_pairs": 1500},
     "train": {"max_epochs": 40, "warmup_steps": 100, "evaluate_every_steps": 100, "seed": 1},
 }
 DEEP: Changes = {"model": {"encoder_layers": 3, "decoder_layers": 3}}
 BPE: Changes = {"tokenize": {"model_type": "bpe"}}
-JOINT: Changes = {
-    "tokenize": {"joint_vocabulary": True, "tgt_model_type": "same", "tgt_vocabulary_size": 0}
-}
 CONSTANT: Changes = {"train": {"schedule": "constant", "evaluate_every_steps": 50}}
+SMALL_BATCHES: Changes = {"train": {"batch_tokens": 800}}  # three times the optimizer steps
+CONSTANT_SMALL = merged(CONSTANT, SMALL_BATCHES)
 VECTORS: Changes = {
     "model": {"embedding_size": WIDTH, "readout_size": WIDTH, "tie_embeddings": "target"}
 }
@@ -42,6 +41,7 @@ class Row:
     without: Changes = field(default_factory=dict)  # of the base, where the default has it
     size: Changes = field(default_factory=lambda: FEW)
     recipe: str = PHRASEBOOK
+    metric: str = ""  # where it is not the corpus's own
     vectors: bool = False  # the source's embeddings start from benchmarks/tables/word_vectors.py
 
 
@@ -74,32 +74,45 @@ ROWS: dict[str, Row] = {
     "ties over both sides": Row({}, without=model(tie_embeddings="none")),
     "variational_dropout": Row(model(variational_dropout=True)),
     "src_word_dropout 0.1": Row(train(src_word_dropout=0.1)),
+    "src_word_dropout 0.1, sst2": Row(train(src_word_dropout=0.1), {}, {}, {}, SST2),
+    "src_word_dropout 0.1, small batches": Row(train(src_word_dropout=0.1), SMALL_BATCHES),
     "tgt_word_dropout 0.1": Row(train(tgt_word_dropout=0.1)),
+    "tgt_word_dropout 0.1, small batches": Row(train(tgt_word_dropout=0.1), SMALL_BATCHES),
     "label_smoothing 0.1": Row({}, without=train(label_smoothing=0.0)),
     "weight_decay 1e-5": Row(train(weight_decay=1e-5)),
+    "weight_decay 1e-5, small batches": Row(train(weight_decay=1e-5), SMALL_BATCHES),
     "adamw, weight_decay 0.01": Row(train(optimizer="adamw", weight_decay=0.01)),
     "l1_penalty 1e-6": Row(train(l1_penalty=1e-6)),
+    "l1_penalty 1e-6, small batches": Row(train(l1_penalty=1e-6), SMALL_BATCHES),
     "r_drop 1": Row(train(r_drop=1.0)),
     "scheduled_sampling 0.2": Row(train(scheduled_sampling=0.2, scheduled_sampling_steps=400)),
     "subword_nbest 8": Row(train(subword_nbest=8)),
     "bpe_dropout 0.1": Row(train(bpe_dropout=0.1), BPE),
+    "bpe_dropout 0.1, small batches": Row(train(bpe_dropout=0.1), merged(BPE, SMALL_BATCHES)),
     "ema_decay 0.98, constant": Row(train(ema_decay=0.98), CONSTANT),
+    "ema_decay 0.99, constant, small batches": Row(train(ema_decay=0.99), CONSTANT_SMALL),
     "average of the last 4, constant": Row(
         train(average_checkpoints=4, average_of="last"), CONSTANT
     ),
     "average of the best 4, constant": Row(train(average_checkpoints=4), CONSTANT),
+    "average of the last 4, constant, small batches": Row(
+        train(average_checkpoints=4, average_of="last"), CONSTANT_SMALL
+    ),
+    "average of the best 4, constant, small batches": Row(
+        train(average_checkpoints=4), CONSTANT_SMALL
+    ),
     "beam of 5": Row({}, without=decode(beam_size=1)),
     "length_normalisation wu": Row({}, without=decode(length_normalisation="none")),
     "length_normalisation average": Row(decode(length_normalisation="average"),
                                         without=decode(length_normalisation="none")),
     "coverage_penalty 0.2": Row(decode(coverage_penalty=0.2)),
     "mbr chrf": Row(decode(mbr="chrf"), TWENTY),
+    "mbr chrf, by chrF": Row(decode(mbr="chrf"), TWENTY, metric="chrf"),
     "mbr bleu": Row(decode(mbr="bleu"), TWENTY),
     "ensemble of two": Row(decode(ensemble=[seed_name(2)])),
     "ensemble of three": Row(decode(ensemble=[seed_name(2), seed_name(3)])),
     "word vectors": Row({}, VECTORS, vectors=True),
     "word vectors, frozen": Row(model(freeze_embeddings=True), NO_TIES, vectors=True),
-    "copying, atis-lambda": Row(model(copying=True), JOINT, {}, {}, ATIS),
 }  # fmt: skip
 
 
@@ -115,8 +128,8 @@ def runs(name: str) -> tuple[Run, Run]:
     folder = "".join(letter if letter.isalnum() else "-" for letter in name)
     differing = merged(row.shared, row.without)
     named = [f"{key}-{value}" for part in differing.values() for key, value in part.items()]
-    base_folder = "-".join(["techniques-base", row.recipe, *named])
-    metric = METRIC[row.recipe]
+    metric = row.metric or METRIC[row.recipe]
+    base_folder = "-".join(["techniques-base", row.recipe, *named, *filter(None, [row.metric])])
     return (
         Run(base_folder, row.recipe, base, metric, weights_of(base)),
         Run(f"techniques-{folder}", row.recipe, changes, metric, weights_of(changes), local),

@@ -62,7 +62,7 @@ def test_an_unknown_name_is_told_so() -> None:
     ("words", "complaint"),
     [
         (["cutting_anew"], "the following arguments are required: prepared"),
-        (["without_attention", "dot"], "unrecognized arguments: dot"),
+        (["data_stages", "many"], "invalid int value: 'many'"),
         (["word_lookup", "--raw"], "argument --raw: expected one argument"),
     ],
 )
