@@ -41,7 +41,7 @@ def test_a_stop_at_any_step_changes_nothing(trainer: Callable[..., Trainer], ste
 SWITCHES: list[dict[str, Any]] = [
     {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.5},
     {"optimizer": "rmsprop", "momentum": 0.9},
-    {"l1_penalty": 0.01, "weight_decay": 0.01, "optimizer": "adamw"},
+    {"weight_decay": 0.01, "optimizer": "adamw"},
     {"schedule": "step", "schedule_every_steps": 4},
     {"schedule": "plateau", "learning_rate": 0.3},
     {"accumulate_batches": 3},
@@ -49,7 +49,7 @@ SWITCHES: list[dict[str, Any]] = [
     {"ema_decay": 0.9, "number_type": "bfloat16", "optimizer": "sgd", "momentum": 0.5},
     {"average_checkpoints": 3, "average_of": "last"},
     {"average_checkpoints": 3, "average_of": "best", "learning_rate": 0.3},
-    {"src_word_dropout": 0.2, "tgt_word_dropout": 0.2},
+    {"src_word_dropout": 0.2},
     {"r_drop": 2.0},
     {"scheduled_sampling": 0.8},
     {"max_tokens": 3, "too_long": "truncate"},

@@ -65,22 +65,6 @@ def test_float32_equals_torch(
         torch.testing.assert_close(left, right)
 
 
-def test_the_l1_penalty_is_part_of_what_is_minimised(train_settings: Make) -> None:
-    """With SGD: the same as its sum of absolute weights in the loss; clipping comes before it."""
-    ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
-    theirs.load_state_dict(ours.state_dict())
-    optimizer = Optimizer(ours, train_settings(optimizer="sgd", l1_penalty=0.3), total_steps=9)
-    reference = torch.optim.SGD(theirs.parameters(), lr=0.01)
-    for step in range(4):
-        set_grads(theirs, step)
-        nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
-        sum(0.3 * weight.abs().sum() for weight in theirs.parameters()).backward()
-        reference.step()
-        take_step(optimizer, ours, step)
-    for left, right in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(left, right)
-
-
 def test_gradients_are_summed_until_the_step(train_settings: Make) -> None:
     """In float32, where bfloat16 would lose the small ones beside the large."""
     model = nn.Linear(1, 1, bias=False).bfloat16()
@@ -98,7 +82,7 @@ def test_frozen_weights_stay_and_are_kept(train_settings: Make) -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     model[0].requires_grad_(False)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
-    settings = train_settings(weight_decay=0.5, l1_penalty=0.5, ema_decay=0.5)
+    settings = train_settings(weight_decay=0.5, ema_decay=0.5)
     optimizer = Optimizer(model, settings, total_steps=9)
     take_step(optimizer, model, 1)
     kept = optimizer.weights()
@@ -125,7 +109,7 @@ def test_masters_keep_updates_that_bfloat16_would_lose(train_settings: Make) -> 
 def test_no_finite_gradient_changes_nothing(train_settings: Make) -> None:
     model = nn.Linear(2, 2)
     before = [parameter.clone() for parameter in model.parameters()]
-    optimizer = Optimizer(model, train_settings(l1_penalty=0.1), total_steps=9)
+    optimizer = Optimizer(model, train_settings(weight_decay=0.1), total_steps=9)
     set_grads(model, 1, scale=float("nan"))
     optimizer.take_gradients()
     norm = optimizer.step()

@@ -17,7 +17,7 @@ def batch_loss(model: Seq2Seq, batch: Batch, settings: TrainSettings, step: int)
     if share:
         batch = sample_inputs(model, batch, share)
     # Only what the model reads is hidden: a word that it copies is the source's own.
-    read = drop_words(batch, settings.src_word_dropout, settings.tgt_word_dropout)
+    read = drop_words(batch, settings.src_word_dropout)
     decoded = model(read)
     smoothing, coverage = settings.label_smoothing, settings.coverage_loss
     loss = sequence_loss(model, decoded, batch, smoothing, coverage).smoothed

@@ -73,11 +73,6 @@ class Optimizer:
         return norm
 
     def _update(self) -> None:
-        if self.settings.l1_penalty:
-            # Like the L2 penalty within torch's step, it is apart from the clipping.
-            for master in self.masters:
-                if master.grad is not None:
-                    master.grad.add_(master.sign(), alpha=self.settings.l1_penalty)
         for group in self.updates.param_groups:
             group["lr"] = self.learning_rate
         self.updates.step()
