@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks import r1
 from benchmarks.tables.runs import ONE_THREAD, Changes, Run, finish, finished, merged
 from benchmarks.tables.word_vectors import WIDTH, tatoeba_vectors
 
-PHRASEBOOK, ATIS, SST2 = "phrasebook-en-de", "atis-lambda", "sst2"
-METRIC = {PHRASEBOOK: "bleu", ATIS: "exact_match", SST2: "accuracy"}
+PHRASEBOOK, MULTI30K = "phrasebook-en-de", "multi30k-en-de"
+ATIS, SST2 = "atis-lambda", "sst2"
+METRIC = {PHRASEBOOK: "bleu", MULTI30K: "bleu", ATIS: "exact_match", SST2: "accuracy"}
 FEW: Changes = {
     "prepare": {"limit_train_pairs": 1500},
     "train": {"max_epochs": 40, "warmup_steps": 100, "evaluate_every_steps": 100, "seed": 1},
@@ -43,6 +45,9 @@ class Row:
     size: Changes = field(default_factory=lambda: FEW)
     recipe: str = PHRASEBOOK
     metric: str = ""  # where it is not the corpus's own
+    weights: Run | None = (
+        None  # of another purpose, to decode with
+    )
     vectors: bool = False  # the source's embeddings start from benchmarks/tables/word_vectors.py
 
 
@@ -109,6 +114,9 @@ ROWS: dict[str, Row] = {
     "coverage_penalty 0.2": Row(decode(coverage_penalty=0.2)),
     "mbr chrf": Row(decode(mbr="chrf"), TWENTY),
     "mbr chrf, by chrF": Row(decode(mbr="chrf"), TWENTY, metric="chrf"),
+    "mbr chrf, R1 on multi30k-en-de, by chrF": Row(
+        decode(mbr="chrf"), TWENTY, {}, r1.TRAINED.changes, MULTI30K, "chrf", r1.TRAINED
+    ),
     "mbr bleu": Row(decode(mbr="bleu"), TWENTY),
     "ensemble of two": Row(decode(ensemble=[seed_name(2)])),
     "ensemble of three": Row(decode(ensemble=[seed_name(2), seed_name(3)])),
@@ -131,9 +139,10 @@ def runs(name: str) -> tuple[Run, Run]:
     named = [f"{key}-{value}" for part in differing.values() for key, value in part.items()]
     metric = row.metric or METRIC[row.recipe]
     base_folder = "-".join(["techniques-base", row.recipe, *named, *filter(None, [row.metric])])
+    weights = [(row.weights,) if row.weights else weights_of(each) for each in (base, changes)]
     return (
-        Run(base_folder, row.recipe, base, metric, weights_of(base)),
-        Run(f"techniques-{folder}", row.recipe, changes, metric, weights_of(changes), local),
+        Run(base_folder, row.recipe, base, metric, weights[0]),
+        Run(f"techniques-{folder}", row.recipe, changes, metric, weights[1], local),
     )
 
 

@@ -82,12 +82,27 @@ def difference(one: dict[str, Any], other: dict[str, Any]) -> set[tuple[str, str
 
 
 def test_a_run_takes_the_weights_of_another_where_training_is_the_same() -> None:
-    every = [run for name in techniques.ROWS for run in techniques.runs(name)]
+    every = [
+        run
+        for name, row in techniques.ROWS.items()
+        for run in techniques.runs(name)
+        if not row.weights
+    ]
     taking = [run for run in every if run.weights_of]
     assert taking
     for run in every:
         differing = {section for section, _ in difference(params_of(run), params_of(SEED_1))}
         assert bool(run.weights_of) == (differing <= {"decode"})
+
+
+@pytest.mark.parametrize("name", [name for name, row in techniques.ROWS.items() if row.weights])
+def test_given_weights_are_of_the_same_model(name: str) -> None:
+    weights = techniques.ROWS[name].weights
+    assert weights
+    for run in techniques.runs(name):
+        assert run.weights_of == (weights,)
+        differing = difference(params_of(run), params_of(weights))
+        assert {section for section, _ in differing - {("train", "threads")}} == {"decode"}
 
 
 def test_an_ensemble_has_the_weights_of_the_seeds_it_names() -> None:
