@@ -45,9 +45,7 @@ class Row:
     size: Changes = field(default_factory=lambda: FEW)
     recipe: str = PHRASEBOOK
     metric: str = ""  # where it is not the corpus's own
-    weights: Run | None = (
-        None  # of another purpose, to decode with
-    )
+    weights: Run | None = None  # of another purpose, to decode with
     vectors: bool = False  # the source's embeddings start from benchmarks/tables/word_vectors.py
 
 
