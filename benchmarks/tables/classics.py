@@ -6,6 +6,7 @@ beside another run.
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from attn2seq.evaluation.significance import bootstrap_p
 from attn2seq.evaluation.surface import surface_measures
@@ -38,19 +39,22 @@ R1_STEPS = 1350  # three passes
 SAMPLES, SEED = 1000, 12345
 
 
-def equal_terms(recipe_model: dict[str, object]) -> Changes:
+def equal_terms(recipe: Mapping[str, Mapping[str, Any]]) -> Changes:
     """The corpus, the sizes and the number of pairs that all rows of the recipes' table share."""
-    one_way = recipe_model["bidirectional"] in ("none", "first")
+    one_way = recipe["model"]["bidirectional"] in ("none", "first")
+    tokenize: dict[str, Any] = {"character_coverage": 1.0}
+    if recipe["tokenize"]["model_type"] == "unigram" and not recipe["tokenize"]["joint_vocabulary"]:
+        tokenize["vocabulary_size"] = 1500  # the English side has few pieces
     return {
         "download": {"corpus": PHRASEBOOK},
         "prepare": {"limit_train_pairs": 0, "dev_share": 0.0},
-        "tokenize": {"character_coverage": 1.0},
+        "tokenize": tokenize,
         "model": {
             "embedding_size": 256,
             "encoder_hidden_size": 256 if one_way else 128,
             "decoder_hidden_size": 256,
             "attention_size": 256,
-            "readout_size": 256 if recipe_model["readout_size"] else 0,
+            "readout_size": 256 if recipe["model"]["readout_size"] else 0,
         },
         "train": {"max_epochs": EPOCHS["recipes"], "max_tokens": 120, "patience": 0},
     }
@@ -65,8 +69,8 @@ def attention_run(kind: str, seed: int) -> Run:
 
 def recipe_run(name: str) -> Run:
     """A recipe on equal terms."""
-    model = params_of(Run(name, name, {}))["model"]
-    return Run(f"recipes-{name}", name, merged(ONE_THREAD, equal_terms(model)))
+    recipe = params_of(Run(name, name, {}))
+    return Run(f"recipes-{name}", name, merged(ONE_THREAD, equal_terms(recipe)))
 
 
 def multi30k_run(kind: str) -> Run:
