@@ -31,7 +31,7 @@ CLASSICS: dict[str, dict[str, Any]] = {
         "too_long": "truncate", "model_type": "word", "dev_share": 0.2,
     },
     "s1-subwords": NO_ATTENTION
-    | {"cell": "lstm", "vocabulary_size": 10000, "decoder_hidden_size": 128, "max_tokens": 20},
+    | {"cell": "lstm", "tgt_vocabulary_size": 10000, "decoder_hidden_size": 128, "max_tokens": 20},
     "s1-characters": NO_ATTENTION | {"cell": "gru", "model_type": "char"},
     "s2-alignment": {"attention": "additive", "context_into": "first_layer", "cell": "lstm"},
     "s3-characters": NO_ATTENTION
