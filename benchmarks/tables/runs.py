@@ -65,7 +65,7 @@ class Result:
 def finish(runs: Iterable[Run]) -> None:
     """Make the runs that are not made yet, `AT_ONCE` at a time. Each has its log in its folder."""
     runs = list({run.name: run for run in runs}.values())
-    weights = {one.name: one for run in runs for one in run.weights_of}
+    weights = {one.name: one for run in runs if not _known(run) for one in run.weights_of}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(trained, weights.values()))
         list(pool.map(finished, runs))
@@ -73,14 +73,10 @@ def finish(runs: Iterable[Run]) -> None:
 
 def finished(run: Run) -> Result:
     """The run's result, made now if it is not there yet."""
-    place = PLACES / run.name
-    params = params_of(run)
-    key = digest({stage: stage_inputs(ROOT, stage, params) for stage in RUN_STAGES})
-    done = place / "done.json"
-    if done.exists():
-        result = Result(**json.loads(done.read_text(encoding="utf-8")))
-        if result.key == key:
-            return result
+    if known := _known(run):
+        return known
+    place, params = PLACES / run.name, params_of(run)
+    key = _key(params)
     _start(run, place, params, key)
     if run.weights_of:
         _copy_weights(run, place)
@@ -88,10 +84,24 @@ def finished(run: Run) -> Result:
     result = _read_result(place, key, run.metric)
     beside = place / "done.json.part"
     beside.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    beside.replace(done)
+    beside.replace(place / "done.json")
     _keep_results(place)
     print(f"{run.name}: dev {result.dev:.2f}, test {result.test:.2f}", flush=True)
     return result
+
+
+def _known(run: Run) -> Result | None:
+    """What the run came to under these params and this code, if it has been made."""
+    done = PLACES / run.name / "done.json"
+    if not done.exists():
+        return None
+    result = Result(**json.loads(done.read_text(encoding="utf-8")))
+    return result if result.key == _key(params_of(run)) else None
+
+
+def _key(params: dict[str, Any], stages: Sequence[str] = RUN_STAGES) -> str:
+    """Changes with these params, and with the code and data of these stages."""
+    return digest({stage: stage_inputs(ROOT, stage, params) for stage in stages})
 
 
 def _copy_weights(run: Run, place: Path) -> None:
@@ -151,8 +161,10 @@ def trained(run: Run) -> Path:
 def _run_up_to(run: Run, last: str, output: Path) -> Path:
     place, params = PLACES / run.name, params_of(run)
     count = RUN_STAGES.index(last) + 1
-    key = digest({stage: stage_inputs(ROOT, stage, params) for stage in RUN_STAGES[:count]})
-    if _start(run, place, params, key) or not (place / output).exists():
+    if (
+        _start(run, place, params, _key(params, RUN_STAGES[:count]))
+        or not (place / output).exists()
+    ):
         run_stages(place, STAGES[: count + 1])  # check is the first
     return place
 
