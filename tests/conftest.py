@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell without job control has what it starts in the background ignore Ctrl-C, and so would
+    # the processes that tests start and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[PROOFS] = {
         key: Proof(section in MAKE_FAULTS) for section, keys in PROMISES.items() for key in keys
     }

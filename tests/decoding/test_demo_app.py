@@ -148,22 +148,25 @@ def test_the_command_serves_this_machine_until_ctrl_c(model_folder: Path, tmp_pa
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        assert process.stdout is not None
-        told = process.stdout.readline()
-        found = re.fullmatch(r"demo: (http://127\.0\.0\.1:(\d+))  \(Ctrl-C ends it\)\n", told)
-        assert found, told
-        with urllib.request.urlopen(found[1], timeout=60) as answer:
-            assert b"Type a sentence" in answer.read()
-            assert "Python" not in answer.headers["Server"]
-        # 127.0.0.2 is this machine too, and is not listened on.
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.2", int(found[2])), timeout=60)
-        second = subprocess.run(
-            [*command, "--port", found[2]], cwd=tmp_path, text=True, capture_output=True,
-            env=os.environ | {"PYTHONPATH": paths}, check=False,
-        )  # fmt: skip
-        assert second.returncode == 1
-        assert second.stderr.startswith(f"demo: error: port {found[2]} cannot be used (Address")
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            assert process.stdout is not None
+            told = process.stdout.readline()
+            found = re.fullmatch(r"demo: (http://127\.0\.0\.1:(\d+))  \(Ctrl-C ends it\)\n", told)
+            assert found, told
+            with urllib.request.urlopen(found[1], timeout=60) as answer:
+                assert b"Type a sentence" in answer.read()
+                assert "Python" not in answer.headers["Server"]
+            # 127.0.0.2 is this machine too, and is not listened on.
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.2", int(found[2])), timeout=60)
+            second = subprocess.run(
+                [*command, "--port", found[2]], cwd=tmp_path, text=True, capture_output=True,
+                env=os.environ | {"PYTHONPATH": paths}, check=False,
+            )  # fmt: skip
+            assert second.returncode == 1
+            assert second.stderr.startswith(f"demo: error: port {found[2]} cannot be used (Address")
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, errors) == (0, "")
