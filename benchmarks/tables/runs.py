@@ -161,10 +161,8 @@ def trained(run: Run) -> Path:
 def _run_up_to(run: Run, last: str, output: Path) -> Path:
     place, params = PLACES / run.name, params_of(run)
     count = RUN_STAGES.index(last) + 1
-    if (
-        _start(run, place, params, _key(params, RUN_STAGES[:count]))
-        or not (place / output).exists()
-    ):
+    fresh = _start(run, place, params, _key(params, RUN_STAGES[:count]))
+    if fresh or not (place / output).exists():
         run_stages(place, STAGES[: count + 1])  # check is the first
     return place
 
