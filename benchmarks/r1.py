@@ -28,14 +28,12 @@ CHANGES: dict[str, dict[str, Any]] = {
         "label_smoothing": 0.1, "max_epochs": 100,
     },
 }  # fmt: skip
+TRAINED = Run("bench-r1-trained", "multi30k-en-de", merged(CHANGES, {"train": {"max_steps": 1500}}))
 
 
 def r1_place() -> Path:
     """A folder with R1's params and tokenized corpus, made at the first call."""
     return tokenized(Run("bench-r1", "multi30k-en-de", CHANGES))
-
-
-TRAINED = Run("bench-r1-trained", "multi30k-en-de", merged(CHANGES, {"train": {"max_steps": 1500}}))
 
 
 def r1_trained() -> Path:

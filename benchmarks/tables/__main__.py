@@ -34,15 +34,15 @@ def write_table(path: Path, name: str, lines: Sequence[str]) -> None:
         beside.write_text(before + begin + "\n".join(lines) + "\n" + end + after, encoding="utf-8")
 
 
-def made_at() -> str:
-    """The commit and the date."""
-    command = ["git", "log", "-1", "--format=Made at commit %h, %cs."]
+def written_at() -> str:
+    """The commit and the date of writing; a run that is read back may have been made before."""
+    command = ["git", "log", "-1", "--format=Written at commit %h, %cs."]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout[:-1]
 
 
 def main(names: Sequence[str]) -> None:
     for name in names or TABLES:
-        lines = [*TABLES[name](), "", made_at()]
+        lines = [*TABLES[name](), "", written_at()]
         print("\n".join(lines), flush=True)
         write_table(RESULTS, name, lines)
 

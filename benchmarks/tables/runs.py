@@ -65,7 +65,8 @@ class Result:
 def finish(runs: Iterable[Run]) -> None:
     """Make the runs that are not made yet, `AT_ONCE` at a time. Each has its log in its folder."""
     runs = list({run.name: run for run in runs}.values())
-    weights = {one.name: one for run in runs if not _known(run) for one in run.weights_of}
+    taking = [run for run in runs if run.weights_of and not _known(run)]
+    weights = {one.name: one for run in taking for one in run.weights_of}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(trained, weights.values()))
         list(pool.map(finished, runs))

@@ -45,7 +45,6 @@ class Row:
     size: Changes = field(default_factory=lambda: FEW)
     recipe: str = PHRASEBOOK
     metric: str = ""  # where it is not the corpus's own
-    weights: Run | None = None  # of another purpose, to decode with
     vectors: bool = False  # the source's embeddings start from benchmarks/tables/word_vectors.py
 
 
@@ -113,7 +112,7 @@ ROWS: dict[str, Row] = {
     "mbr chrf": Row(decode(mbr="chrf"), TWENTY),
     "mbr chrf, by chrF": Row(decode(mbr="chrf"), TWENTY, metric="chrf"),
     "mbr chrf, R1 on multi30k-en-de, by chrF": Row(
-        decode(mbr="chrf"), TWENTY, {}, r1.TRAINED.changes, MULTI30K, "chrf", r1.TRAINED
+        decode(mbr="chrf"), TWENTY, {}, r1.TRAINED.changes, MULTI30K, "chrf"
     ),
     "mbr bleu": Row(decode(mbr="bleu"), TWENTY),
     "ensemble of two": Row(decode(ensemble=[seed_name(2)])),
@@ -137,20 +136,28 @@ def runs(name: str) -> tuple[Run, Run]:
     named = [f"{key}-{value}" for part in differing.values() for key, value in part.items()]
     metric = row.metric or METRIC[row.recipe]
     base_folder = "-".join(["techniques-base", row.recipe, *named, *filter(None, [row.metric])])
-    weights = [(row.weights,) if row.weights else weights_of(each) for each in (base, changes)]
+    weights, base_weights = weights_of(row.recipe, changes), weights_of(row.recipe, base)
     return (
-        Run(base_folder, row.recipe, base, metric, weights[0]),
-        Run(f"techniques-{folder}", row.recipe, changes, metric, weights[1], local),
+        Run(base_folder, row.recipe, base, metric, base_weights),
+        Run(f"techniques-{folder}", row.recipe, changes, metric, weights, local),
     )
 
 
-def weights_of(changes: Changes) -> tuple[Run, ...]:
-    """The trained seeds, where nothing but decoding differs from them."""
+def weights_of(recipe: str, changes: Changes) -> tuple[Run, ...]:
+    """Trained runs that differ in nothing but decoding and threads, and an ensemble's further ones.
+
+    Beside the seeds there is the run that the decoding benchmark trains.
+    """
     seeds = [seed_run(seed) for seed in SEEDS]
-    if {**changes, "decode": {}} != {**seeds[0].changes, "decode": {}}:
-        return ()
-    further = changes["decode"].get("ensemble", [])
-    return (seeds[0], *(one for one in seeds if one.name in further))
+    for first in (seeds[0], r1.TRAINED):
+        if recipe == first.recipe and trained_with(changes) == trained_with(first.changes):
+            further = changes["decode"].get("ensemble", [])
+            return (first, *(one for one in seeds if one.name in further))
+    return ()
+
+
+def trained_with(changes: Changes) -> Changes:
+    return {**merged(changes, ONE_THREAD), "decode": {}}
 
 
 def seed_run(seed: int) -> Run:

@@ -8,6 +8,7 @@ import pytest
 from classics import CLASSICS
 
 from attn2seq.model.settings import ModelSettings
+from benchmarks import r1
 from benchmarks.tables import runs, techniques
 from benchmarks.tables.__main__ import write_table
 from benchmarks.tables.classics import (
@@ -82,27 +83,22 @@ def difference(one: dict[str, Any], other: dict[str, Any]) -> set[tuple[str, str
 
 
 def test_a_run_takes_the_weights_of_another_where_training_is_the_same() -> None:
-    every = [
-        run
-        for name, row in techniques.ROWS.items()
-        for run in techniques.runs(name)
-        if not row.weights
-    ]
-    taking = [run for run in every if run.weights_of]
-    assert taking
-    for run in every:
-        differing = {section for section, _ in difference(params_of(run), params_of(SEED_1))}
-        assert bool(run.weights_of) == (differing <= {"decode"})
+    every = {run.name: run for name in techniques.ROWS for run in techniques.runs(name)}
+    params = {name: params_of(run) for name, run in every.items()}
+    for model in (SEED_1, r1.TRAINED):
+        taking = {name for name, run in every.items() if model in run.weights_of}
+        assert taking
+        model_params = params_of(model)
+        for name in every:
+            differing = difference(params[name], model_params) - {("train", "threads")}
+            assert (name in taking) == ({section for section, _ in differing} <= {"decode"})
 
 
-@pytest.mark.parametrize("name", [name for name, row in techniques.ROWS.items() if row.weights])
-def test_given_weights_are_of_the_same_model(name: str) -> None:
-    weights = techniques.ROWS[name].weights
-    assert weights
-    for run in techniques.runs(name):
-        assert run.weights_of == (weights,)
-        differing = difference(params_of(run), params_of(weights))
-        assert {section for section, _ in differing - {("train", "threads")}} == {"decode"}
+def test_runs_of_one_name_are_one_run() -> None:
+    first: dict[str, Run] = {}
+    for name in techniques.ROWS:
+        for run in techniques.runs(name):
+            assert first.setdefault(run.name, run) == run
 
 
 def test_an_ensemble_has_the_weights_of_the_seeds_it_names() -> None:
