@@ -8,8 +8,12 @@ LUONG = {"cell": "lstm", "context_into": "output", "bridge": "last", "bidirectio
 # Values of the section model, and of train and decode where they belong to the system.
 CLASSICS: dict[str, dict[str, Any]] = {
     "sutskever-2014": NO_ATTENTION
-    | {"cell": "lstm", "reverse_source": True, "encoder_layers": 4, "readout_size": 0},
-    "cho-2014": NO_ATTENTION | {"cell": "gru"},
+    | {
+        "cell": "lstm", "reverse_source": True, "encoder_layers": 4, "decoder_layers": 4,
+        "bridge": "last", "readout_size": 0,
+    },
+    "cho-2014": NO_ATTENTION
+    | {"cell": "gru", "encoder_layers": 1, "decoder_layers": 1, "bridge": "learnt"},
     "bahdanau-2015": {
         "cell": "gru", "attention": "additive", "context_into": "first_layer",
         "bidirectional": "all", "bridge": "learnt",
@@ -24,17 +28,38 @@ CLASSICS: dict[str, dict[str, Any]] = {
         "bidirectional": "first", "encoder_layers": 4, "decoder_layers": 4,
         "coverage_penalty": 0.1,
     },
-    "pointer-generator": {"copying": True, "coverage": True, "attention": "additive"},
+    "pointer-generator": {
+        "cell": "lstm", "bidirectional": "all", "copying": True, "coverage": True,
+        "attention": "additive",
+    },
     "s0-keras-dot": {
-        "attention": "dot", "input_feeding": False, "decoder_hidden_size": 128,
+        "cell": "lstm", "bidirectional": "none", "bridge": "last", "attention": "dot",
+        "context_into": "output", "input_feeding": False, "decoder_hidden_size": 128,
+        "weight_decay": 1e-6,
         "optimizer": "rmsprop", "batch_sentences": 64, "max_epochs": 100, "beam_size": 1,
         "too_long": "truncate", "model_type": "word", "dev_share": 0.2,
     },
     "s1-subwords": NO_ATTENTION
-    | {"cell": "lstm", "tgt_vocabulary_size": 10000, "decoder_hidden_size": 128, "max_tokens": 20},
-    "s1-characters": NO_ATTENTION | {"cell": "gru", "model_type": "char"},
-    "s2-alignment": {"attention": "additive", "context_into": "first_layer", "cell": "lstm"},
+    | {
+        "cell": "lstm", "tgt_vocabulary_size": 10000, "embedding_size": 256,
+        "decoder_hidden_size": 128, "bridge": "last", "max_tokens": 20, "clip_norm": 1.0,
+    },
+    "s1-characters": NO_ATTENTION
+    | {
+        "cell": "gru", "model_type": "char", "embedding_size": 256, "decoder_hidden_size": 128,
+        "bridge": "last", "clip_norm": 1.0,
+    },
+    "s2-alignment": {
+        "attention": "additive", "context_into": "first_layer", "cell": "lstm",
+        "bidirectional": "all",
+    },
     "s3-characters": NO_ATTENTION
-    | {"model_type": "char", "optimizer": "rmsprop", "readout_size": 0, "dev_share": 0.2},
-    "s4-location": {"attention": "location", "readout_from": "context", "readout_size": 0},
+    | {
+        "cell": "lstm", "model_type": "char", "optimizer": "rmsprop", "bridge": "last",
+        "readout_size": 0, "dev_share": 0.2, "batch_sentences": 64, "max_epochs": 100,
+    },
+    "s4-location": {
+        "cell": "lstm", "bidirectional": "none", "bridge": "last", "attention": "location",
+        "readout_from": "context", "readout_size": 0,
+    },
 }  # fmt: skip

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from table_model import decode_settings
 from tiny_model import TEXTS
 
@@ -71,6 +73,26 @@ def test_every_way_of_decoding_gives_other_texts(
         found.append(texts)
         if "samples" in said:
             assert decoded(**options) == texts
+
+
+@pytest.mark.parametrize("maps", [0, 2])
+def test_so_many_attention_maps_are_kept_of_each_split(
+    decoded: Callable[..., Decoded], maps: int
+) -> None:
+    decoded(attention_maps=maps)
+    for split in ("dev", "test"):
+        with np.load(f"results/decode/{split}/attention.npz") as arrays:
+            weights = [name for name in arrays.files if name.startswith("weights_")]
+        assert weights == [f"weights_{line}" for line in range(maps)]
+
+
+def test_a_gpu_that_is_not_there_is_told(
+    decoded: Callable[..., Decoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"^decode\.device is cuda, but torch sees no GPU"):
+        decoded(device="cuda")
+    decoded(device="auto")
 
 
 def test_a_model_that_is_not_there_is_told(decoded: Callable[..., Decoded]) -> None:

@@ -112,6 +112,8 @@ def test_gradients_of_contexts_and_weights(
     """To queries, states, coverage and all weights, by differences; the softmax is in float32."""
     sizes = {"encoder_hidden_size": 2, "decoder_hidden_size": 4, "attention_size": 4}
     whole = Whole(attention_of(model_settings, kind, coverage=coverage, **sizes))
+    if coverage:  # which starts at zero, where no coverage would have a gradient
+        nn.init.normal_(whole.get_parameter("attention.coverage.weight"))
     names = [name for name, _ in whole.named_parameters()]
     weights = [weight.detach().requires_grad_() for weight in whole.parameters()]
     queries, states = torch.randn(2, 2, 4).double(), torch.randn(2, 4, 4).double()
@@ -196,6 +198,14 @@ def test_coverage_enters_the_score_as_one_more_input(model_settings: MakeSetting
             inner = w["query.weight"] @ queries[b, 0] + w["key.weight"] @ states[b, s]
             inner = inner + w["key.bias"] + w["coverage.weight"][:, 0] * coverage[b, s].double()
             torch.testing.assert_close(scores[b, 0, s], w["energy.weight"][0] @ torch.tanh(inner))
+
+
+@pytest.mark.parametrize("kind", ["additive", "normalised_additive", "multi_head"])
+def test_the_settings_say_how_many_units_the_scores_have(
+    model_settings: MakeSettings, kind: str
+) -> None:
+    attention = attention_of(model_settings, kind, attention_size=6, decoder_hidden_size=8)
+    assert attention.get_parameter("query.weight").shape == (6, 8)
 
 
 def test_none_is_none(model_settings: MakeSettings) -> None:

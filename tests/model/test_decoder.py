@@ -1,6 +1,7 @@
 """The decoder by hand: what it asks with, what it reads out, how its records are reordered."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -130,6 +131,24 @@ def test_residual_connections_by_hand(model_settings: MakeSettings) -> None:
     torch.testing.assert_close(after.layers[1][0], second)
     expected = torch.tanh(linear(decoder.readout, torch.cat([first + second, context], -1)))
     torch.testing.assert_close(decoded.readout_BTR[:, 0], expected)
+
+
+def test_residual_adds_the_input_as_it_is_before_dropout(model_settings: MakeSettings) -> None:
+    """Seen where the second layer gives nothing of its own."""
+    settings = model_settings(
+        attention="none", residual=True, decoder_layers=2, encoder_layers=2, layer_dropout=0.5,
+        readout_size=0,
+    )  # fmt: skip
+    decoder = Decoder(settings).train()
+    with torch.no_grad():
+        for parameter in decoder.layers[1].parameters():
+            parameter.zero_()
+    source = encoded(settings, decoder)
+    state = decoder.initial_state(source)
+    state = replace(state, layers=(state.layers[0], tuple(map(torch.zeros_like, state.layers[1]))))
+    embedded_BTE = torch.randn(3, 4, settings.embedding_size)
+    first, _ = decoder.layers[0](embedded_BTE, state.layers[0])
+    assert torch.equal(decoder(embedded_BTE, state, source)[0].readout_BTR, first)
 
 
 def test_the_output_from_the_context_alone(model_settings: MakeSettings) -> None:

@@ -119,6 +119,21 @@ def test_residual_adds_the_input_where_sizes_agree(
     torch.testing.assert_close(finals, tuple(lasts))
 
 
+def test_residual_adds_the_input_as_it_is_before_dropout(
+    model_settings: MakeSettings, embedded: Tensor
+) -> None:
+    """Seen where the second layer gives nothing of its own."""
+    settings = model_settings(
+        encoder_layers=2, residual=True, bidirectional="none", layer_dropout=0.5
+    )
+    encoder = Encoder(settings).train()
+    with torch.no_grad():
+        for parameter in encoder.layers[1].parameters():
+            parameter.zero_()
+    first, _ = encoder.layers[0](embedded, None, LENGTHS)
+    assert torch.equal(encoder(embedded, LENGTHS)[0], first)
+
+
 def test_padding_is_not_read(model_settings: MakeSettings, embedded: Tensor) -> None:
     encoder = Encoder(model_settings(encoder_layers=2, residual=True)).eval()
     spoilt = embedded.clone()

@@ -121,16 +121,6 @@ def test_a_reversed_source_is_the_source_reversed(small_model: Callable[..., Seq
     assert not torch.allclose(found[0][0], unturned[0][0])
 
 
-@pytest.mark.parametrize("ties", ["none", "all"])
-def test_frozen_embeddings_get_no_gradient(small_model: Callable[..., Seq2Seq], ties: str) -> None:
-    model = small_model(tie_embeddings=ties, freeze_embeddings=True)
-    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
-    embeddings = {"tgt_embedding.weight", "src_embedding.weight"}
-    assert frozen == ({"tgt_embedding.weight"} if ties == "all" else embeddings)
-    model(make_batch(SOURCES, TARGETS)).readout_BTR.sum().backward()
-    assert all(weight.grad is None for weight in model.src_embedding.parameters())
-
-
 def test_residual_adds_the_layer_input(small_model: Callable[..., Seq2Seq]) -> None:
     batch = make_batch(SOURCES, TARGETS)
     with_residual = small_model(encoder_layers=2, residual=True)

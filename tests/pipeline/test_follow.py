@@ -13,6 +13,7 @@ import pytest
 from tracked_runs import client_of, runs_in, start
 from tracked_workspace import run_stages
 
+from attn2seq import tracking
 from attn2seq.tracking import Tracker
 from pipeline import follow as follow_module
 from pipeline import track
@@ -104,6 +105,24 @@ def test_a_history_that_training_has_not_touched_is_not_its_own(
     (run,) = runs_in(bare)
     assert run.data.metrics == {}
     assert run.info.status == "KILLED"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_how_busy_the_machine_is_is_shown_where_it_is_wanted(
+    bare: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    (bare / "mlflow.db").write_bytes(empty_database.read_bytes())
+    monkeypatch.setattr(tracking, "SAMPLING_S", 0.1)
+    params = bare / "params.yaml"
+    was = params.read_text(encoding="utf-8")
+    now = was.replace("system_metrics: false", f"system_metrics: {str(wanted).lower()}")
+    params.write_text(now, encoding="utf-8")
+    run_stages(bare, "download")
+    rows = ["50,0,5.0,\n"] * 4
+    follow_once(bare, write_snapshot(bare, os.getpid()), iter(rows))
+    (run,) = runs_in(bare)
+    assert ("system/cpu_utilization_percentage" in run.data.metrics) is wanted
 
 
 @pytest.mark.promise("mlflow")

@@ -81,6 +81,8 @@ def trainer(
         assert set(changes) <= {*model_changes, *train_changes, "pairs_of_epoch"}
         seed_everything(1)
         model = Seq2Seq(model_settings(**model_changes), 20, 20)
+        if changes.get("freeze_embeddings"):  # as start_from_vectors does
+            model.src_embedding.requires_grad_(False)
         if changes.get("number_type") == "bfloat16":
             model.bfloat16()
         (tmp_path / folder).mkdir(exist_ok=True)

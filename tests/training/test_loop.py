@@ -123,7 +123,7 @@ def test_each_epoch_may_have_pairs_of_its_own(
         return epochs[epoch]
 
     changes = {
-        "max_epochs": 3, "max_steps": max_steps, "schedule": "linear", "readout_dropout": 0.2,
+        "max_epochs": 3, "max_steps": max_steps, "schedule": "cosine", "readout_dropout": 0.2,
     }  # fmt: skip
     whole = trainer("whole", pairs_of_epoch=pairs_of_epoch, **changes)
     planned = 3 * len(whole.epoch.steps)

@@ -80,6 +80,27 @@ def test_vectors_of_another_vocabulary_are_refused(
         start_from_vectors(small_model(), tmp_path, lambda text: None)
 
 
+@pytest.mark.parametrize(
+    ("ties", "side", "frozen"),
+    [
+        ("none", "src", {"src_embedding.weight"}),
+        ("none", "tgt", {"tgt_embedding.weight"}),
+        ("target", "src", {"src_embedding.weight"}),
+        ("target", "tgt", {"tgt_embedding.weight"}),  # which is the output layer's, too
+        ("all", "src", {"tgt_embedding.weight"}),  # the name of what both sides share
+    ],
+)
+def test_what_has_no_vectors_is_not_frozen(
+    tmp_path: Path, small_model: Callable[..., Seq2Seq], ties: str, side: str, frozen: set[str]
+) -> None:
+    """An embedding drawn at random is worth nothing before it is trained."""
+    model = small_model(tie_embeddings=ties, freeze_embeddings=True)
+    write_vectors(tmp_path, side)
+    start_from_vectors(model, tmp_path, lambda text: None)
+    fixed = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    assert fixed == frozen
+
+
 @pytest.mark.parametrize("frozen", [True, False])
 def test_frozen_vectors_stay_as_they_are_in_training(
     tmp_path: Path, trainer: Callable[..., Trainer], frozen: bool

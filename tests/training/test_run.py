@@ -112,20 +112,26 @@ def test_an_average_is_what_is_written_and_scored(
     assert said[-1] == f"kept the average of steps 10, 20, with dev loss {scores.loss:.4f}"
 
 
-def test_ties_over_two_vocabularies_are_refused(
+@pytest.mark.parametrize(
+    ("key", "value", "said"), [("tie_embeddings", "all", "all"), ("copying", True, "true")]
+)
+def test_what_needs_one_vocabulary_is_refused_over_two(
     tmp_path: Path,
     tokenized: Path,
     train: Callable[..., list[str]],
     model_settings: Callable[..., ModelSettings],
+    key: str,
+    value: object,
+    said: str,
 ) -> None:
     """Of the same size, which the shapes alone would let pass."""
     write_tokenizer(tokenized / "tgt.model", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     message = (
-        "^model.tie_embeddings is all, which needs one vocabulary for both sides: "
+        f"^model.{key} is {said}, which needs one vocabulary for both sides: "
         "set tokenize.joint_vocabulary to true$"
     )
     with pytest.raises(UserError, match=message):
-        train(model_settings(tie_embeddings="all"))
+        train(model_settings(**{key: value}))
     assert not (tmp_path / "model").exists()
     train(model_settings(tie_embeddings="target"), max_steps=5)
     assert (tmp_path / "model").is_dir()

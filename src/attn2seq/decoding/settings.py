@@ -34,11 +34,11 @@ class DecodeSettings(Settings):
     # weight of what a score loses for source words without attention (Wu et al. 2016); 0: none
     min_length: int = Field(ge=0)
     # fewest pieces of a hypothesis
-    max_length_factor: float = Field(ge=0)
+    max_length_factor: float = Field(ge=0, le=1000)
     # most pieces of a hypothesis: this times the source's pieces ...
     max_length_offset: int = Field(ge=0)
     # ... plus this many
-    temperature: float = Field(gt=0, le=100)
+    temperature: float = Field(ge=0.001, le=100)
     # what log-probabilities are divided by before a token is drawn
     top_k: int = Field(ge=0)
     # a token is drawn from this many, the most probable ones; 0: from all

@@ -35,11 +35,12 @@ class Encoder(nn.Module):
         settings, hidden = self.settings, embedded_BSE
         final_states = []
         for depth, layer in enumerate(self.layers):
+            below = hidden
             if depth:
-                hidden = dropout(
+                below = dropout(
                     hidden, settings.layer_dropout, self.training, settings.variational_dropout
                 )
-            outputs_BSH, final = layer(hidden, None, lengths_B)
+            outputs_BSH, final = layer(below, None, lengths_B)
             hidden = (
                 hidden + outputs_BSH
                 if settings.residual and depth and hidden.shape == outputs_BSH.shape

@@ -64,9 +64,6 @@ class Seq2Seq(nn.Module):
         self.output = nn.Linear(settings.output_size, tgt_vocabulary_size)
         if settings.tie_embeddings != "none":
             self.output.weight = self.tgt_embedding.weight
-        if settings.freeze_embeddings:
-            self.src_embedding.requires_grad_(False)
-            self.tgt_embedding.requires_grad_(False)
 
     def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Encoded:
         """The source batch, ready for the decoder; `src_lengths_B` counts eos, on the CPU."""

@@ -52,7 +52,8 @@ class ModelSettings(Settings):
     readout_size: int = Field(ge=0)
     # units of the tanh layer between the decoder and the output vocabulary; 0: no such layer
     residual: bool
-    # whether layers from the second on add their input to their output, where sizes agree
+    # whether layers from the second on add their input, as it is before dropout, to their output,
+    # where sizes agree
     embedding_dropout: float = Field(ge=0, lt=1)
     # share of units set to zero: of embeddings
     layer_dropout: float = Field(ge=0, lt=1)
@@ -64,7 +65,7 @@ class ModelSettings(Settings):
     tie_embeddings: Literal["none", "target", "all"]
     # target: output layer = target embeddings; all: source embeddings too (joint vocabulary)
     freeze_embeddings: bool
-    # whether embeddings stay as they start
+    # whether embeddings that start from pretrained vectors stay as they start
 
     @property
     def enc_sizes(self) -> list[int]:

@@ -17,6 +17,7 @@ SIDES = ("tgt", "src")
 def start_from_vectors(model: Seq2Seq, tokenized: Path, say: Callable[[str], None]) -> None:
     """Put the vectors that the tokenize stage found into the embeddings; the rest stay as drawn.
 
+    With `model.freeze_embeddings` those of a side that has vectors are then no longer trained.
     Raises UserError where the vectors are not as wide as the embeddings.
     """
     for side in SIDES:
@@ -24,6 +25,7 @@ def start_from_vectors(model: Seq2Seq, tokenized: Path, say: Callable[[str], Non
         if path.is_file():
             embedding: nn.Embedding = getattr(model, f"{side}_embedding")
             found = _fill(embedding, path, f"download.{side}_vectors")
+            embedding.requires_grad_(not model.settings.freeze_embeddings)
             say(f"{found:,} of {embedding.num_embeddings:,} {side} embeddings start from vectors")
 
 

@@ -44,11 +44,15 @@ def train_model(
     was asked to stop.
     """
     src, tgt = (Tokenizer(tokenized / name) for name in TOKENIZERS)
-    if model_settings.tie_embeddings == "all" and not _same_bytes(tokenized):
-        raise UserError(
-            "model.tie_embeddings is all, which needs one vocabulary for both sides: "
-            "set tokenize.joint_vocabulary to true"
-        )
+    for key, wanted in (
+        ("tie_embeddings is all", model_settings.tie_embeddings == "all"),
+        ("copying is true", model_settings.copying),
+    ):
+        if wanted and not _same_bytes(tokenized):
+            raise UserError(
+                f"model.{key}, which needs one vocabulary for both sides: "
+                "set tokenize.joint_vocabulary to true"
+            )
     seed_everything(settings.seed)
     model = Seq2Seq(model_settings, src.vocabulary_size, tgt.vocabulary_size)
     start_from_vectors(model, tokenized, say)

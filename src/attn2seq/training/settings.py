@@ -41,7 +41,6 @@ class TrainSettings(Settings):
     # share of BPE merges left out, anew in each epoch (Provilkov et al. 2020); 0: off
     src_word_dropout: float = Field(ge=0, lt=1)
     # share of source tokens that the encoder reads as the unknown token
-    # share of target tokens that the decoder reads as the unknown token; targets stay
     accumulate_batches: int = Field(gt=0)
     # batches whose gradients make one optimizer step
     optimizer: Literal["sgd", "rmsprop", "adam", "adamw"]
@@ -54,9 +53,8 @@ class TrainSettings(Settings):
     # share of the last update in the next one, of sgd and rmsprop
     weight_decay: float = Field(ge=0)
     # L2 penalty (sgd, rmsprop, adam) or decoupled decay (adamw)
-    # weight of the sum of absolute weights in what is minimised
-    schedule: Literal["constant", "linear", "step", "plateau", "cosine", "inverse_sqrt"]
-    # course of the rate after the warm-up; linear and cosine end at zero with the last step
+    schedule: Literal["constant", "step", "plateau", "cosine", "inverse_sqrt"]
+    # course of the rate after the warm-up; cosine ends at zero with the last step
     schedule_every_steps: int = Field(gt=0)
     # step: optimizer steps between two falls of the rate
     schedule_patience: int = Field(gt=0)
