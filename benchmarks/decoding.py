@@ -5,28 +5,27 @@
 Trains R1 for 1,500 steps at the first call, enough to write sentences of the right length.
 Start-up and loading are not counted; the median of repeats is. Beside it stands what the step's
 products alone would take at the speed of a large product in the same number type, measured in the
-same run, and how many times that the decoding takes.
+same run before and after, how many times that the decoding takes, and BLEU.
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+import sacrebleu
 import torch
 
 from attn2seq.config import read_yaml
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translation, Translator
-from benchmarks.limit import product_flops
+from benchmarks.limit import multiply_adds, product_flops
 from benchmarks.r1 import r1_trained
 
 REPEATS = 5
 WAYS = [(number_type, beam) for number_type in ("float32", "bfloat16") for beam in (1, 5)]
-# Of one hypothesis for one token: the decoder's layer, the attention and the output over 8,000.
-DECODING_FLOP_A_TOKEN = 2 * (4 * 512 * (256 + 512) + 256 * 512 + 256 * 1024 + 8000 * 256)
 
 
 def main(changes: Mapping[str, int]) -> None:
@@ -34,16 +33,18 @@ def main(changes: Mapping[str, int]) -> None:
     sources = flickr_sources(place)
     threads = torch.get_num_threads()
     print(f"R1, {len(sources):,} sentences, {threads} threads; medians of {REPEATS} passes")
-    print(f"{'number type':12}{'search':8}{'seconds':>9}{'limit':>7}{'ratio':>7}")
+    print(f"{'number type':12}{'search':8}{'seconds':>9}{'limit':>7}{'ratio':>7}{'BLEU':>7}")
     for number_type, beam_size in WAYS:
         translator = load(place, number_type=number_type, beam_size=beam_size, **changes)
-        tokens = sum(map(steps, translator.translate(sources))) * beam_size
-        flops = product_flops(translator.number_type, translator.device)
+        translations = translator.translate(sources)
+        flop = decoding_flop(translator, translations)
+        before = product_flops(translator.number_type, translator.device)
         seconds = statistics.median(timed(translator, sources) for _ in range(REPEATS))
-        limit = tokens * DECODING_FLOP_A_TOKEN / flops
+        after = product_flops(translator.number_type, translator.device)
+        limit = flop / statistics.mean([before, after])
         print(
             f"{number_type:12}{search(beam_size):8}{seconds:>9.2f}{limit:>7.2f}"
-            f"{seconds / limit:>7.1f}",
+            f"{seconds / limit:>7.1f}{bleu(place, translations):>7.2f}",
             flush=True,
         )
 
@@ -52,6 +53,13 @@ def flickr_sources(place: Path) -> list[str]:
     """The sentences of test_2016_flickr in English."""
     test = pd.read_parquet(place / "data" / "prepared" / "test.parquet", columns=["src"])
     return list(map(str, test["src"]))
+
+
+def bleu(place: Path, translations: Sequence[Translation]) -> float:
+    """Against the sentences of test_2016_flickr in German."""
+    test = pd.read_parquet(place / "data" / "prepared" / "test.parquet", columns=["tgt"])
+    texts = [translation.hypotheses[0].text for translation in translations]
+    return sacrebleu.corpus_bleu(texts, [test["tgt"].tolist()]).score
 
 
 def search(beam_size: int) -> str:
@@ -65,9 +73,13 @@ def load(place: Path, **changes: object) -> Translator:
     return Translator(place / "models" / "model", DecodeSettings.model_validate(values))
 
 
-def steps(translation: Translation) -> int:
-    """Tokens of the best hypothesis, eos counted."""
-    return len(translation.hypotheses[0].pieces) + 1
+def decoding_flop(translator: Translator, translations: Sequence[Translation]) -> float:
+    """Operations of the decoder's products for the tokens of the best hypotheses, eos counted, as
+    many times as the beam has hypotheses.
+    """
+    _, tgt_macs = multiply_adds(translator.model)
+    tokens = sum(len(translation.hypotheses[0].pieces) for translation in translations)
+    return 2.0 * tgt_macs * tokens * translator.settings.beam_size
 
 
 def timed(translator: Translator, sources: list[str]) -> float:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from attn2seq.decoding.step_model import StepModel
 from attn2seq.model.decoder import DecoderState
 from attn2seq.model.encoded import Encoded
-from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from benchmarks.tables.runs import Changes, Run, params_of
 
@@ -39,20 +38,6 @@ def gnmt_params(units: int) -> dict[str, Any]:
         "decode": {"nbest": 1, "min_length": 0, "max_length_factor": 1.0, "max_length_offset": 0},
     }
     return params_of(Run("bench-gnmt-v2", "gnmt-v2", changes))
-
-
-def multiply_adds(model: Seq2Seq) -> tuple[int, int]:
-    """Of a source and of a target token: the weights that it is multiplied with.
-
-    The products of scores and contexts are left out: less than one in a hundred.
-    """
-
-    def count(module: nn.Module) -> int:
-        return sum(weight.numel() for weight in module.parameters() if weight.dim() == 2)
-
-    # The attention's keys are made of the source.
-    keys = dict(model.decoder.named_parameters())["attention.key.weight"].numel()
-    return count(model.encoder) + keys, count(model.decoder) - keys + count(model.output)
 
 
 def synthetic_pairs(count: int, vocabulary: int) -> tuple[list[Ids], list[Ids]]:

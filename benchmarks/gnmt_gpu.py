@@ -43,10 +43,9 @@ from benchmarks.gnmt import (
     Endless,
     Ids,
     gnmt_params,
-    multiply_adds,
     synthetic_pairs,
 )
-from benchmarks.limit import product_flops, synchronize
+from benchmarks.limit import multiply_adds, product_flops, synchronize, training_flop
 
 BEAMS = (1, 5)
 
@@ -98,7 +97,6 @@ def main(sizes: Sizes) -> None:
 def measure_training(model: Seq2Seq, settings: TrainSettings, sizes: Sizes, flops: float) -> None:
     """Print the row of windows of steps; the first one warms up."""
     device = next(model.parameters()).device
-    src_macs, tgt_macs = multiply_adds(model)
     steps = (1 + sizes.windows) * sizes.steps_a_window
     optimizer = Optimizer(model, settings, steps)
     pairs = synthetic_pairs(steps * sizes.training_batch, sizes.vocabulary)
@@ -107,7 +105,7 @@ def measure_training(model: Seq2Seq, settings: TrainSettings, sizes: Sizes, flop
     rates, limits = [], []
     for _ in range(1 + sizes.windows):
         synchronize(device)
-        started, macs, tokens = time.perf_counter(), 0, 0
+        started, flop, tokens = time.perf_counter(), 0.0, 0
         for _ in range(sizes.steps_a_window):
             batch, src_tokens, tgt_tokens = next(batches)
             loss = batch_loss(model, batch, settings, optimizer.step_number + 1)
@@ -115,12 +113,11 @@ def measure_training(model: Seq2Seq, settings: TrainSettings, sizes: Sizes, flop
             optimizer.take_gradients()
             if not math.isfinite(norm := optimizer.step()):
                 raise SystemExit(f"a gradient of norm {norm}: such a step updates nothing")
-            macs += src_tokens * src_macs + tgt_tokens * tgt_macs
+            flop += training_flop(model, src_tokens, tgt_tokens)
             tokens += src_tokens + tgt_tokens
         synchronize(device)
         rates.append(tokens / (time.perf_counter() - started))
-        # Two operations a multiply-add; the backward pass has two products for each one.
-        limits.append(tokens / (3 * 2 * macs / flops))
+        limits.append(tokens * flops / flop)
     rate, limit = statistics.median(rates[1:]), statistics.median(limits[1:])
     row(f"training, batch {sizes.training_batch}, tokens/s", rate, limit, rate / limit)
 

@@ -12,12 +12,11 @@ import statistics
 import torch
 
 from benchmarks.decoding import (
-    DECODING_FLOP_A_TOKEN,
     WAYS,
+    decoding_flop,
     flickr_sources,
     load,
     search,
-    steps,
     timed,
 )
 from benchmarks.limit import product_flops
@@ -36,9 +35,10 @@ def main() -> None:
         for source in sources[:WARM_UP]:
             translator.translate([source])
         seconds = statistics.median(timed(translator, [source]) for source in sources)
-        tokens = statistics.median(map(steps, translator.translate(sources))) * beam_size
-        flops = product_flops(translator.number_type, translator.device, rows=beam_size)
-        limit = tokens * DECODING_FLOP_A_TOKEN / flops
+        flop = statistics.median(
+            decoding_flop(translator, [found]) for found in translator.translate(sources)
+        )
+        limit = flop / product_flops(translator.number_type, translator.device, rows=beam_size)
         print(
             f"{number_type:12}{search(beam_size):8}{1000 * seconds:>7.1f}{1000 * limit:>7.1f}"
             f"{seconds / limit:>7.1f}",

@@ -4,9 +4,9 @@
         python -m benchmarks.training_step [SENTENCES ...]
 
 For batches of 64 and of 256 sentences (or as many as are named), without and with input feeding:
-the median over windows of real optimizer steps, and its share of what the arithmetic alone would
-allow at the speed of a large product in the same number type on the same device, measured before
-and after. Also the share of padding among the positions of each side's batches.
+the median over windows of real optimizer steps, and its share of what the model's products alone
+would allow at the speed of a large product in the same number type on the same device, measured
+before and after. Also the share of padding among the positions of each side's batches.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
@@ -35,11 +36,12 @@ from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
-from benchmarks.limit import product_flops, synchronize
-from benchmarks.r1 import TRAINING_FLOP_A_TOKEN, r1_place
+from benchmarks.limit import product_flops, synchronize, training_flop
+from benchmarks.r1 import r1_place
 
 SENTENCES = (64, 256)
-WARM_UP_STEPS, WINDOWS, STEPS_A_WINDOW = 15, 9, 10
+# In the warm-up most shapes of batches are met, and kernels made for them.
+WARM_UP_STEPS, WINDOWS, STEPS_A_WINDOW = 100, 9, 10
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Speed:
 
     tokens_per_second: float
     limit: float  # target tokens a second, at the speed of a large product
+    flop: float  # of the model's products, for a target token
 
     @property
     def share(self) -> float:
@@ -103,13 +106,15 @@ def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
     """The speed of training, beside the limit of its device measured before and after it."""
     device, number_type = _where(place)
     before, watch = product_flops(number_type, device), Watch()
-    train(place, sentences, watch, **model_changes)
+    model = train(place, sentences, watch, **model_changes)
     flops = statistics.mean([before, product_flops(number_type, device)])
-    return Speed(statistics.median(watch.rates), flops / TRAINING_FLOP_A_TOKEN)
+    src_tokens, tgt_tokens = (int(lengths.sum()) for lengths in token_counts(place))
+    flop = training_flop(model, src_tokens, tgt_tokens) / tgt_tokens
+    return Speed(statistics.median(watch.rates), flops / flop, flop)
 
 
-def train(place: Path, sentences: int, watch: Watch, **model_changes: object) -> None:
-    """Train R1 from fresh weights until the watch has seen enough."""
+def train(place: Path, sentences: int, watch: Watch, **model_changes: object) -> Seq2Seq:
+    """Train R1 from fresh weights until the watch has seen enough; gives the model."""
     params = read_yaml(place / "params.yaml")
     settings = TrainSettings.model_validate(
         params["train"] | {"batch_sentences": sentences, "evaluate_every_steps": 10**6}
@@ -133,6 +138,7 @@ def train(place: Path, sentences: int, watch: Watch, **model_changes: object) ->
             )  # fmt: skip
             with contextlib.suppress(StoppedError):
                 watch.trainer.run()
+    return model
 
 
 def _where(place: Path) -> tuple[torch.device, torch.dtype]:
@@ -144,16 +150,19 @@ def _where(place: Path) -> tuple[torch.device, torch.dtype]:
 def padding(place: Path, sentences: int) -> list[float]:
     """Of source and target: the share of padding in the first epoch's batches."""
     settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
-    sides = [
-        TokenStore(place / "data" / "tokenized" / f"train.{side}").lengths + 1
-        for side in ("src", "tgt")
-    ]
+    sides = token_counts(place)
     limits = BatchLimits(settings.batch_tokens, sentences)
     batches = plan_batches(sides[0] - 1, sides[1] - 1, limits, settings.seed, epoch=0)
     return [
         1 - lengths.sum() / sum(len(batch) * lengths[batch].max() for batch in batches)
         for lengths in sides
     ]
+
+
+def token_counts(place: Path) -> list[NDArray[np.int64]]:
+    """Of source and target: the tokens of each training sentence, eos counted."""
+    data = place / "data" / "tokenized"
+    return [TokenStore(data / f"train.{side}").lengths + 1 for side in ("src", "tgt")]
 
 
 def main(sizes: Sequence[int]) -> None:
@@ -165,13 +174,15 @@ def main(sizes: Sequence[int]) -> None:
     for sentences in sizes:
         source, target = padding(place, sentences)
         print(f"padding at {sentences} sentences: source {source:.1%}, target {target:.1%}")
-    print(f"{'input feeding':15}{'sentences':>10}{'tokens/s':>10}{'limit':>9}{'share':>8}")
+    print(
+        f"{'input feeding':15}{'sentences':>10}{'MFLOP':>7}{'tokens/s':>10}{'limit':>9}{'share':>8}"
+    )
     for sentences in sizes:
         for feeding in (False, True):
             speed = measure(place, sentences, input_feeding=feeding)
             print(
-                f"{'yes' if feeding else 'no':15}{sentences:>10}{speed.tokens_per_second:>10,.0f}"
-                f"{speed.limit:>9,.0f}{speed.share:>8.1%}",
+                f"{'yes' if feeding else 'no':15}{sentences:>10}{speed.flop / 1e6:>7.1f}"
+                f"{speed.tokens_per_second:>10,.0f}{speed.limit:>9,.0f}{speed.share:>8.1%}",
                 flush=True,
             )
 

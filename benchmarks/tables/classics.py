@@ -34,7 +34,7 @@ RECIPES = (
     *("s3-characters", "s4-location"),
 )
 # Passes over the pairs, the same for all rows of a table.
-EPOCHS = {"kinds": 4, "recipes": 8, "multi30k": 6}
+EPOCHS = {"kinds": 4, "recipes": 8, "multi30k": 3}
 R1_STEPS = 1350  # three passes
 SAMPLES, SEED = 1000, 12345
 

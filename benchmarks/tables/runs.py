@@ -163,6 +163,8 @@ def _run_up_to(run: Run, last: str, output: Path) -> Path:
     place, params = PLACES / run.name, params_of(run)
     count = RUN_STAGES.index(last) + 1
     fresh = _start(run, place, params, _key(params, RUN_STAGES[:count]))
+    # The key says nothing of the params of later stages, which a benchmark reads all the same.
+    YAML().dump(params, place / "params.yaml")
     if fresh or not (place / output).exists():
         run_stages(place, STAGES[: count + 1])  # check is the first
     return place

@@ -57,6 +57,24 @@ def test_bfloat16_stays_near_float32() -> None:
     torch.testing.assert_close(rounded, plain, rtol=0.01, atol=0.01)
 
 
+@pytest.mark.parametrize("chunk", [4, 512])
+def test_gradients_in_bfloat16_stay_near_those_in_float32(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """Summed over 100 chunks, too."""
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", {"cpu": chunk})
+    torch.manual_seed(1)
+    output, readout, targets = nn.Linear(32, 50), torch.randn(400, 32), torch.randint(0, 50, (400,))
+    grads = []
+    for number_type in (torch.float32, torch.bfloat16):
+        layer, inputs = output.to(number_type), readout.to(number_type).requires_grad_()
+        loss = cross_entropy(inputs, layer, targets, 0.1).smoothed / len(targets)
+        grads.append(torch.autograd.grad(loss, (inputs, layer.weight, layer.bias)))
+    for plain, rounded in zip(*grads, strict=True):
+        assert rounded.dtype == torch.bfloat16
+        assert (rounded.float() - plain).norm() < 0.02 * plain.norm()
+
+
 SOURCES, TARGETS = [[5, 6, 7, 8], [9], [4, 10]], [[11, 6], [13, 14, 9], [16]]
 
 

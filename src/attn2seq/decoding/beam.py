@@ -131,6 +131,9 @@ def advance(beam: BeamState, log_probs_NV: Tensor, step: int, rules: Rules) -> B
     length, nothing that continues a hypothesis of log-probability s scores above
     s / penalty(limit); what is added for coverage is never above 0 either. Once the n-best ended
     hypotheses score at least that for every live one, the rest of the search cannot change them.
+
+    Without it a search ends, too: where as many hypotheses as the beam has ended, and no live one
+    would score above the best of them if it ended now.
     """
     beam_size = beam.scores_BK.shape[1]
     log_probs_BKV = unflatten_beam_dim(log_probs_NV, beam_size)

@@ -41,7 +41,8 @@ def record_on_gpu(step: Callable[[], Outputs]) -> tuple[Outputs, Callable[[], ob
             step()
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Of this thread alone: what others do meanwhile neither enters the graph nor breaks it.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         outputs = step()
     return outputs, graph.replay
 
@@ -71,10 +72,11 @@ class _Recording(Generic[E, S]):
 class RecordedSteps(Generic[E, S]):
     """A StepModel that gives what `model` gives, to rounding. Safe to use from several threads."""
 
+    _lock = Lock()  # of all models: torch captures all graphs in one stream
+
     def __init__(self, model: StepModel[E, S], record: Record = record_on_gpu) -> None:
         self.model, self.record = model, record
         self._recordings: OrderedDict[Shapes, _Recording[E, S]] = OrderedDict()
-        self._lock = Lock()
 
     def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Padded[E]:
         """The source batch; lengths count eos."""

@@ -4,8 +4,11 @@ Shapes: B batch, S source positions, T target positions, H encoder state, Q deco
 (the query), A attention units.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from attn2seq.model.attention import Attention
 from attn2seq.model.deferred import DeferredLinear
@@ -42,8 +45,10 @@ class AdditiveAttention(Attention):
         """Unnormalised scores, BTS."""
         if self.coverage is not None and coverage_BS is not None:
             keys_BSA = keys_BSA + self.coverage(coverage_BS.unsqueeze(-1).to(keys_BSA.dtype))
-        hidden_BTSA = torch.tanh(self.query(queries_BTQ).unsqueeze(2) + keys_BSA.unsqueeze(1))
-        return hidden_BTSA @ self.energy_vector()
+        scores_BTS: Tensor = _Scores.apply(  # type: ignore[no-untyped-call]
+            self.query(queries_BTQ), keys_BSA, self.energy_vector()
+        )
+        return scores_BTS
 
     def energy_vector(self) -> Tensor:
         """The vector v."""
@@ -67,3 +72,27 @@ class NormalisedAdditiveAttention(AdditiveAttention):
         """The vector g v / |v|; the norm is taken in float32."""
         direction_A = nn.functional.normalize(self.energy.weight.squeeze(0).float(), dim=0)
         return (self.gain.float() * direction_A).to(self.energy.weight.dtype)
+
+
+class _Scores(torch.autograd.Function):
+    """v . tanh(q + k) of each pair of positions.
+
+    The hidden layer, one vector a pair, is by far the largest tensor of a training step. It is held
+    twice at most, where autograd's way over sum, tanh and product would hold it five times.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, queries_BTA: Tensor, keys_BSA: Tensor, v_A: Tensor) -> Tensor:
+        hidden_BTSA = (queries_BTA.unsqueeze(2) + keys_BSA.unsqueeze(1)).tanh_()
+        ctx.save_for_backward(hidden_BTSA, v_A)
+        return hidden_BTSA @ v_A
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_BTS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden_BTSA, v_A = ctx.saved_tensors
+        grad_v_A = (grad_BTS.reshape(1, -1) @ hidden_BTSA.flatten(0, 2)).squeeze(0)
+        one = hidden_BTSA.new_ones(())
+        slopes_BTSA = torch.addcmul(one, hidden_BTSA, hidden_BTSA, value=-1)  # of tanh
+        slopes_BTSA *= grad_BTS.unsqueeze(3)
+        return slopes_BTSA.sum(2) * v_A, slopes_BTSA.sum(1) * v_A, grad_v_A

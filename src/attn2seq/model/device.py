@@ -66,14 +66,15 @@ def tune_cpu() -> None:
     """Let a CPU keep what each training step needs again; call it before the first product.
 
     Freed buffers: glibc hands large ones back to the system, and taking them anew at each step
-    costs page faults. Compiled kernels: oneDNN makes one for each new shape of a product, and
-    batches of all lengths have more shapes than it remembers by default. Neither changes a result.
+    costs page faults, which can take longer than what is done in them. Compiled kernels: oneDNN
+    makes one for each new shape of a product, and batches of all lengths have more shapes than it
+    remembers by default. Neither changes a result.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "10000")
     if not sys.platform.startswith("linux"):
         return
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt") and hasattr(libc, "gnu_get_libc_version"):
-        m_trim_threshold, m_mmap_threshold = -1, -3  # malloc.h
-        libc.mallopt(m_mmap_threshold, 32 * 2**20)  # the most that glibc accepts
+        m_trim_threshold, m_mmap_max = -1, -4  # malloc.h
+        libc.mallopt(m_mmap_max, 0)
         libc.mallopt(m_trim_threshold, 2**31 - 1)

@@ -113,12 +113,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         needs_grad: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         grad_readout = torch.empty_like(readout_NR) if needs_grad else None
-        grad_weight = torch.zeros_like(weight_VR, dtype=torch.float32) if needs_grad else None
+        grad_weight = torch.zeros_like(weight_VR) if needs_grad else None
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_grad else None
         vocabulary_size = weight_VR.shape[0]
         smoothed, nats, correct = (readout_NR.new_zeros((), dtype=torch.float32) for _ in range(3))
-        # A row's mean logit, without a pass over its logits.
-        mean_weight_R, mean_bias = weight_VR.float().mean(0), bias_V.float().mean()
+        # A row's mean logit, without a pass over its logits. It is for the value that is told: no
+        # gradient follows from it.
+        mean_weight_R, mean_bias = weight_VR.sum(0).float() / vocabulary_size, bias_V.float().mean()
         for rows in chunks(targets_N):
             readout_CR, targets_C1 = readout_NR[rows], targets_N[rows].unsqueeze(1)
             logits_CV = torch.addmm(bias_V, readout_CR, weight_VR.t())
@@ -139,10 +140,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             grad_bias += grad_CV.sum(0)
             grad_logits_CV = grad_CV.to(readout_NR.dtype)
             grad_readout[rows] = grad_logits_CV @ weight_VR
-            grad_weight += grad_logits_CV.t() @ readout_CR
+            # In the weights' own number type, which the sum is rounded to anyway: a sum in float32
+            # takes several more passes over a tensor as large as the weights.
+            grad_weight.addmm_(grad_logits_CV.t(), readout_CR)
         if grad_readout is not None and grad_weight is not None and grad_bias is not None:
-            ctx.save_for_backward(grad_readout, grad_weight, grad_bias)
-            ctx.dtype = weight_VR.dtype
+            ctx.save_for_backward(grad_readout, grad_weight, grad_bias.to(bias_V.dtype))
         ctx.mark_non_differentiable(nats, correct)
         return smoothed, nats, correct
 
@@ -150,11 +152,4 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         grad_readout, grad_weight, grad_bias = ctx.saved_tensors
-        return (
-            grad_readout * grad.to(grad_readout.dtype),
-            (grad_weight * grad).to(ctx.dtype),
-            (grad_bias * grad).to(ctx.dtype),
-            None,
-            None,
-            None,
-        )
+        return grad_readout * grad, grad_weight * grad, grad_bias * grad, None, None, None
