@@ -3,19 +3,31 @@
     CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.step_profile
 
 The steps are those that benchmarks.training_step measures, after the warm-up, under torch's
-profiler, which slows them a little.
+profiler, which slows them a little. Milliseconds of a step, and their share of it; beside them the
+time that the model's products alone would take at the speed of a large product, measured in the
+same run before and after.
 An operation's time is its own, without that of the operations it calls. What lies between the
 operations (Python, and taking batches together) is in none of them: the row "outside".
 """
 
+import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch.profiler import ProfilerActivity, profile
 
 from attn2seq.model.device import tune_cpu
+from benchmarks.limit import product_flops
 from benchmarks.r1 import r1_place
-from benchmarks.training_step import Watch, train
+from benchmarks.training_step import (
+    STEPS_A_WINDOW,
+    WINDOWS,
+    Watch,
+    flop_a_token,
+    train,
+    where,
+)
 
 SENTENCES = 64
 # Rows of the table, by the operations' names, which may go on with _: `exp` is `exp_` too, and not
@@ -25,10 +37,10 @@ PARTS = {
     "other products": ("addmm", "mm", "bmm", "addmv", "mv", "addbmm", "mkldnn_linear"),
     "softmax, loss": ("_log_softmax", "_softmax", "logsumexp", "nll_loss", "exp", "log", "sum",
                       "amax", "max", "gather"),
-    "tanh, sigmoid": ("tanh", "sigmoid"),
+    "tanh, sigmoid": ("tanh", "sigmoid", "addcmul"),
     "dropout": ("bernoulli", "native_dropout", "dropout", "random", "lt"),
     "optimizer, clipping": ("_fused_adam", "_foreach", "linalg_vector_norm", "stack", "sqrt",
-                            "addcdiv", "addcmul", "lerp"),
+                            "addcdiv", "lerp"),
     "sums, products by element": ("add", "mul", "sub", "div", "neg", "where", "masked"),
     "copies, gathers, zeros": ("copy", "cat", "index", "_index_put", "embedding", "fill", "zero",
                                "zeros", "select", "slice", "_pack", "_pad", "clone", "empty",
@@ -39,23 +51,36 @@ PARTS = {
 def main() -> None:
     tune_cpu()
     place = r1_place()
-    columns = [shares(place, feeding) for feeding in (False, True)]
-    print(f"{f'R1, {SENTENCES} sentences':27}{'no input feeding':>18}{'input feeding':>15}")
-    for name in (*PARTS, "others", "outside"):
-        plain, feeding = (column.get(name, 0.0) for column in columns)
-        print(f"{name:27}{plain:>18.1%}{feeding:>15.1%}")
+    plain, feeding = (profiled(place, feeding) for feeding in (False, True))
+    print(
+        f"{f'R1, {SENTENCES} sentences, ms a step':27}{'no input feeding':>18}{'input feeding':>18}"
+    )
+    for name in (*PARTS, "others", "outside", "together", "products at the limit"):
+        print(f"{name:30}{cell(plain, name)}{cell(feeding, name)}")
 
 
-def shares(place: Path, feeding: bool) -> dict[str, float]:
-    """Of each part, its share of the time of all steps."""
+def cell(milliseconds: Mapping[str, float], name: str) -> str:
+    """A part's time, and its share of the whole."""
+    share = milliseconds.get(name, 0.0) / milliseconds["together"]
+    return f"{milliseconds.get(name, 0.0):>10.1f}{share:>8.1%}"
+
+
+def profiled(place: Path, feeding: bool) -> dict[str, float]:
+    """Of each part, its milliseconds of a step."""
     profiler = profile(activities=[ProfilerActivity.CPU])
     watch = Watch(at_start=profiler.start, at_end=profiler.stop)
-    train(place, SENTENCES, watch, input_feeding=feeding)
+    device, number_type = where(place)
+    before = product_flops(number_type, device)
+    model = train(place, SENTENCES, watch, input_feeding=feeding)
+    steps = WINDOWS * STEPS_A_WINDOW
     found: defaultdict[str, float] = defaultdict(float)
     for event in profiler.key_averages():
-        found[part(event.key)] += event.self_cpu_time_total / 1e6 / watch.seconds
-    found["outside"] = 1 - sum(found.values())
-    return found
+        found[part(event.key)] += event.self_cpu_time_total / 1e3 / steps
+    together = watch.seconds * 1e3 / steps
+    found["outside"] = together - sum(found.values())
+    flops = statistics.mean([before, product_flops(number_type, device)])
+    limit = watch.tokens / steps * flop_a_token(model, place) / flops
+    return found | {"together": together, "products at the limit": limit * 1e3}
 
 
 def part(operation: str) -> str:

@@ -97,6 +97,11 @@ class Watch:
         return list(tokens / seconds)
 
     @property
+    def tokens(self) -> int:
+        """Target tokens of all windows together."""
+        return self._marks[-1][1] - self._marks[0][1]
+
+    @property
     def seconds(self) -> float:
         """Of all windows together."""
         return self._marks[-1][0] - self._marks[0][0]
@@ -104,12 +109,11 @@ class Watch:
 
 def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
     """The speed of training, beside the limit of its device measured before and after it."""
-    device, number_type = _where(place)
+    device, number_type = where(place)
     before, watch = product_flops(number_type, device), Watch()
     model = train(place, sentences, watch, **model_changes)
     flops = statistics.mean([before, product_flops(number_type, device)])
-    src_tokens, tgt_tokens = (int(lengths.sum()) for lengths in token_counts(place))
-    flop = training_flop(model, src_tokens, tgt_tokens) / tgt_tokens
+    flop = flop_a_token(model, place)
     return Speed(statistics.median(watch.rates), flops / flop, flop)
 
 
@@ -120,7 +124,7 @@ def train(place: Path, sentences: int, watch: Watch, **model_changes: object) ->
         params["train"] | {"batch_sentences": sentences, "evaluate_every_steps": 10**6}
     )
     model_settings = ModelSettings.model_validate(params["model"] | model_changes)
-    device, number_type = _where(place)
+    device, number_type = where(place)
     data = place / "data" / "tokenized"
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
@@ -141,7 +145,8 @@ def train(place: Path, sentences: int, watch: Watch, **model_changes: object) ->
     return model
 
 
-def _where(place: Path) -> tuple[torch.device, torch.dtype]:
+def where(place: Path) -> tuple[torch.device, torch.dtype]:
+    """The device and the number type that R1 is trained on here."""
     settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
     device = pick_device(settings.device, "train.device")
     return device, pick_number_type(settings.number_type, device)
@@ -159,6 +164,12 @@ def padding(place: Path, sentences: int) -> list[float]:
     ]
 
 
+def flop_a_token(model: Seq2Seq, place: Path) -> float:
+    """Operations of the products for a target token, with as many source tokens as it has."""
+    src_tokens, tgt_tokens = (int(lengths.sum()) for lengths in token_counts(place))
+    return training_flop(model, src_tokens, tgt_tokens) / tgt_tokens
+
+
 def token_counts(place: Path) -> list[NDArray[np.int64]]:
     """Of source and target: the tokens of each training sentence, eos counted."""
     data = place / "data" / "tokenized"
@@ -168,7 +179,7 @@ def token_counts(place: Path) -> list[NDArray[np.int64]]:
 def main(sizes: Sequence[int]) -> None:
     tune_cpu()
     place = r1_place()
-    device, number_type = _where(place)
+    device, number_type = where(place)
     kind = str(number_type).removeprefix("torch.")
     print(f"R1, {kind}, {describe_device(device)}; medians of {WINDOWS} windows")
     for sentences in sizes:
