@@ -30,7 +30,7 @@ WAYS = [(number_type, beam) for number_type in ("float32", "bfloat16") for beam 
 
 def main(changes: Mapping[str, int]) -> None:
     place = r1_trained()
-    sources = flickr_sources(place)
+    sources, references = flickr(place, "src"), flickr(place, "tgt")
     threads = torch.get_num_threads()
     print(f"R1, {len(sources):,} sentences, {threads} threads; medians of {REPEATS} passes")
     print(f"{'number type':12}{'search':8}{'seconds':>9}{'limit':>7}{'ratio':>7}{'BLEU':>7}")
@@ -44,22 +44,21 @@ def main(changes: Mapping[str, int]) -> None:
         limit = flop / statistics.mean([before, after])
         print(
             f"{number_type:12}{search(beam_size):8}{seconds:>9.2f}{limit:>7.2f}"
-            f"{seconds / limit:>7.1f}{bleu(place, translations):>7.2f}",
+            f"{seconds / limit:>7.1f}{bleu(translations, references):>7.2f}",
             flush=True,
         )
 
 
-def flickr_sources(place: Path) -> list[str]:
-    """The sentences of test_2016_flickr in English."""
-    test = pd.read_parquet(place / "data" / "prepared" / "test.parquet", columns=["src"])
-    return list(map(str, test["src"]))
+def flickr(place: Path, side: str) -> list[str]:
+    """The sentences of test_2016_flickr: `src` in English, `tgt` in German."""
+    test = pd.read_parquet(place / "data" / "prepared" / "test.parquet", columns=[side])
+    return list(map(str, test[side]))
 
 
-def bleu(place: Path, translations: Sequence[Translation]) -> float:
-    """Against the sentences of test_2016_flickr in German."""
-    test = pd.read_parquet(place / "data" / "prepared" / "test.parquet", columns=["tgt"])
+def bleu(translations: Sequence[Translation], references: list[str]) -> float:
+    """Of the best hypotheses."""
     texts = [translation.hypotheses[0].text for translation in translations]
-    return sacrebleu.corpus_bleu(texts, [test["tgt"].tolist()]).score
+    return sacrebleu.corpus_bleu(texts, [references]).score
 
 
 def search(beam_size: int) -> str:

@@ -14,7 +14,7 @@ import torch
 from benchmarks.decoding import (
     WAYS,
     decoding_flop,
-    flickr_sources,
+    flickr,
     load,
     search,
     timed,
@@ -27,7 +27,7 @@ WARM_UP, SENTENCES = 10, 200
 
 def main() -> None:
     place = r1_trained()
-    sources = flickr_sources(place)[:SENTENCES]
+    sources = flickr(place, "src")[:SENTENCES]
     print(f"R1, one sentence alone, {torch.get_num_threads()} threads; medians of {len(sources)}")
     print(f"{'number type':12}{'search':8}{'ms':>7}{'limit':>7}{'ratio':>7}")
     for number_type, beam_size in WAYS:

@@ -10,7 +10,6 @@ An operation's time is its own, without that of the operations it calls. What li
 operations (Python, and taking batches together) is in none of them: the row "outside".
 """
 
-import statistics
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,16 +17,8 @@ from pathlib import Path
 from torch.profiler import ProfilerActivity, profile
 
 from attn2seq.model.device import tune_cpu
-from benchmarks.limit import product_flops
 from benchmarks.r1 import r1_place
-from benchmarks.training_step import (
-    STEPS_A_WINDOW,
-    WINDOWS,
-    Watch,
-    flop_a_token,
-    train,
-    where,
-)
+from benchmarks.training_step import STEPS_A_WINDOW, WINDOWS, Watch, measure
 
 SENTENCES = 64
 # Rows of the table, by the operations' names, which may go on with _: `exp` is `exp_` too, and not
@@ -69,18 +60,17 @@ def profiled(place: Path, feeding: bool) -> dict[str, float]:
     """Of each part, its milliseconds of a step."""
     profiler = profile(activities=[ProfilerActivity.CPU])
     watch = Watch(at_start=profiler.start, at_end=profiler.stop)
-    device, number_type = where(place)
-    before = product_flops(number_type, device)
-    model = train(place, SENTENCES, watch, input_feeding=feeding)
+    limit = measure(place, SENTENCES, feeding, watch).limit
     steps = WINDOWS * STEPS_A_WINDOW
     found: defaultdict[str, float] = defaultdict(float)
     for event in profiler.key_averages():
         found[part(event.key)] += event.self_cpu_time_total / 1e3 / steps
     together = watch.seconds * 1e3 / steps
     found["outside"] = together - sum(found.values())
-    flops = statistics.mean([before, product_flops(number_type, device)])
-    limit = watch.tokens / steps * flop_a_token(model, place) / flops
-    return found | {"together": together, "products at the limit": limit * 1e3}
+    return found | {
+        "together": together,
+        "products at the limit": watch.tokens / steps / limit * 1e3,
+    }
 
 
 def part(operation: str) -> str:

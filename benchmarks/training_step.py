@@ -107,24 +107,27 @@ class Watch:
         return self._marks[-1][0] - self._marks[0][0]
 
 
-def measure(place: Path, sentences: int, **model_changes: object) -> Speed:
+def measure(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Speed:
     """The speed of training, beside the limit of its device measured before and after it."""
-    device, number_type = where(place)
-    before, watch = product_flops(number_type, device), Watch()
-    model = train(place, sentences, watch, **model_changes)
+    device, number_type = _where(place)
+    before = product_flops(number_type, device)
+    model = _train(place, sentences, input_feeding, watch)
     flops = statistics.mean([before, product_flops(number_type, device)])
-    flop = flop_a_token(model, place)
+    src_tokens, tgt_tokens = (int(lengths.sum()) for lengths in token_counts(place))
+    flop = training_flop(model, src_tokens, tgt_tokens) / tgt_tokens
     return Speed(statistics.median(watch.rates), flops / flop, flop)
 
 
-def train(place: Path, sentences: int, watch: Watch, **model_changes: object) -> Seq2Seq:
+def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Seq2Seq:
     """Train R1 from fresh weights until the watch has seen enough; gives the model."""
     params = read_yaml(place / "params.yaml")
     settings = TrainSettings.model_validate(
         params["train"] | {"batch_sentences": sentences, "evaluate_every_steps": 10**6}
     )
-    model_settings = ModelSettings.model_validate(params["model"] | model_changes)
-    device, number_type = where(place)
+    model_settings = ModelSettings.model_validate(
+        params["model"] | {"input_feeding": input_feeding}
+    )
+    device, number_type = _where(place)
     data = place / "data" / "tokenized"
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
@@ -145,8 +148,7 @@ def train(place: Path, sentences: int, watch: Watch, **model_changes: object) ->
     return model
 
 
-def where(place: Path) -> tuple[torch.device, torch.dtype]:
-    """The device and the number type that R1 is trained on here."""
+def _where(place: Path) -> tuple[torch.device, torch.dtype]:
     settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
     device = pick_device(settings.device, "train.device")
     return device, pick_number_type(settings.number_type, device)
@@ -164,12 +166,6 @@ def padding(place: Path, sentences: int) -> list[float]:
     ]
 
 
-def flop_a_token(model: Seq2Seq, place: Path) -> float:
-    """Operations of the products for a target token, with as many source tokens as it has."""
-    src_tokens, tgt_tokens = (int(lengths.sum()) for lengths in token_counts(place))
-    return training_flop(model, src_tokens, tgt_tokens) / tgt_tokens
-
-
 def token_counts(place: Path) -> list[NDArray[np.int64]]:
     """Of source and target: the tokens of each training sentence, eos counted."""
     data = place / "data" / "tokenized"
@@ -179,7 +175,7 @@ def token_counts(place: Path) -> list[NDArray[np.int64]]:
 def main(sizes: Sequence[int]) -> None:
     tune_cpu()
     place = r1_place()
-    device, number_type = where(place)
+    device, number_type = _where(place)
     kind = str(number_type).removeprefix("torch.")
     print(f"R1, {kind}, {describe_device(device)}; medians of {WINDOWS} windows")
     for sentences in sizes:
@@ -190,7 +186,7 @@ def main(sizes: Sequence[int]) -> None:
     )
     for sentences in sizes:
         for feeding in (False, True):
-            speed = measure(place, sentences, input_feeding=feeding)
+            speed = measure(place, sentences, feeding, Watch())
             print(
                 f"{'yes' if feeding else 'no':15}{sentences:>10}{speed.flop / 1e6:>7.1f}"
                 f"{speed.tokens_per_second:>10,.0f}{speed.limit:>9,.0f}{speed.share:>8.1%}",

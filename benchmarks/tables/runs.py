@@ -163,8 +163,6 @@ def _run_up_to(run: Run, last: str, output: Path) -> Path:
     place, params = PLACES / run.name, params_of(run)
     count = RUN_STAGES.index(last) + 1
     fresh = _start(run, place, params, _key(params, RUN_STAGES[:count]))
-    # The key says nothing of the params of later stages, which a benchmark reads all the same.
-    YAML().dump(params, place / "params.yaml")
     if fresh or not (place / output).exists():
         run_stages(place, STAGES[: count + 1])  # check is the first
     return place
@@ -173,23 +171,24 @@ def _run_up_to(run: Run, last: str, output: Path) -> Path:
 def _start(run: Run, place: Path, params: dict[str, Any], key: str) -> bool:
     """A fresh copy of the tree, unless the place was begun under the same key."""
     begun = place / "key"
-    if begun.exists() and begun.read_text(encoding="utf-8") == key:
-        return False
-    shutil.rmtree(place, ignore_errors=True)
-    _copy_tree(place, params)
-    for file in run.local:
-        shutil.copy(file, place / "data" / "local")
+    fresh = not begun.exists() or begun.read_text(encoding="utf-8") != key
+    if fresh:
+        shutil.rmtree(place, ignore_errors=True)
+        _copy_tree(place)
+        for file in run.local:
+            shutil.copy(file, place / "data" / "local")
+    # In a place that was begun, too: its key may leave out stages whose params a benchmark reads.
+    YAML().dump(params, place / "params.yaml")
     begun.write_text(key, encoding="utf-8")
-    return True
+    return fresh
 
 
-def _copy_tree(place: Path, params: dict[str, Any]) -> None:
+def _copy_tree(place: Path) -> None:
     for part in COPIED:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
         if (ROOT / part).exists():
             (place / part).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / part, place / part)
-    YAML().dump(params, place / "params.yaml")
 
 
 def run_stages(place: Path, stages: Sequence[str]) -> None:

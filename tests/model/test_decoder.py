@@ -203,6 +203,32 @@ def test_coverage_sums_the_weights_and_finds_repetition(model_settings: MakeSett
     torch.testing.assert_close(decoded.repeated_BT[2], torch.tensor([0.0, 1.0, 1.0]))
 
 
+def test_repetition_is_unlearnt_at_both_looks(model_settings: MakeSettings) -> None:
+    """The loss's gradient reaches the earlier weights, too, through the coverage that they left."""
+    settings = model_settings(coverage=True)
+    decoder = Decoder(settings).eval()
+    torch.nn.init.normal_(decoder.get_parameter("attention.coverage.weight"))
+    source = encoded(settings, decoder)
+    assert source.keys_BSA is not None
+    source = replace(source, keys_BSA=source.keys_BSA.detach())
+    embedded_BTE = torch.randn(3, 3, settings.embedding_size)
+    weights = [
+        decoder.get_parameter(f"attention.{name}.weight")
+        for name in ("query", "energy", "coverage")
+    ]
+
+    def gradients(by_hand: bool) -> tuple[Tensor, ...]:
+        decoded, _ = decoder(embedded_BTE, decoder.initial_state(source), source)
+        attended, repeated = decoded.attn_weights_BTS, decoded.repeated_BT
+        if by_hand:
+            repeated = torch.minimum(attended, attended.cumsum(1) - attended).sum(-1)
+        # Each look has a weight of its own, so that no two terms cancel.
+        loss = (repeated * torch.tensor([1.0, 2.0, 3.0])).sum()
+        return torch.autograd.grad(loss, weights)
+
+    torch.testing.assert_close(gradients(by_hand=False), gradients(by_hand=True))
+
+
 def test_the_switch_by_hand(model_settings: MakeSettings) -> None:
     """sigmoid(w_h c + w_s s + w_x x + b): Eq. 8 in See et al. 2017."""
     settings = model_settings(cell="rnn", attention="general", copying=True)
