@@ -1,11 +1,10 @@
-"""Dropout against torch's own, and the masks that hold for a whole sentence."""
+"""Dropout of each unit on its own, and the masks that hold for a whole sentence."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from attn2seq.batching.batch import make_batch
 from attn2seq.model.dropout import dropout, step_mask
@@ -14,14 +13,25 @@ from attn2seq.model.seq2seq import Seq2Seq
 RATE = 0.4
 
 
-def test_apart_it_is_torch_s_own() -> None:
-    """To the last random number, so that a training repeats."""
+@pytest.mark.parametrize("rate", [0.001, 0.2, 0.5, 0.999])
+def test_apart_each_unit_is_dropped_on_its_own(rate: float) -> None:
+    torch.manual_seed(1)
+    lost = dropout(torch.ones(40, 50, 301), rate, training=True, over_time=False) == 0
+    spread = (rate * (1 - rate) / lost.numel()) ** 0.5
+    assert lost.float().mean().item() == pytest.approx(rate, abs=5 * spread)
+    # Neighbours share a random word of 64 bits.
+    for apart in range(1, 5):
+        both = (lost[..., apart:] & lost[..., :-apart]).float().mean().item()
+        assert both == pytest.approx(rate**2, abs=5 * rate * spread + 1e-4)
+
+
+def test_apart_it_repeats_from_the_same_seed() -> None:
     x = torch.randn(3, 4, 8)
     torch.manual_seed(1)
-    ours = dropout(x, RATE, training=True, over_time=False)
+    first = dropout(x, RATE, training=True, over_time=False)
+    assert not torch.equal(dropout(x, RATE, training=True, over_time=False), first)
     torch.manual_seed(1)
-    assert torch.equal(ours, F.dropout(x, RATE))
-    assert (ours[:, 0] == 0).tolist() != (ours[:, 1] == 0).tolist()
+    assert torch.equal(dropout(x, RATE, training=True, over_time=False), first)
 
 
 def test_over_time_a_sentence_loses_the_same_units_everywhere() -> None:
@@ -34,10 +44,11 @@ def test_over_time_a_sentence_loses_the_same_units_everywhere() -> None:
     assert lost.float().mean().item() == pytest.approx(RATE, abs=0.05)
 
 
+@pytest.mark.parametrize("over_time", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_is_kept_is_scaled_up(dtype: torch.dtype) -> None:
+def test_what_is_kept_is_scaled_up(dtype: torch.dtype, over_time: bool) -> None:
     x = torch.randn(3, 5, 20).to(dtype)
-    dropped = dropout(x, 0.75, training=True, over_time=True)
+    dropped = dropout(x, 0.75, training=True, over_time=over_time)
     kept = dropped != 0
     assert dropped.dtype == dtype
     assert kept.any()
@@ -62,10 +73,11 @@ def test_where_nothing_is_dropped(rate: float, training: bool, over_time: bool) 
     assert step_mask(x[:, 0], rate, training) is None
 
 
-def test_gradients_pass_through_the_kept_units_alone() -> None:
+@pytest.mark.parametrize("over_time", [False, True])
+def test_gradients_pass_through_the_kept_units_alone(over_time: bool) -> None:
     torch.manual_seed(1)
     x = torch.randn(2, 3, 10, requires_grad=True)
-    dropped = dropout(x, 0.5, training=True, over_time=True)
+    dropped = dropout(x, 0.5, training=True, over_time=over_time)
     dropped.sum().backward()
     assert x.grad is not None
     assert torch.equal(x.grad, torch.where(dropped == 0, 0.0, 2.0))
@@ -85,10 +97,11 @@ def test_a_variational_model_drops_the_same_units_of_embeddings_and_readouts_at_
     embedded: list[Tensor] = []
     for reader in (model.encoder, model.decoder):
         reader.register_forward_pre_hook(lambda _, inputs: embedded.append(inputs[0]))
-    batch = make_batch([[5, 6, 7, 8], [9, 10, 11, 12]], [[11, 12, 13], [14, 15, 16]])
+    sources = [[5, 6, 7, 8], [9, 10, 11, 12], [4, 5, 6, 7]]
+    batch = make_batch(sources, [[11, 12, 13], [14, 15, 16], [17, 18, 19]])
     for dropped in (model(batch).readout_BTR, *embedded):
         lost = dropped == 0
         assert lost.any()
         assert not lost.all()
         assert torch.equal(lost, lost[:, :1].expand_as(lost)) is over_time
-        assert not torch.equal(lost[0], lost[1])
+        assert not torch.equal(lost, lost[:1].expand_as(lost))

@@ -14,9 +14,12 @@ from attn2seq.training.loss import cross_entropy, sequence_loss
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("chunk", [3, 512])
-def test_equals_torch(monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int) -> None:
+@pytest.mark.parametrize(("chunk", "piece"), [(3, 2), (5, 64), (512, 3), (512, 64)])
+def test_equals_torch(
+    monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int, piece: int
+) -> None:
     monkeypatch.setattr(loss_module, "CHUNK_ROWS", {"cpu": chunk})
+    monkeypatch.setattr(loss_module, "PIECE_ROWS", {"cpu": piece})
     torch.manual_seed(1)
     output, readout = nn.Linear(6, 11), torch.randn(8, 6, requires_grad=True)
     targets = torch.randint(0, 11, (8,))

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from attn2seq.model.cells import OWN_CELLS, Directions
 from attn2seq.model.deferred import Deferring, SharedWeight
+from attn2seq.model.directions import OWN_CELLS, Directions
 
 State = tuple[Tensor, ...]
 
@@ -28,7 +28,7 @@ class RecurrentLayer(Deferring):
     """One recurrent layer, forward or in both directions.
 
     LSTM: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; GRU: Cho et al.
-    2014, arXiv 1406.1078; plain RNN: Elman 1990, with tanh or ReLU. The others stand in cells.py.
+    2014, arXiv 1406.1078; plain RNN: Elman 1990, with tanh or ReLU. The others: directions.py.
     """
 
     def __init__(self, cell: str, input_size: int, hidden_size: int, bidirectional: bool) -> None:

@@ -13,7 +13,7 @@ from attn2seq.batching.ahead import ahead
 from attn2seq.batching.batch import Batch, Pairs
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.errors import StoppedError, UserError
-from attn2seq.model.memory import memory_told
+from attn2seq.model.out_of_memory import memory_told
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training.checkpoint_average import CheckpointAverage
 from attn2seq.training.checkpoints import (

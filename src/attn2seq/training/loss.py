@@ -1,6 +1,7 @@
 """Label-smoothed cross-entropy over a large vocabulary, without holding all logits at once.
 
-Shapes: N target positions (no padding among them), R readout, V vocabulary, C chunk of N.
+Shapes: N target positions (no padding among them), R readout, V vocabulary, C chunk of N,
+P piece of C.
 """
 
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from attn2seq.model.seq2seq import Positions, Seq2Seq, at_places, positions
 # Rows of logits held at once: large enough for efficient products; on a CPU small enough to stay
 # in memory that the allocator keeps, on a GPU so many that few products fill it.
 CHUNK_ROWS = {"cpu": 512, "cuda": 8192}
+# Rows of the float32 softmax: on a CPU a piece of a chunk that its caches hold.
+PIECE_ROWS = {"cpu": 64, "cuda": 8192}
 # Below it the probability of a right token counts as this: its logarithm would be no number.
 _SMALLEST = torch.finfo(torch.float32).tiny
 
@@ -31,8 +34,12 @@ class Loss(NamedTuple):
 
 def chunks(rows_N: Tensor) -> list[slice]:
     """The rows of each chunk, by the device that they lie on."""
-    size = CHUNK_ROWS.get(rows_N.device.type, CHUNK_ROWS["cpu"])
+    size = _rows(CHUNK_ROWS, rows_N)
     return [slice(start, start + size) for start in range(0, len(rows_N), size)]
+
+
+def _rows(sizes: dict[str, int], rows: Tensor) -> int:
+    return sizes.get(rows.device.type, sizes["cpu"])
 
 
 def sequence_loss(
@@ -99,6 +106,21 @@ def cross_entropy(
     return Loss(smoothed, nats, correct)
 
 
+def _softmax(logits_PV: Tensor, targets_P: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The softmax, and of each row the cross-entropies: of its target, and of all tokens alike."""
+    probs_PV, targets_P1 = torch.softmax(logits_PV, dim=-1), targets_P.unsqueeze(1)
+    log_probs_P1 = probs_PV.gather(1, targets_P1).clamp_min(_SMALLEST).log()
+    log_sums_P1 = logits_PV.gather(1, targets_P1) - log_probs_P1
+    return probs_PV, -log_probs_P1.squeeze(1), log_sums_P1.squeeze(1) - logits_PV.mean(1)
+
+
+def _subtract_targets(probs_PV: Tensor, targets_P: Tensor, label_smoothing: float) -> None:
+    """Softmax minus the target distribution, in place: the gradient of the smoothed loss."""
+    probs_PV -= label_smoothing / probs_PV.shape[1]
+    right = probs_PV.new_full((), label_smoothing - 1).expand(len(targets_P), 1)
+    probs_PV.scatter_add_(1, targets_P.unsqueeze(1), right)
+
+
 class _ChunkedCrossEntropy(torch.autograd.Function):
     """The gradient of the logits is known with the loss, so each chunk is finished at once."""
 
@@ -115,36 +137,30 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_readout = torch.empty_like(readout_NR) if needs_grad else None
         grad_weight = torch.zeros_like(weight_VR) if needs_grad else None
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_grad else None
-        vocabulary_size = weight_VR.shape[0]
         smoothed, nats, correct = (readout_NR.new_zeros((), dtype=torch.float32) for _ in range(3))
-        # A row's mean logit, without a pass over its logits. It is for the value that is told: no
-        # gradient follows from it.
-        mean_weight_R, mean_bias = weight_VR.sum(0).float() / vocabulary_size, bias_V.float().mean()
+        bias_V = bias_V.float()
         for rows in chunks(targets_N):
-            readout_CR, targets_C1 = readout_NR[rows], targets_N[rows].unsqueeze(1)
-            logits_CV = torch.addmm(bias_V, readout_CR, weight_VR.t())
-            probs_CV = torch.softmax(logits_CV, dim=-1, dtype=torch.float32)
-            right_C1 = probs_CV.gather(1, targets_C1).clamp_min(_SMALLEST).log()
-            log_sum_C1 = logits_CV.gather(1, targets_C1).float() - right_C1
-            mean_C = readout_CR.float() @ mean_weight_R + mean_bias
-            chunk_nats, uniform = -right_C1.sum(), log_sum_C1.sum() - mean_C.sum()
-            nats += chunk_nats
-            smoothed += (1 - label_smoothing) * chunk_nats + label_smoothing * uniform
-            if grad_readout is None or grad_weight is None or grad_bias is None:
-                correct += (probs_CV.argmax(1, keepdim=True) == targets_C1).sum()
+            readout_CR = readout_NR[rows]
+            logits_CV = readout_CR @ weight_VR.t()
+            pieces = (each.split(_rows(PIECE_ROWS, each)) for each in (logits_CV, targets_N[rows]))
+            for logits_PV, targets_P in zip(*pieces, strict=True):
+                probs_PV, nats_P, uniform_P = _softmax(logits_PV + bias_V, targets_P)
+                nats += nats_P.sum()
+                smoothed += ((1 - label_smoothing) * nats_P + label_smoothing * uniform_P).sum()
+                if grad_bias is None:
+                    correct += (probs_PV.argmax(1) == targets_P).sum()
+                    continue
+                _subtract_targets(probs_PV, targets_P, label_smoothing)
+                grad_bias += probs_PV.sum(0)
+                logits_PV.copy_(probs_PV)  # which are no longer needed: now their gradient
+            if grad_readout is None or grad_weight is None:
                 continue
-            # d loss / d logits = softmax - target distribution
-            grad_CV = probs_CV.sub_(label_smoothing / vocabulary_size)
-            ones_C1 = torch.ones_like(targets_C1, dtype=torch.float32)
-            grad_CV.scatter_add_(1, targets_C1, (label_smoothing - 1) * ones_C1)
-            grad_bias += grad_CV.sum(0)
-            grad_logits_CV = grad_CV.to(readout_NR.dtype)
-            grad_readout[rows] = grad_logits_CV @ weight_VR
+            grad_readout[rows] = logits_CV @ weight_VR
             # In the weights' own number type, which the sum is rounded to anyway: a sum in float32
             # takes several more passes over a tensor as large as the weights.
-            grad_weight.addmm_(grad_logits_CV.t(), readout_CR)
+            grad_weight.addmm_(logits_CV.t(), readout_CR)
         if grad_readout is not None and grad_weight is not None and grad_bias is not None:
-            ctx.save_for_backward(grad_readout, grad_weight, grad_bias.to(bias_V.dtype))
+            ctx.save_for_backward(grad_readout, grad_weight, grad_bias.to(weight_VR.dtype))
         ctx.mark_non_differentiable(nats, correct)
         return smoothed, nats, correct
 

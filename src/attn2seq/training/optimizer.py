@@ -61,11 +61,15 @@ class Optimizer:
         A norm that is not finite changes nothing: the caller sees it and decides.
         """
         self.step_number += 1
+        grads = []
         for master in self.masters:
             if master.grad is None:
                 master.grad = torch.zeros_like(master)
+            grads.append(master.grad)
+        norm = float(nn.utils.get_total_norm(grads))
         max_norm = self.settings.clip_norm or float("inf")
-        norm = float(nn.utils.clip_grad_norm_(self.masters, max_norm))
+        if norm > max_norm:  # not otherwise: it would multiply every gradient by one
+            nn.utils.clip_grads_with_norm_(self.masters, max_norm, torch.tensor(norm))
         if norm == norm and norm != float("inf"):
             self._update()
         for master in self.masters:
