@@ -21,7 +21,15 @@ from attn2seq.whole import whole_file
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-SCRIPTS = ("training_step", "decoding", "latency", "data_stages", "start_up", "step_profile")
+SCRIPTS = (
+    "training_step",
+    "decoding",
+    "latency",
+    "data_stages",
+    "start_up",
+    "step_profile",
+    "ways",
+)
 ON_A_GPU = ("gnmt_gpu",)
 
 

@@ -69,23 +69,26 @@ class Watch:
         self,
         at_start: Callable[[], object] = lambda: None,
         at_end: Callable[[], object] = lambda: None,
+        warm_up: int = WARM_UP_STEPS,
+        windows: int = WINDOWS,
     ) -> None:
         self.trainer: Trainer | None = None
         self.at_start, self.at_end = at_start, at_end
+        self.warm_up, self.windows = warm_up, windows
         self._steps = 0
         self._marks: list[tuple[float, int]] = []
 
     def __call__(self) -> StoppedError | None:
         assert self.trainer is not None
         self._steps += 1
-        steady = self._steps - WARM_UP_STEPS
+        steady = self._steps - self.warm_up
         if steady < 0 or steady % STEPS_A_WINDOW:
             return None
         synchronize(self.trainer.device)
         if steady == 0:
             self.at_start()
         self._marks.append((time.perf_counter(), self.trainer.progress.tokens))
-        if len(self._marks) <= WINDOWS:
+        if len(self._marks) <= self.windows:
             return None
         self.at_end()
         return StoppedError("enough", 0)

@@ -35,7 +35,8 @@ RECIPES = (
 )
 # Passes over the pairs, the same for all rows of a table.
 EPOCHS = {"kinds": 4, "recipes": 8, "multi30k": 3}
-R1_STEPS = 1350  # three passes
+R1_STEPS, R1_WARM_UP, R1_RATE = 1350, 500, 0.002  # three passes
+BATCHES = (64, 128, 256)
 SAMPLES, SEED = 1000, 12345
 
 
@@ -85,6 +86,26 @@ def number_type_run(number_type: str, seed: int) -> Run:
     train = {"number_type": number_type, "seed": seed, "max_steps": R1_STEPS}
     changes = merged(r1.CHANGES, ONE_THREAD, {"train": train})
     return Run(f"number-types-{number_type}-{seed}", MULTI30K, changes)
+
+
+def batch_run(sentences: int) -> Run:
+    """R1 in batches of so many sentences: as many pairs, the rate by the root of the batch's size.
+
+    That keeps the gradient's noise what it was (Krizhevsky 2014, arXiv 1404.5997).
+    """
+    if sentences == BATCHES[0]:
+        return number_type_run("bfloat16", SEEDS[0])
+    times = sentences / BATCHES[0]
+    train = {
+        "number_type": "bfloat16",
+        "seed": SEEDS[0],
+        "batch_sentences": sentences,
+        "max_steps": round(R1_STEPS / times),
+        "warmup_steps": round(R1_WARM_UP / times),
+        "learning_rate": R1_RATE * times**0.5,
+    }
+    changes = merged(r1.CHANGES, ONE_THREAD, {"train": train})
+    return Run(f"batches-{sentences}", MULTI30K, changes)
 
 
 def kinds_table() -> list[str]:
@@ -158,7 +179,7 @@ def no_attention_p(kind: str, seed: int) -> float:
     return bootstrap_p(measures[0], measures[1], SAMPLES, SEED)
 
 
-def rows_table(names: Sequence[str], run_of: Callable[[str], Run], heading: str) -> list[str]:
+def rows_table(names: Sequence[Any], run_of: Callable[[Any], Run], heading: str) -> list[str]:
     """A row a run."""
     finish(run_of(name) for name in names)
     lines = [
@@ -181,4 +202,5 @@ TABLES: dict[str, Callable[[], list[str]]] = {
         ("none", "general", "additive", "multi_head"), multi30k_run, "attention"
     ),
     "number_types": number_types_table,
+    "batches": lambda: rows_table(BATCHES, batch_run, "sentences a batch"),
 }

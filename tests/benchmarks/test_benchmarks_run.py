@@ -6,13 +6,19 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
+import torch
 
+from attn2seq.training.loop import Trainer
 from benchmarks import __main__ as bench
 from benchmarks import gnmt_gpu
 from benchmarks.gnmt import LONGEST, synthetic_pairs
+from benchmarks.training_step import STEPS_A_WINDOW, Watch
+from benchmarks.ways import WAYS, without
 
 ROOT = Path(__file__).parents[2]
 MODULES = [
@@ -27,6 +33,27 @@ def test_each_module_can_be_imported(name: str) -> None:
 
 def test_each_name_is_a_script() -> None:
     assert {f"benchmarks.{name}" for name in (*bench.SCRIPTS, *bench.ON_A_GPU)} < set(MODULES)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_way_of_being_fast_can_be_left_out(way: str) -> None:
+    """What stands for it is still there to be replaced; a name that is not raises."""
+    with without(way):
+        pass
+
+
+def test_the_measured_windows_come_after_the_warm_up() -> None:
+    watch = Watch(warm_up=3, windows=2)
+    watch.trainer = cast(
+        Trainer, SimpleNamespace(device=torch.device("cpu"), progress=SimpleNamespace(tokens=0))
+    )
+    steps = 0
+    while watch() is None:
+        steps += 1
+        watch.trainer.progress.tokens += 7
+    assert steps + 1 == 3 + 2 * STEPS_A_WINDOW
+    assert watch.tokens == 2 * STEPS_A_WINDOW * 7
+    assert len(watch.rates) == 2
 
 
 def test_gnmt_prints_its_rows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,15 @@ from attn2seq.model.settings import ModelSettings
 from benchmarks.tables import runs, techniques
 from benchmarks.tables.__main__ import write_table
 from benchmarks.tables.classics import (
+    BATCHES,
     EPOCHS,
     KINDS,
+    R1_RATE,
+    R1_WARM_UP,
     RECIPES,
     SEEDS,
     attention_run,
+    batch_run,
     multi30k_run,
     recipe_run,
 )
@@ -44,6 +48,17 @@ def test_recipes_meet_on_equal_terms(name: str) -> None:
     assert params["train"]["max_epochs"] == EPOCHS["recipes"]
     model = ModelSettings.model_validate(params["model"])
     assert model.embedding_size == model.decoder_hidden_size == model.enc_size == 256
+
+
+def test_batches_of_all_sizes_see_as_many_pairs() -> None:
+    trains = [params_of(batch_run(sentences))["train"] for sentences in BATCHES]
+    assert (trains[0]["learning_rate"], trains[0]["warmup_steps"]) == (R1_RATE, R1_WARM_UP)
+    seen = [train["max_steps"] * train["batch_sentences"] for train in trains]
+    assert seen == pytest.approx([seen[0]] * len(seen), rel=0.01)
+    for train in trains:
+        for key in ("max_steps", "batch_sentences", "warmup_steps", "learning_rate"):
+            del train[key]
+    assert all(train == trains[0] for train in trains)
 
 
 def test_seeds_and_kinds_differ_in_nothing_else() -> None:
