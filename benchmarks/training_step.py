@@ -6,12 +6,11 @@
 For batches of 64 and of 256 sentences (or as many as are named), without and with input feeding:
 the median over windows of real optimizer steps, and its share of what the model's products alone
 would allow at the speed of a large product in the same number type on the same device, measured
-before and after. Also the share of padding among the positions of each side's batches.
+between the windows. Also the share of padding among the positions of each side's batches.
 """
 
 import argparse
 import contextlib
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -50,19 +49,16 @@ class Speed:
 
     tokens_per_second: float
     limit: float  # target tokens a second, at the speed of a large product
+    share: float  # of the limit: the median of the windows' shares
     flop: float  # of the model's products, for a target token
-
-    @property
-    def share(self) -> float:
-        """Of the limit."""
-        return self.tokens_per_second / self.limit
 
 
 class Watch:
-    """Counts the steps, notes time and tokens between windows, and stops training after the last.
+    """Counts the steps, notes time and tokens in windows, and stops training after the last.
 
-    `at_start` and `at_end` are called before the first window, after the warm-up, and after the
-    last one.
+    Before the first window and after each one the speed of a large product is measured, so that
+    what else the machine does weighs on both. `at_start` and `at_end` are called before the first
+    window, after the warm-up, and after the last one.
     """
 
     def __init__(
@@ -71,54 +67,53 @@ class Watch:
         at_end: Callable[[], object] = lambda: None,
         warm_up: int = WARM_UP_STEPS,
         windows: int = WINDOWS,
+        steps: int = STEPS_A_WINDOW,
     ) -> None:
         self.trainer: Trainer | None = None
+        self.number_type = torch.float32
         self.at_start, self.at_end = at_start, at_end
-        self.warm_up, self.windows = warm_up, windows
-        self._steps = 0
-        self._marks: list[tuple[float, int]] = []
+        self.warm_up, self.windows, self.steps = warm_up, windows, steps
+        self.seconds: list[float] = []  # of each window
+        self.tokens: list[int] = []  # target tokens in each
+        self.flops: list[float] = []  # a second, before the first window and after each
+        self._steps_made = 0
+        self._began = (0.0, 0)
 
     def __call__(self) -> StoppedError | None:
         assert self.trainer is not None
-        self._steps += 1
-        steady = self._steps - self.warm_up
-        if steady < 0 or steady % STEPS_A_WINDOW:
+        self._steps_made += 1
+        steady = self._steps_made - self.warm_up
+        if steady < 0 or steady % self.steps:
             return None
-        synchronize(self.trainer.device)
-        if steady == 0:
+        device, tokens = self.trainer.device, self.trainer.progress.tokens
+        synchronize(device)
+        if steady:
+            self.seconds.append(time.perf_counter() - self._began[0])
+            self.tokens.append(tokens - self._began[1])
+        ended = len(self.seconds) == self.windows
+        if ended:
+            self.at_end()
+        self.flops.append(product_flops(self.number_type, device))
+        if ended:
+            return StoppedError("enough", 0)
+        if not steady:
             self.at_start()
-        self._marks.append((time.perf_counter(), self.trainer.progress.tokens))
-        if len(self._marks) <= self.windows:
-            return None
-        self.at_end()
-        return StoppedError("enough", 0)
+        self._began = (time.perf_counter(), tokens)
+        return None
 
-    @property
-    def rates(self) -> list[float]:
-        """Target tokens a second in each window."""
-        seconds, tokens = np.diff(np.array(self._marks), axis=0).T
-        return list(tokens / seconds)
-
-    @property
-    def tokens(self) -> int:
-        """Target tokens of all windows together."""
-        return self._marks[-1][1] - self._marks[0][1]
-
-    @property
-    def seconds(self) -> float:
-        """Of all windows together."""
-        return self._marks[-1][0] - self._marks[0][0]
+    def speed(self, flop: float) -> Speed:
+        """Medians over the windows, for a model that takes so many operations a target token."""
+        rates = np.array(self.tokens) / np.array(self.seconds)
+        limits = (np.array(self.flops[:-1]) + np.array(self.flops[1:])) / 2 / flop
+        medians = (float(np.median(each)) for each in (rates, limits, rates / limits))
+        return Speed(*medians, flop)
 
 
 def measure(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Speed:
-    """The speed of training, beside the limit of its device measured before and after it."""
-    device, number_type = _where(place)
-    before = product_flops(number_type, device)
+    """The speed of training, beside the limit of its device in the same minutes."""
     model = _train(place, sentences, input_feeding, watch)
-    flops = statistics.mean([before, product_flops(number_type, device)])
     src_tokens, tgt_tokens = (int(lengths.sum()) for lengths in token_counts(place))
-    flop = training_flop(model, src_tokens, tgt_tokens) / tgt_tokens
-    return Speed(statistics.median(watch.rates), flops / flop, flop)
+    return watch.speed(training_flop(model, src_tokens, tgt_tokens) / tgt_tokens)
 
 
 def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Seq2Seq:
@@ -132,6 +127,7 @@ def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Se
     )
     device, number_type = _where(place)
     data = place / "data" / "tokenized"
+    watch.number_type = number_type
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
     model = Seq2Seq(model_settings, src, tgt).to(device, number_type)

@@ -17,7 +17,7 @@ from attn2seq.training.loop import Trainer
 from benchmarks import __main__ as bench
 from benchmarks import gnmt_gpu
 from benchmarks.gnmt import LONGEST, synthetic_pairs
-from benchmarks.training_step import STEPS_A_WINDOW, Watch
+from benchmarks.training_step import Watch
 from benchmarks.ways import WAYS, without
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def test_a_way_of_being_fast_can_be_left_out(way: str) -> None:
 
 
 def test_the_measured_windows_come_after_the_warm_up() -> None:
-    watch = Watch(warm_up=3, windows=2)
+    watch = Watch(warm_up=3, windows=2, steps=4)
     watch.trainer = cast(
         Trainer, SimpleNamespace(device=torch.device("cpu"), progress=SimpleNamespace(tokens=0))
     )
@@ -51,9 +51,20 @@ def test_the_measured_windows_come_after_the_warm_up() -> None:
     while watch() is None:
         steps += 1
         watch.trainer.progress.tokens += 7
-    assert steps + 1 == 3 + 2 * STEPS_A_WINDOW
-    assert watch.tokens == 2 * STEPS_A_WINDOW * 7
-    assert len(watch.rates) == 2
+    assert steps + 1 == 3 + 2 * 4
+    assert watch.tokens == [4 * 7, 4 * 7]
+    assert len(watch.flops) == 3
+
+
+def test_a_share_is_of_the_windows_own_limit() -> None:
+    """Of 50 in 100 tokens a second, of 40 in 200, of 30 in 150: the median, one fifth."""
+    watch = Watch()
+    watch.seconds, watch.tokens = [1.0, 2.0, 1.0], [50, 80, 30]
+    watch.flops = [100.0, 300.0, 500.0, 100.0]  # 2 operations a token
+    speed = watch.speed(flop=2.0)
+    assert speed.tokens_per_second == 40
+    assert speed.limit == 150
+    assert speed.share == pytest.approx(0.2)
 
 
 def test_gnmt_prints_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
