@@ -25,7 +25,7 @@ from benchmarks import training_step
 from benchmarks.r1 import r1_place
 from benchmarks.training_step import Watch, measure
 
-SENTENCES, WARM_UP, WINDOWS = 64, 40, 5
+SENTENCES, WARM_UP, WINDOWS = 64, 30, 4
 ALL_AT_ONCE = {"cpu": 10**12}
 
 

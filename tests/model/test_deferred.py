@@ -1,7 +1,8 @@
 """Deferred weight gradients against those of the plain loop."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import pytest
 import torch
@@ -58,6 +59,30 @@ def test_a_decoder_learns_what_it_learns_in_the_plain_loop(
         grads = torch.autograd.grad(loss, list(weights.values()))
         found.append(dict(zip(weights, grads, strict=True)) | {"loss": loss.detach()})
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
+
+
+def test_in_bfloat16_the_gradient_is_no_further_from_the_exact_one(
+    small_model: Callable[..., Seq2Seq], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One product over all steps rounds once where the plain loop rounds at each step."""
+
+    def gradient(number_type: torch.dtype, deferring: Callable[..., Any]) -> Tensor:
+        monkeypatch.setattr(decoder_module, "deferred_gradients", deferring)
+        model = small_model(input_feeding=True).to(number_type)
+        loss = sequence_loss(model, model(BATCH), BATCH, 0.1).smoothed
+        grads = torch.autograd.grad(loss, list(model.parameters()))
+        return torch.cat([grad.flatten().double() for grad in grads])
+
+    def plain_loop(module: object) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    exact = gradient(torch.float32, plain_loop)
+    deferred, plain = (
+        float((gradient(torch.bfloat16, deferring) - exact).norm() / exact.norm())
+        for deferring in (deferred_gradients, plain_loop)
+    )
+    assert deferred < 0.03
+    assert deferred < 1.1 * plain
 
 
 def test_layers_defer_within_the_block_alone_and_only_for_a_gradient() -> None:

@@ -14,15 +14,14 @@ def dropout(x_BTH: Tensor, rate: float, training: bool, over_time: bool) -> Tens
     With `over_time` a sentence loses the same units at all of its positions, as variational
     dropout does (Gal and Ghahramani 2016, arXiv 1512.05287).
     """
-    if not over_time:
-        mask_BTH = step_mask(x_BTH, rate, training)
-        return x_BTH if mask_BTH is None else x_BTH * mask_BTH
-    mask_BH = step_mask(x_BTH[:, 0], rate, training)
-    return x_BTH if mask_BH is None else x_BTH * mask_BH.unsqueeze(1)
+    if not over_time and x_BTH.device.type != "cpu":
+        return F.dropout(x_BTH, rate, training)  # in one operation
+    mask = step_mask(x_BTH[:, :1] if over_time else x_BTH, rate, training)
+    return x_BTH if mask is None else x_BTH * mask
 
 
 def step_mask(like: Tensor, rate: float, training: bool) -> Tensor | None:
-    """What `dropout` multiplies by: BTH, or BH for one who goes from position to position.
+    """What `dropout` multiplies by; for one who goes from position to position, too.
 
     It has the shape, number type and device of `like`. None where nothing is dropped.
     """
