@@ -70,7 +70,6 @@ class Watch:
         steps: int = STEPS_A_WINDOW,
     ) -> None:
         self.trainer: Trainer | None = None
-        self.number_type = torch.float32
         self.at_start, self.at_end = at_start, at_end
         self.warm_up, self.windows, self.steps = warm_up, windows, steps
         self.seconds: list[float] = []  # of each window
@@ -93,7 +92,8 @@ class Watch:
         ended = len(self.seconds) == self.windows
         if ended:
             self.at_end()
-        self.flops.append(product_flops(self.number_type, device))
+        number_type = next(self.trainer.model.parameters()).dtype
+        self.flops.append(product_flops(number_type, device))
         if ended:
             return StoppedError("enough", 0)
         if not steady:
@@ -127,7 +127,6 @@ def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Se
     )
     device, number_type = _where(place)
     data = place / "data" / "tokenized"
-    watch.number_type = number_type
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
     model = Seq2Seq(model_settings, src, tgt).to(device, number_type)

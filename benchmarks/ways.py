@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.model import additive, decoder
-from attn2seq.model.device import pick_device, tune_cpu
+from attn2seq.model.device import tune_cpu
 from attn2seq.model.settings import ModelSettings
 from attn2seq.training import epochs, loop, loss
 from benchmarks import training_step
@@ -27,6 +27,7 @@ from benchmarks.training_step import Watch, measure
 
 SENTENCES, WARM_UP, WINDOWS = 64, 30, 4
 ALL_AT_ONCE = {"cpu": 10**12}
+AFTER_THE_LOOP = "gradients after the loop"  # the one that input feeding asks for
 
 
 def at_random(
@@ -43,38 +44,16 @@ def when_asked(items: Iterable[Any], make: Callable[[Any], Any]) -> Iterator[tup
         yield item, make(item)
 
 
-def without(way: str) -> AbstractContextManager[Any]:
-    """Within the block the way is not taken."""
-    match way:
-        case "bfloat16":
-            plain = (pick_device("auto", ""), torch.float32)
-            return patch.object(training_step, "_where", lambda place: plain)
-        case "loss in chunks":
-            return patch.multiple(loss, CHUNK_ROWS=ALL_AT_ONCE, PIECE_ROWS=ALL_AT_ONCE)
-        case "softmax in pieces":
-            return patch.object(loss, "PIECE_ROWS", ALL_AT_ONCE)
-        case "whole-sequence calls":
-            return patch.object(ModelSettings, "step_by_step", True)
-        case "large scores in parts":
-            return patch.object(additive, "HELD", ALL_AT_ONCE)
-        case "buckets of lengths":
-            return patch.object(epochs, "plan_batches", at_random)
-        case "batches made ahead":
-            return patch.object(loop, "ahead", when_asked)
-        case "gradients after the loop":
-            return patch.object(decoder, "deferred_gradients", lambda module: nullcontext())
-    raise ValueError(way)
-
-
-WAYS: Mapping[str, bool] = {  # and whether it is measured with input feeding
-    "bfloat16": False,
-    "loss in chunks": False,
-    "softmax in pieces": False,
-    "whole-sequence calls": False,
-    "large scores in parts": False,
-    "buckets of lengths": False,
-    "batches made ahead": False,
-    "gradients after the loop": True,
+# What stands in its place where a way is left out.
+WAYS: Mapping[str, AbstractContextManager[Any]] = {
+    "bfloat16": patch.object(training_step, "pick_number_type", lambda *_: torch.float32),
+    "loss in chunks": patch.multiple(loss, CHUNK_ROWS=ALL_AT_ONCE, PIECE_ROWS=ALL_AT_ONCE),
+    "softmax in pieces": patch.object(loss, "PIECE_ROWS", ALL_AT_ONCE),
+    "whole-sequence calls": patch.object(ModelSettings, "step_by_step", True),
+    "large scores in parts": patch.object(additive, "HELD", ALL_AT_ONCE),
+    "buckets of lengths": patch.object(epochs, "plan_batches", at_random),
+    "batches made ahead": patch.object(loop, "ahead", when_asked),
+    AFTER_THE_LOOP: patch.object(decoder, "deferred_gradients", lambda _: nullcontext()),
 }
 
 
@@ -87,9 +66,10 @@ def main() -> None:
         return measure(place, SENTENCES, feeding, watch).tokens_per_second
 
     print(f"{'tokens/s':27}{'input feeding':>15}{'with it':>10}{'without':>10}{'ratio':>8}")
-    before = {feeding: speed(feeding) for feeding in set(WAYS.values())}
-    for way, feeding in WAYS.items():
-        with without(way):
+    before = {feeding: speed(feeding) for feeding in (False, True)}
+    for way, left_out in WAYS.items():
+        feeding = way == AFTER_THE_LOOP
+        with left_out:
             bare = speed(feeding)
         after = speed(feeding)
         full, before[feeding] = statistics.mean([before[feeding], after]), after
