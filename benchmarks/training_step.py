@@ -125,7 +125,7 @@ def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Se
     model_settings = ModelSettings.model_validate(
         params["model"] | {"input_feeding": input_feeding}
     )
-    device, number_type = _where(place)
+    device, number_type = where(place)
     data = place / "data" / "tokenized"
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
@@ -146,7 +146,7 @@ def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Se
     return model
 
 
-def _where(place: Path) -> tuple[torch.device, torch.dtype]:
+def where(place: Path) -> tuple[torch.device, torch.dtype]:
     settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
     device = pick_device(settings.device, "train.device")
     return device, pick_number_type(settings.number_type, device)
@@ -173,7 +173,7 @@ def token_counts(place: Path) -> list[NDArray[np.int64]]:
 def main(sizes: Sequence[int]) -> None:
     tune_cpu()
     place = r1_place()
-    device, number_type = _where(place)
+    device, number_type = where(place)
     kind = str(number_type).removeprefix("torch.")
     print(f"R1, {kind}, {describe_device(device)}; medians of {WINDOWS} windows")
     for sentences in sizes:

@@ -11,7 +11,7 @@ from attn2seq.model.settings import ModelSettings
 
 
 class Encoder(nn.Module):
-    """Recurrent layers over packed sequences; padding is neither read nor written.
+    """Recurrent layers, one over the other; padding is neither read nor written.
 
     Two directions as in Schuster and Paliwal 1997, used by Bahdanau et al. 2015, section 3.2.
     """

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from attn2seq.model.deferred import Deferring, SharedWeight
 from attn2seq.model.directions import OWN_CELLS, Directions
+from attn2seq.model.padded_lstm import padded_lstm
 
 State = tuple[Tensor, ...]
 
@@ -57,8 +58,10 @@ class RecurrentLayer(Deferring):
             result: tuple[Tensor, State] = self.rnn(inputs_BTI, state, lengths_B)
             return result
         start = _to_torch(state, 2 if self.rnn.bidirectional else 1)
-        if lengths_B is None:
+        if lengths_B is None or bool((lengths_B == inputs_BTI.shape[1]).all()):
             outputs_BTH, last = self.rnn(inputs_BTI, start)
+        elif isinstance(self.rnn, nn.LSTM) and start is None and inputs_BTI.device.type == "cpu":
+            outputs_BTH, last = padded_lstm(self.rnn, inputs_BTI, lengths_B)
         else:
             packed = pack_padded_sequence(
                 inputs_BTI, lengths_B, batch_first=True, enforce_sorted=False

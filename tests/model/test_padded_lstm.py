@@ -1,0 +1,54 @@
+"""An LSTM over padded sentences gives what torch's gives over packed ones."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from attn2seq.model.padded_lstm import padded_lstm
+
+LENGTHS, WIDTH, SIZE = torch.tensor([2, 6, 1, 5]), 16, 24
+
+
+def packed_lstm(
+    lstm: nn.LSTM, inputs_BTI: Tensor, lengths_B: Tensor
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    packed = pack_padded_sequence(inputs_BTI, lengths_B, batch_first=True, enforce_sorted=False)
+    outputs, last = lstm(packed)
+    return pad_packed_sequence(outputs, batch_first=True, total_length=inputs_BTI.shape[1])[0], last
+
+
+@pytest.mark.parametrize("width", [6, 7], ids=["", "padding past the longest"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["one way", "both ways"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_equals_packed_sequences(dtype: torch.dtype, bidirectional: bool, width: int) -> None:
+    """Outputs, last states, and the gradients of inputs and of every weight."""
+    torch.manual_seed(1)
+    lstm = nn.LSTM(WIDTH, SIZE, batch_first=True, bidirectional=bidirectional).to(dtype)
+    inputs = torch.randn(4, width, WIDTH).to(dtype).requires_grad_()
+    found = []
+    for run in (packed_lstm, padded_lstm):
+        outputs, (h, c) = run(lstm, inputs, LENGTHS)
+        wanted = [inputs, *lstm.parameters()]
+        # Squares, so that the gradients of each output and state differ.
+        learnt = torch.autograd.grad(sum(part.square().sum() for part in (outputs, h, c)), wanted)
+        found.append([outputs, h, c, *learnt])
+    packed, padded = found
+    close = {"atol": 0.05, "rtol": 0.05} if dtype == torch.bfloat16 else {}
+    torch.testing.assert_close(padded, packed, **close)
+    past = torch.arange(width) >= LENGTHS[:, None]
+    assert not padded[0][past].any()
+    assert not padded[3][past].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_more_padding_changes_nothing(dtype: torch.dtype) -> None:
+    """To the last bit: shut gates let nothing through, and an open one keeps all."""
+    torch.manual_seed(2)
+    lstm = nn.LSTM(WIDTH, SIZE, batch_first=True, bidirectional=True).to(dtype)
+    inputs = torch.randn(4, 20, WIDTH).to(dtype)
+    outputs, last = padded_lstm(lstm, inputs[:, :7], LENGTHS)
+    longer, longer_last = padded_lstm(lstm, inputs, LENGTHS)
+    assert torch.equal(longer[:, :7], outputs)
+    assert not longer[:, 7:].any()
+    assert all(torch.equal(*pair) for pair in zip(last, longer_last, strict=True))
