@@ -138,21 +138,23 @@ def test_the_settings_say_how_many_places_location_attention_sees(
     assert (weights > 0).tolist() == [[[True] * 3 + [False] * 2] * 2]
 
 
+@pytest.mark.parametrize("positions", [1, 2])
 @pytest.mark.parametrize("held", [1, 2 * 3 * 16 * 2, 2**24])
 def test_additive_scores_of_some_sentences_at_a_time(
-    monkeypatch: pytest.MonkeyPatch, model_settings: MakeSettings, held: int
+    monkeypatch: pytest.MonkeyPatch, model_settings: MakeSettings, held: int, positions: int
 ) -> None:
-    """Of one, of two and of all five: values and gradients are those of the formula."""
+    """Of one, of some and of all five: values and gradients are those of the formula."""
     monkeypatch.setattr(additive, "HELD", {"cpu": held})
     attention = attention_of(model_settings, "additive", attention_size=16)
-    queries = torch.randn(5, 2, 16).double().requires_grad_()
+    queries = torch.randn(5, positions, 16).double().requires_grad_()
     states = torch.randn(5, 3, 16).double().requires_grad_()
     w = dict(attention.named_parameters())
-    pairs = (queries @ w["query.weight"].t()).unsqueeze(2) + attention.keys(states).unsqueeze(1)
+    keys = states @ w["key.weight"].t() + w["key.bias"]
+    pairs = (queries @ w["query.weight"].t()).unsqueeze(2) + keys.unsqueeze(1)
     expected = torch.tanh(pairs) @ w["energy.weight"][0]
     scores = attention.scores(queries, attention.keys(states))
     torch.testing.assert_close(scores, expected)
-    inputs, weights = (queries, states, *w.values()), torch.randn(5, 2, 3).double()
+    inputs, weights = (queries, states, *w.values()), torch.randn(5, positions, 3).double()
     ours, theirs = (
         torch.autograd.grad((each * weights).sum(), inputs) for each in (scores, expected)
     )
