@@ -30,8 +30,8 @@ repro: $(READY)  ## Rebuild everything that is not up to date, and print the sco
 	-@python -m pipeline.track --quiet
 	@python -m pipeline.summary
 
-test: $(READY)  ## Run the tests
-	@python -m pytest
+test: $(READY)  ## Run the tests, on up to eight processors
+	@python -m pytest --numprocesses logical --maxprocesses 8
 
 lint: $(READY)  ## Style, types and the import law
 	@ruff check . && ruff format --check . && mypy && lint-imports

@@ -4,12 +4,14 @@ import os
 import platform
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 import torch
 from promises import MAKE_FAULTS, PROMISES, Proof, page
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
@@ -35,6 +37,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PROOFS] = {
         key: Proof(section in MAKE_FAULTS) for section, keys in PROMISES.items() for key in keys
     }
+
+
+class Together(LoadFileScheduling):
+    """What one process does where there are several: a file, whose tests share what they made, and
+    all of fuzz, whose last test counts what the others tried.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = PurePosixPath(nodeid.partition("::")[0])
+        return str(path.parent if path.parent.name == "fuzz" else path)
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
