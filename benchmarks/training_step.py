@@ -147,6 +147,7 @@ def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Se
 
 
 def where(place: Path) -> tuple[torch.device, torch.dtype]:
+    """The device that R1 trains on here, and its number type."""
     settings = TrainSettings.model_validate(read_yaml(place / "params.yaml")["train"])
     device = pick_device(settings.device, "train.device")
     return device, pick_number_type(settings.number_type, device)

@@ -2,20 +2,12 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch import nn
 
 from attn2seq.model.padded_lstm import padded_lstm
+from benchmarks.ways import packed_lstm
 
 LENGTHS, WIDTH, SIZE = torch.tensor([2, 6, 1, 5]), 16, 24
-
-
-def packed_lstm(
-    lstm: nn.LSTM, inputs_BTI: Tensor, lengths_B: Tensor
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    packed = pack_padded_sequence(inputs_BTI, lengths_B, batch_first=True, enforce_sorted=False)
-    outputs, last = lstm(packed)
-    return pad_packed_sequence(outputs, batch_first=True, total_length=inputs_BTI.shape[1])[0], last
 
 
 @pytest.mark.parametrize("width", [6, 7], ids=["", "padding past the longest"])
