@@ -15,8 +15,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.model import additive, decoder, recurrent
@@ -46,22 +44,13 @@ def when_asked(items: Iterable[Any], make: Callable[[Any], Any]) -> Iterator[tup
         yield item, make(item)
 
 
-def packed_lstm(
-    lstm: nn.LSTM, inputs_BTI: Tensor, lengths_B: Tensor
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """The same of a packed sequence."""
-    packed = pack_padded_sequence(inputs_BTI, lengths_B, batch_first=True, enforce_sorted=False)
-    outputs, last = lstm(packed)
-    return pad_packed_sequence(outputs, batch_first=True, total_length=inputs_BTI.shape[1])[0], last
-
-
 # What stands in its place where a way is left out.
 WAYS: Mapping[str, AbstractContextManager[Any]] = {
     "bfloat16": patch.object(training_step, "pick_number_type", lambda *_: torch.float32),
     "loss in chunks": patch.multiple(loss, CHUNK_ROWS=ALL_AT_ONCE, PIECE_ROWS=ALL_AT_ONCE),
     "softmax in pieces": patch.object(loss, "PIECE_ROWS", ALL_AT_ONCE),
     "whole-sequence calls": patch.object(ModelSettings, "step_by_step", True),
-    "padded encoder": patch.object(recurrent, "padded_lstm", packed_lstm),
+    "padded encoder": patch.object(recurrent, "padded_lstm", recurrent.packed_rnn),
     "large scores in parts": patch.object(additive, "HELD", ALL_AT_ONCE),
     "buckets of lengths": patch.object(epochs, "plan_batches", at_random),
     "batches made ahead": patch.object(loop, "ahead", when_asked),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from attn2seq.model.padded_lstm import padded_lstm
-from benchmarks.ways import packed_lstm
+from attn2seq.model.recurrent import packed_rnn
 
 LENGTHS, WIDTH, SIZE = torch.tensor([2, 6, 1, 5]), 16, 24
 
@@ -19,7 +19,7 @@ def test_equals_packed_sequences(dtype: torch.dtype, bidirectional: bool, width:
     lstm = nn.LSTM(WIDTH, SIZE, batch_first=True, bidirectional=bidirectional).to(dtype)
     inputs = torch.randn(4, width, WIDTH).to(dtype).requires_grad_()
     found = []
-    for run in (packed_lstm, padded_lstm):
+    for run in (packed_rnn, padded_lstm):
         outputs, (h, c) = run(lstm, inputs, LENGTHS)
         wanted = [inputs, *lstm.parameters()]
         # Squares, so that the gradients of each output and state differ.

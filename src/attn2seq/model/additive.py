@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from attn2seq.model.attention import Attention
 from attn2seq.model.deferred import DeferredLinear
+from attn2seq.model.device import for_device
 
 # Units of the hidden layer at once. On a CPU 32 MiB of bfloat16: taking more memory for a rare
 # large batch costs more, in page faults, than making its layer twice.
@@ -130,6 +131,5 @@ def _joined(parts: list[Tensor]) -> Tensor:
 def _parts(queries_BTA: Tensor, keys_BSA: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The queries and keys of as many sentences as may have their hidden layer at once."""
     of_a_sentence = queries_BTA.shape[1] * keys_BSA.shape[1] * keys_BSA.shape[2]
-    held = HELD.get(queries_BTA.device.type, HELD["cpu"])
-    sentences = max(1, held // max(1, of_a_sentence))
+    sentences = max(1, for_device(HELD, queries_BTA.device) // max(1, of_a_sentence))
     return list(zip(queries_BTA.split(sentences), keys_BSA.split(sentences), strict=True))

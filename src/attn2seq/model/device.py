@@ -3,7 +3,7 @@
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -53,6 +53,11 @@ def repeatable(wanted: bool, key: str) -> Iterator[None]:
         ) from None
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def for_device(sizes: Mapping[str, int], device: torch.device) -> int:
+    """The size that suits the kind of device; that of a CPU where none is given for it."""
+    return sizes.get(device.type, sizes["cpu"])
 
 
 def describe_device(device: torch.device) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from attn2seq.model.cells_layer_norm import LayerNormLSTM
 from attn2seq.model.cells_lrn import LRN
+from attn2seq.model.padding import last_states, past_ends
 
 OWN_CELLS: dict[str, type[LayerNormLSTM | LRN]] = {"layer_norm_lstm": LayerNormLSTM, "lrn": LRN}
 
@@ -56,8 +57,7 @@ def _blank_padding(values_BTI: Tensor, lengths_B: Tensor | None) -> Tensor:
     """Zeros past each sentence's end."""
     if lengths_B is None:
         return values_BTI
-    positions_T = torch.arange(values_BTI.shape[1], device=values_BTI.device)
-    return values_BTI.masked_fill((positions_T >= lengths_B[:, None])[:, :, None], 0)
+    return values_BTI.masked_fill(past_ends(values_BTI, lengths_B), 0)
 
 
 def _turn_round(values_BTI: Tensor, lengths_B: Tensor | None) -> Tensor:
@@ -75,7 +75,4 @@ def _turn_round(values_BTI: Tensor, lengths_B: Tensor | None) -> Tensor:
 
 def _last(states_TBH: Tensor, lengths_B: Tensor | None) -> Tensor:
     """The state BH after each sentence's own last position."""
-    if lengths_B is None:
-        return states_TBH[-1]
-    index_1BH = (lengths_B - 1)[None, :, None].expand_as(states_TBH[:1])
-    return states_TBH.gather(0, index_1BH)[0]
+    return states_TBH[-1] if lengths_B is None else last_states(states_TBH, lengths_B)

@@ -6,6 +6,8 @@ Shapes: B batch, T positions, I input units, H units of one direction, D those o
 import torch
 from torch import Tensor, nn
 
+from attn2seq.model.padding import last_states, past_ends
+
 # Added to what a gate is computed from: its sigmoid is then 0 or 1 in every number type, and lets
 # no gradient through.
 _SHUT, _OPEN = -1e4, 1e4
@@ -22,8 +24,7 @@ def padded_lstm(
     is zero, which is also the state that a backward direction starts from.
     """
     lengths_B = lengths_B.to(inputs_BTI.device)
-    positions_T = torch.arange(inputs_BTI.shape[1], device=inputs_BTI.device)
-    padding_BT1 = (positions_T >= lengths_B[:, None]).unsqueeze(2)
+    padding_BT1 = past_ends(inputs_BTI, lengths_B)
     # The order of torch's gates is input, forget, cell, output.
     of_gates_4 = inputs_BTI.new_tensor([_SHUT, _OPEN, 0.0, _SHUT])
     of_padding_G1 = of_gates_4.repeat_interleave(lstm.hidden_size).unsqueeze(1)
@@ -44,7 +45,7 @@ def padded_lstm(
         bidirectional=lstm.bidirectional,
         batch_first=True,
     )
-    forward_BTH = outputs_BTD[:, :, : lstm.hidden_size]
-    last_BTH = (lengths_B - 1)[:, None, None].expand_as(forward_BTH[:, :1])
-    h_1BH = forward_BTH.gather(1, last_BTH).transpose(0, 1)
-    return outputs_BTD, (torch.cat([h_1BH, h_DBH[1:]]), c_DBH)
+    # In padding the forward direction's output is zero: its last one stands before.
+    forward_TBH = outputs_BTD[:, :, : lstm.hidden_size].transpose(0, 1)
+    last_1BH = last_states(forward_TBH, lengths_B).unsqueeze(0)
+    return outputs_BTD, (torch.cat([last_1BH, h_DBH[1:]]), c_DBH)

@@ -6,6 +6,7 @@ A state is a tuple of BH tensors: (h, c) for LSTMs, (h,) for all others.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,13 +64,7 @@ class RecurrentLayer(Deferring):
         elif isinstance(self.rnn, nn.LSTM) and start is None and inputs_BTI.device.type == "cpu":
             outputs_BTH, last = padded_lstm(self.rnn, inputs_BTI, lengths_B)
         else:
-            packed = pack_padded_sequence(
-                inputs_BTI, lengths_B, batch_first=True, enforce_sorted=False
-            )
-            outputs, last = self.rnn(packed, start)
-            outputs_BTH, _ = pad_packed_sequence(
-                outputs, batch_first=True, total_length=inputs_BTI.shape[1]
-            )
+            outputs_BTH, last = packed_rnn(self.rnn, inputs_BTI, lengths_B, start)
         return outputs_BTH, _from_torch(last)
 
     def share(self) -> SharedWeight | None:
@@ -89,6 +84,18 @@ class RecurrentLayer(Deferring):
             if name.startswith("bias_"):
                 value = 1.0 if name.startswith("bias_ih") else 0.0
                 nn.init.constant_(parameter[hidden_size : 2 * hidden_size], value)
+
+
+def packed_rnn(
+    rnn: nn.LSTM | nn.GRU | nn.RNN, inputs_BTI: Tensor, lengths_B: Tensor, start: Any = None
+) -> tuple[Tensor, Any]:
+    """What torch's layer gives for packed sequences, padded again; states are as torch has them."""
+    packed = pack_padded_sequence(inputs_BTI, lengths_B, batch_first=True, enforce_sorted=False)
+    outputs, last = rnn(packed, start)
+    outputs_BTH, _ = pad_packed_sequence(
+        outputs, batch_first=True, total_length=inputs_BTI.shape[1]
+    )
+    return outputs_BTH, last
 
 
 def _lstm_step(inputs_B1I: Tensor, state: State, weight: SharedWeight) -> tuple[Tensor, State]:

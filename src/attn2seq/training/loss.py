@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from attn2seq.batching.batch import Batch
 from attn2seq.model.decoder import Decoded
+from attn2seq.model.device import for_device
 from attn2seq.model.seq2seq import Positions, Seq2Seq, at_places, positions
 
 # Rows of logits held at once: large enough for efficient products; on a CPU small enough to stay
@@ -34,12 +35,8 @@ class Loss(NamedTuple):
 
 def chunks(rows_N: Tensor) -> list[slice]:
     """The rows of each chunk, by the device that they lie on."""
-    size = _rows(CHUNK_ROWS, rows_N)
+    size = for_device(CHUNK_ROWS, rows_N.device)
     return [slice(start, start + size) for start in range(0, len(rows_N), size)]
-
-
-def _rows(sizes: dict[str, int], rows: Tensor) -> int:
-    return sizes.get(rows.device.type, sizes["cpu"])
 
 
 def sequence_loss(
@@ -139,10 +136,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_grad else None
         smoothed, nats, correct = (readout_NR.new_zeros((), dtype=torch.float32) for _ in range(3))
         bias_V = bias_V.float()
+        piece_rows = for_device(PIECE_ROWS, readout_NR.device)
         for rows in chunks(targets_N):
             readout_CR = readout_NR[rows]
             logits_CV = readout_CR @ weight_VR.t()
-            pieces = (each.split(_rows(PIECE_ROWS, each)) for each in (logits_CV, targets_N[rows]))
+            pieces = (each.split(piece_rows) for each in (logits_CV, targets_N[rows]))
             for logits_PV, targets_P in zip(*pieces, strict=True):
                 probs_PV, nats_P, uniform_P = _softmax(logits_PV + bias_V, targets_P)
                 nats += nats_P.sum()
