@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from sources import encoded
 from torch import Tensor
 
 from attn2seq.model.decoder import Decoded, Decoder, DecoderState
 from attn2seq.model.encoded import Encoded
-from attn2seq.model.recurrent import State
 from attn2seq.model.settings import ModelSettings
 
 MakeSettings = Callable[..., ModelSettings]
@@ -18,22 +18,6 @@ MakeSettings = Callable[..., ModelSettings]
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(5)
-
-
-def final_states(settings: ModelSettings, batch: int = 3) -> tuple[State, ...]:
-    parts = 2 if settings.cell == "lstm" else 1
-    return tuple(
-        tuple(torch.randn(batch, size) for _ in range(parts)) for size in settings.enc_sizes
-    )
-
-
-def encoded(settings: ModelSettings, decoder: Decoder) -> Encoded:
-    """Three sentences of 4, 2 and 1 tokens."""
-    states_BSH = torch.randn(3, 4, settings.enc_size)
-    keys_BSA = decoder.attention.keys(states_BSH) if decoder.attention is not None else None
-    mask_BS = torch.arange(4) < torch.tensor([[4], [2], [1]])
-    src_BS = torch.tensor([[5, 6, 7, 3], [8, 3, 0, 0], [3, 0, 0, 0]])
-    return Encoded(src_BS, mask_BS, states_BSH, keys_BSA, final_states(settings))
 
 
 def linear(module: torch.nn.Module | None, value: Tensor) -> Tensor:
@@ -242,59 +226,6 @@ def test_the_switch_by_hand(model_settings: MakeSettings) -> None:
     assert decoder.switch is not None
     logits = linear(decoder.switch.linear, torch.cat([c_BH, s_BD, embedded_BTE[:, 0]], -1))
     torch.testing.assert_close(decoded.generate_BT, torch.sigmoid(logits))
-
-
-@pytest.mark.parametrize("feeding", [False, True])
-@pytest.mark.parametrize("layers", [1, 2])
-def test_layer_dropout_acts_between_layers_alone(
-    model_settings: MakeSettings, layers: int, feeding: bool
-) -> None:
-    """The second layer reads what the first one gave, or nothing of it."""
-    settings = model_settings(
-        decoder_layers=layers, encoder_layers=2, layer_dropout=0.5, input_feeding=feeding
-    )
-    decoder = Decoder(settings)
-    source = encoded(settings, decoder)
-    embedded_BTE = torch.randn(3, 4, settings.embedding_size)
-    given: list[Tensor] = []
-    read: list[Tensor] = []
-    decoder.layers[0].register_forward_hook(lambda *call: given.append(call[2][0]))
-    decoder.layers[-1].register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
-    found = []
-    for training in (False, True):
-        decoder.train(training)
-        given.clear(), read.clear()
-        found.append(decoder(embedded_BTE, decoder.initial_state(source), source)[0].readout_BTR)
-    assert torch.equal(*found) is (layers == 1)
-    if layers == 2:
-        above, below = torch.cat(read, 1), torch.cat(given, 1)
-        lost = above == 0
-        assert 0.3 < lost.float().mean() < 0.7
-        torch.testing.assert_close(above[~lost], 2 * below[~lost])
-
-
-@pytest.mark.parametrize("step_by_step", [False, True])
-def test_variational_dropout_drops_the_same_units_at_all_positions(
-    model_settings: MakeSettings, step_by_step: bool
-) -> None:
-    """Seen at the entrance of the second layer."""
-    settings = model_settings(
-        cell="rnn", attention="general", decoder_layers=2, encoder_layers=2,
-        input_feeding=step_by_step, layer_dropout=0.5, variational_dropout=True,
-        readout_from="state", context_into="all_layers",
-    )  # fmt: skip
-    decoder = Decoder(settings).train()
-    seen: list[Tensor] = []
-    decoder.layers[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    source = encoded(settings, decoder)
-    embedded_BTE = torch.randn(3, 5, settings.embedding_size)
-    decoder(embedded_BTE, decoder.initial_state(source), source)
-    below_BTD = torch.cat(seen, 1)[..., : settings.decoder_hidden_size]
-    dropped = below_BTD == 0
-    assert dropped.any()
-    assert not dropped.all()
-    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
-    assert not torch.equal(dropped[0], dropped[1])
 
 
 def test_encoded_select_gathers_every_part(model_settings: MakeSettings) -> None:
