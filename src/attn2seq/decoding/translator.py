@@ -76,7 +76,9 @@ class Translator:
             [RecordedSteps(model) for model in models] if self.device.type == "cuda" else models
         )
         self._src_vocabulary = first.src_vocabulary
-        self.tgt_tokenizer = Tokenizer(model_folder / "tgt.model")
+        tgt = model_folder / "tgt.model"
+        joint = tgt.is_file() and tgt.read_bytes() == first.src_vocabulary
+        self.tgt_tokenizer = self.src_tokenizer if joint else Tokenizer(tgt)
         self._warn = warn
         if len(further) < len(settings.ensemble):
             warn(

@@ -9,10 +9,13 @@ Shapes: H hypotheses, which are references to each other, G distinct n-grams.
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sacrebleu.metrics import BLEU
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics import BLEU
 
 CHRF_ORDER, CHRF_BETA = 6, 2
 BLEU_ORDER = 4
@@ -61,7 +64,7 @@ def _bleu(texts: Sequence[str]) -> Numbers:
     for h in range(size):
         total = [int(totals_H[h]) for _, totals_H in counted]
         for r in range(size):
-            scores_HH[h, r] = BLEU.compute_bleu(
+            scores_HH[h, r] = metric.compute_bleu(
                 correct=[int(common_HH[h, r]) for common_HH, _ in counted],
                 total=total,
                 sys_len=len(words[h]),
@@ -73,7 +76,10 @@ def _bleu(texts: Sequence[str]) -> Numbers:
 
 
 @cache
-def _bleu_metric() -> BLEU:
+def _bleu_metric() -> "BLEU":
+    # Only now: most searches choose by probability, and need not wait for it.
+    from sacrebleu.metrics import BLEU
+
     return BLEU(tokenize="13a", effective_order=True)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from attn2seq.config import Settings, shown, unique_keys, validate
 from attn2seq.errors import UserError
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
-from attn2seq.tokenization.tokenizer import EOS_ID, Tokenizer
+from attn2seq.tokenization.tokenizer import EOS_ID, vocabulary_size
 
 FORMAT_VERSION = 2
 _MAX_CONFIG_BYTES = 1 << 20
@@ -67,17 +68,21 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Se
     """
     config = _read_config(folder / "config.json")
     path = folder / "model.safetensors"
-    try:
-        weights = load_file(path)
-    except (OSError, SafetensorError, KeyError) as error:  # a KeyError: a number type unknown here
-        raise UserError(f"{path} cannot be read: {error}") from None
-    _check_fit(path, config, weights)
-    _check_digest(path, config.weights_sha256)
-    _check_vocabulary(folder / "src.model", config.src_vocabulary_size)
-    _check_vocabulary(folder / "tgt.model", config.tgt_vocabulary_size)
-    model = Seq2Seq(config.model, config.src_vocabulary_size, config.tgt_vocabulary_size)
-    # Not strict: a tied weight has two names and is saved under one.
-    model.load_state_dict(weights, strict=False)
+    # Beside the rest: some processors take a quarter of a second for 50 MB.
+    with ThreadPoolExecutor(1) as thread:
+        digest = thread.submit(_digest, path)
+        try:
+            weights = load_file(path)
+        except (OSError, SafetensorError, KeyError) as error:  # KeyError: an unknown number type
+            raise UserError(f"{path} cannot be read: {error}") from None
+        _check_fit(path, config, weights)
+        _check_vocabulary(folder / "src.model", config.src_vocabulary_size)
+        _check_vocabulary(folder / "tgt.model", config.tgt_vocabulary_size)
+        with _Unfilled():
+            model = Seq2Seq(config.model, config.src_vocabulary_size, config.tgt_vocabulary_size)
+        # Not strict: a tied weight has two names and is saved under one.
+        model.load_state_dict(weights, strict=False)
+    _check_digest(path, config.weights_sha256, digest.result())
     return model.to(device, dtype).eval()
 
 
@@ -130,10 +135,13 @@ def _check_fit(path: Path, config: _Config, weights: dict[str, Tensor]) -> None:
         )
 
 
-def _check_digest(path: Path, expected: str) -> None:
-    """Raises UserError where a byte of the weights is another: a wrong weight shows nowhere."""
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_digest(path: Path, expected: str, found: str) -> None:
+    """Raises UserError where a byte of the weights is another: a wrong weight shows nowhere."""
     if found != expected:
         raise UserError(
             f"{path} is damaged, or not the one of its config.json (its sha256 is {found}, not "
@@ -142,20 +150,23 @@ def _check_digest(path: Path, expected: str) -> None:
 
 
 class _Unfilled(TorchFunctionMode):
-    """Draws no random weights: torch takes a second to learn how, where there is no memory."""
+    """Draws no random weights, which others would replace.
+
+    Where there is no memory, torch takes a second to learn how.
+    """
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        if func.__name__ == "normal_":
+        if func.__name__ in ("normal_", "uniform_"):
             return args[0] if args else given["tensor"]
         return func(*args, **given)
 
 
 def _check_vocabulary(path: Path, size: int) -> None:
     """Raises UserError where the tokenizer is there and is not the model's own."""
-    if path.exists() and (found := Tokenizer(path).vocabulary_size) != size:
+    if path.exists() and (found := vocabulary_size(path)) != size:
         raise UserError(
             f"{path} has {found:,} pieces, but the model was trained with {size:,}: copy the whole "
             "model folder again"

@@ -27,25 +27,19 @@ SPACE = "\u2581"
 _SILENT = frozenset((PAD_ID, BOS_ID, EOS_ID))
 
 
+_UNSOUND = "{} is no sentencepiece model; run tokenize again"
+
+
 class Tokenizer:
     """One side's vocabulary: pieces and their ids."""
 
     def __init__(self, path: Path) -> None:
         """Raises UserError where the file is no sound sentencepiece model with our special ids."""
-        if not path.is_file():
-            raise UserError(f"{path} is missing; the tokenize stage writes it")
+        self._processor = processor = _read(path)
         try:
-            self._processor = spm.SentencePieceProcessor(model_file=str(path))
             facts = model_facts(path.read_bytes())
-        except (RuntimeError, OSError, ValueError):
-            raise UserError(f"{path} is no sentencepiece model; run tokenize again") from None
-        processor = self._processor
-        found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
-        if found != (PAD_ID, UNK_ID, BOS_ID, EOS_ID):
-            raise UserError(
-                f"{path} has the pad, unknown, start and end ids {found}, not "
-                f"{(PAD_ID, UNK_ID, BOS_ID, EOS_ID)}: it was not made by tokenize"
-            )
+        except (OSError, ValueError):
+            raise UserError(_UNSOUND.format(path)) from None
         self.vocabulary_size: int = processor.vocab_size()
         self.model_type = facts.model_type
         try:
@@ -121,3 +115,28 @@ class Tokenizer:
         """What a character without a piece becomes: unknown, or its bytes."""
         spelt = [self._processor.piece_to_id(f"<0x{byte:02X}>") for byte in character.encode()]
         return [UNK_ID] if UNK_ID in spelt else spelt
+
+
+def vocabulary_size(path: Path) -> int:
+    """How many pieces a tokenizer has, without all else that is read of it.
+
+    Raises UserError as `Tokenizer` does.
+    """
+    size: int = _read(path).vocab_size()
+    return size
+
+
+def _read(path: Path) -> spm.SentencePieceProcessor:
+    if not path.is_file():
+        raise UserError(f"{path} is missing; the tokenize stage writes it")
+    try:
+        processor = spm.SentencePieceProcessor(model_file=str(path))
+    except (RuntimeError, OSError, ValueError):
+        raise UserError(_UNSOUND.format(path)) from None
+    found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+    if found != (PAD_ID, UNK_ID, BOS_ID, EOS_ID):
+        raise UserError(
+            f"{path} has the pad, unknown, start and end ids {found}, not "
+            f"{(PAD_ID, UNK_ID, BOS_ID, EOS_ID)}: it was not made by tokenize"
+        )
+    return processor
