@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attn2seq.batching.ahead import ahead
+from attn2seq.ahead import ahead
 from attn2seq.batching.batch import Batch, make_batch, pad_batch
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.decoding.beam import beam_search

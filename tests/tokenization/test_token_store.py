@@ -29,7 +29,7 @@ def test_sequences_come_back_whatever_the_chunk(
     tmp_path: Path, sequences: list[list[int]], chunk: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(token_store, "_CHUNK_TOKENS", chunk)
+        patch.setattr(token_store, "_SEQUENCES_AT_ONCE", chunk)
         write_token_store(tmp_path / "s", iter(sequences))
     store = TokenStore(tmp_path / "s")
     assert len(store) == len(sequences)

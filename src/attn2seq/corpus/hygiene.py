@@ -44,6 +44,9 @@ _MISREAD = re.compile(
 )
 # What all of these hold, and sound texts seldom: ten times as quick.
 _SUSPECT = re.compile(f"[Â-ð][{_LATER}]")
+# The bytes of Latin-1 that stand in none of them second: as quick again, for most languages of
+# Europe.
+_EARLIER = bytes({*range(256)} - {*range(128, 192)})
 
 
 @dataclass
@@ -204,6 +207,11 @@ def looks_wrongly_decoded(text: str) -> bool:
 
 def may_be_wrongly_decoded(text: str) -> bool:
     """A quick look, which finds all that `looks_wrongly_decoded` does, and more."""
+    try:
+        if not text.encode("latin-1").translate(None, _EARLIER):
+            return False
+    except UnicodeEncodeError:
+        pass
     return "\ufffd" in text or _SUSPECT.search(text) is not None
 
 

@@ -19,6 +19,9 @@ from attn2seq.errors import UserError
 MAX_TEXT_BYTES = 64 << 30
 MAX_LINE_BYTES = 16 << 20
 
+# Read at once, where so many have come.
+_BLOCK_BYTES = 1 << 16
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -43,27 +46,56 @@ def decoded_lines(file: BinaryIO, label: str, longest: int) -> Iterator[tuple[in
 
     A file without a line gives none.
     """
-    size = 0
-    for number, line in enumerate(_raw_lines(file, label, longest), start=1):
-        size += len(line)
-        if size > MAX_TEXT_BYTES:
-            raise UserError(f"{label} unpacks to more than {MAX_TEXT_BYTES:,} bytes")
-        if number == 1:
-            line = line.removeprefix(_BOM)
-        yield number, _decode(line.removesuffix(b"\n").removesuffix(b"\r"), label, number)
-
-
-def _raw_lines(file: BinaryIO, label: str, longest: int) -> Iterator[bytes]:
     number = 0
+    for block in _blocks(file, label, longest):
+        ended = block.endswith(b"\n")
+        if not number:
+            block = block.removeprefix(_BOM)
+        try:
+            lines = block.decode("utf-8").split("\n")
+        except UnicodeDecodeError:
+            # One of them: those before it are read first, whose faults may be others.
+            for place, line in enumerate(block.split(b"\n"), start=number + 1):
+                yield place, _decode(line.removesuffix(b"\r"), label, place)
+            raise
+        if ended:
+            lines.pop()
+        if b"\r" in block:
+            lines = [line.removesuffix("\r") for line in lines]
+        yield from enumerate(lines, start=number + 1)
+        number += len(lines)
+
+
+def _blocks(file: BinaryIO, label: str, longest: int) -> Iterator[bytes]:
+    """Whole lines, as many as have come; the last one of a file may have no end."""
+    size = number = held = 0
+    parts: list[bytes] = []  # of a line whose end has not come
     try:
-        while line := file.readline(longest + 1):
-            number += 1
-            if len(line) > longest:
-                raise UserError(f"{label}, line {number}: longer than {longest:,} bytes")
-            yield line
+        while block := cast(io.BufferedReader, file).read1(_BLOCK_BYTES):
+            size += len(block)
+            end = block.rfind(b"\n") + 1
+            if held + len(block) > longest:
+                _check_lengths(b"".join([*parts, block]), label, number, longest)
+            if size > MAX_TEXT_BYTES:
+                raise UserError(f"{label} unpacks to more than {MAX_TEXT_BYTES:,} bytes")
+            if end:
+                yield b"".join([*parts, block[:end]])
+                number += block.count(b"\n")
+                parts, held = [], 0
+            parts.append(block[end:])
+            held += len(block) - end
     except (*DAMAGE, OSError) as error:
         fault = f"{label} is damaged or cut short after line {number}"
         raise damage(fault, error) from None
+    if held:
+        yield b"".join(parts)
+
+
+def _check_lengths(block: bytes, label: str, number: int, longest: int) -> None:
+    """Raises UserError where a line is too long; `number` lines came before."""
+    for place, line in enumerate(block.split(b"\n"), start=number + 1):
+        if len(line) > longest:
+            raise UserError(f"{label}, line {place}: longer than {longest:,} bytes")
 
 
 def _decode(line: bytes, label: str, number: int) -> str:

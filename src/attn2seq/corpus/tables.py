@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attn2seq.ahead import ahead
 from attn2seq.corpus.readers import Row
 
 # Rows held before they are written.
@@ -23,17 +24,20 @@ def write_table(path: Path, rows: Iterable[Row]) -> int:
     """
     several = isinstance(rows, list) and any(len(row.targets) > 1 for row in rows)
     schema = pa.schema([*_PAIR, ("refs", pa.list_(pa.string()))] if several else _PAIR)
-    stream, count = iter(rows), 0
+    stream = iter(rows)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        while batch := list(islice(stream, _BATCH_ROWS)):
+
+        def write(batch: list[Row]) -> None:
             columns = {
                 "src": [row.src for row in batch],
                 "tgt": [row.targets[0] for row in batch],
                 "refs": [row.targets for row in batch],
             }
             writer.write_table(pa.table({name: columns[name] for name in schema.names}, schema))
-            count += len(batch)
-    return count
+
+        batches = iter(lambda: list(islice(stream, _BATCH_ROWS)), [])
+        # Packed and written while the next rows are read.
+        return sum(len(batch) for batch, _ in ahead(batches, write))
 
 
 def read_batches(path: Path) -> Iterator[Any]:

@@ -7,8 +7,10 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from attn2seq.ahead import ahead
 from attn2seq.errors import UserError
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.token_store import TokenStore, write_token_store
@@ -21,6 +23,8 @@ SPLITS = ("train", "dev", "test")
 SIDES = ("src", "tgt")
 # Lines encoded at a time.
 _BATCH_LINES = 5_000
+# Lines left out of a draw at a time.
+_PLACES_AT_ONCE = 1 << 16
 
 
 class WordVectors(Protocol):
@@ -84,9 +88,11 @@ def sample_texts(table: Path, side: str, limit: int, seed: int) -> Iterator[str]
     count: int = pq.ParquetFile(table).metadata.num_rows
     kept = np.ones(count, bool)
     if 0 < limit < count:
-        # Half the memory of permutation(count), and the same draw.
+        # As permutation(count) draws, in half of its memory; an index becomes twice as wide.
         places = np.arange(count, dtype=np.uint32)
-        kept[np.random.default_rng(seed).permutation(places)[limit:]] = False
+        np.random.default_rng(seed).shuffle(places)
+        for start in range(limit, count, _PLACES_AT_ONCE):
+            kept[places[start : start + _PLACES_AT_ONCE]] = False
     texts = chain.from_iterable(read_texts(table, side))
     return (text for text, keep in zip(texts, kept, strict=True) if keep)
 
@@ -130,9 +136,10 @@ def _encode(tokenizer: Tokenizer, table: Path, side: str, prefix: Path) -> None:
     lines = pq.ParquetFile(table).metadata.num_rows
     with tqdm(total=lines, desc=prefix.name, unit=" lines", leave=False, disable=None) as bar:
 
-        def sequences() -> Iterator[list[int]]:
-            for texts in read_texts(table, side):
-                yield from tokenizer.encode(texts)
+        def sequences() -> Iterator[NDArray[np.int32]]:
+            # sentencepiece encodes while the lines before are written.
+            for texts, ids in ahead(read_texts(table, side), tokenizer.encode_arrays):
+                yield from ids
                 bar.update(len(texts))
 
         write_token_store(prefix, sequences(), tokenizer.vocabulary_size)

@@ -4,9 +4,8 @@ The sequences `[5, 6]`, `[]`, `[7]` become ids `[5, 6, 7]` and offsets `[0, 2, 2
 is `ids[offsets[i]:offsets[i + 1]]`. A sequence costs 8 bytes, and a token 2 or 4.
 """
 
-from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain, islice
+from itertools import islice
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
@@ -16,9 +15,8 @@ from numpy.typing import NDArray
 
 from attn2seq.errors import UserError
 
-# Sequences taken, and tokens held, before they are written.
+# Sequences held before they are written.
 _SEQUENCES_AT_ONCE = 1000
-_CHUNK_TOKENS = 1 << 18
 # What numpy raises on a header that is not its own, which it reads as Python's literals.
 ARRAY_DAMAGE = (
     ValueError, EOFError, TypeError, OverflowError, SyntaxError, TokenError, RecursionError,
@@ -60,41 +58,35 @@ class TokenStore(TokenSequences):
 
 
 def write_token_store(
-    prefix: Path, sequences: Iterable[Sequence[int]], vocabulary_size: int = 1 << 16
+    prefix: Path,
+    sequences: Iterable[Sequence[int] | NDArray[np.int32]],
+    vocabulary_size: int = 1 << 16,
 ) -> None:
-    """Write `<prefix>.ids.npy` and `<prefix>.offsets.npy`, a chunk at a time.
+    """Write `<prefix>.ids.npy` and `<prefix>.offsets.npy`, some sequences at a time.
 
     Ids are uint16 up to a vocabulary of 65,536 pieces and int32 above. Raises ValueError for an id
     outside the vocabulary.
     """
     dtype = np.dtype(np.uint16 if vocabulary_size <= 1 << 16 else np.int32)
     ids_path, offsets_path = _paths(prefix)
-    ids, offsets = array("i"), array("q", [0])
     stream, count, end = iter(sequences), 0, 0
     with ids_path.open("wb") as ids_file, offsets_path.open("wb") as offsets_file:
         _write_header(ids_file, dtype, 0)
         _write_header(offsets_file, np.dtype(np.int64), 0)
+        np.zeros(1, np.int64).tofile(offsets_file)
         while batch := list(islice(stream, _SEQUENCES_AT_ONCE)):
-            ids.extend(chain.from_iterable(batch))
-            offsets.extend(accumulate(map(len, batch[1:]), initial=end + len(batch[0])))
-            count, end = count + len(batch), offsets[-1]
-            if len(ids) >= _CHUNK_TOKENS:
-                _write_chunk(ids_file, ids, dtype, vocabulary_size)
-                _take(offsets).tofile(offsets_file)
-        _write_chunk(ids_file, ids, dtype, vocabulary_size)
-        _take(offsets).tofile(offsets_file)
+            ids = np.concatenate([np.asarray(sequence, np.int32) for sequence in batch])
+            if len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+                raise ValueError(f"a token id is not in 0 to {vocabulary_size - 1}")
+            ids.astype(dtype).tofile(ids_file)
+            ends = end + np.cumsum([len(sequence) for sequence in batch], dtype=np.int64)
+            ends.tofile(offsets_file)
+            count, end = count + len(batch), int(ends[-1])
         # A header keeps room for any length, so that it can be written anew in its place.
         ids_file.seek(0)
         _write_header(ids_file, dtype, end)
         offsets_file.seek(0)
         _write_header(offsets_file, np.dtype(np.int64), count + 1)
-
-
-def _take(values: "array[int]") -> "array[int]":
-    """All values, of which none is left."""
-    taken = values[:]
-    del values[:]
-    return taken
 
 
 def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
@@ -104,15 +96,6 @@ def _write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
         "shape": (length,),
     }
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def _write_chunk(
-    file: BinaryIO, chunk: "array[int]", dtype: np.dtype[Any], vocabulary_size: int
-) -> None:
-    values = np.frombuffer(_take(chunk), np.int32)
-    if len(values) and not 0 <= values.min() <= values.max() < vocabulary_size:
-        raise ValueError(f"a token id is not in 0 to {vocabulary_size - 1}")
-    values.astype(dtype).tofile(file)
 
 
 def _open(path: Path, kinds: tuple[type[np.integer[Any]], ...]) -> NDArray[Any]:

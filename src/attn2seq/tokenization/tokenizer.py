@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import sentencepiece as spm
+from numpy.typing import NDArray
 
 from attn2seq.errors import UserError
 from attn2seq.tokenization.model_file import model_facts
@@ -78,6 +79,15 @@ class Tokenizer:
         if self._uncut is not None:
             self._uncut.mend(texts, ids)
         return ids
+
+    def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """What `encode` gives, as arrays, which are quicker to make."""
+        if not texts or self._uncut is not None:
+            return [np.array(ids, np.int32) for ids in self.encode(texts)]
+        arrays: list[NDArray[np.int32]] = self._processor.encode_as_numpy(
+            list(texts), num_threads=-1
+        )
+        return arrays
 
     def candidates(self, text: str, count: int) -> list[list[int]]:
         """The most probable segmentations of a text, at most `count`, none of which cuts a symbol;

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from attn2seq.batching.ahead import ahead
+from attn2seq.ahead import ahead
 from attn2seq.batching.batch import Batch, Pairs
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.errors import StoppedError, UserError

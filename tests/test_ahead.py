@@ -4,7 +4,7 @@ from threading import Event, current_thread, main_thread
 
 import pytest
 
-from attn2seq.batching.ahead import ahead
+from attn2seq.ahead import ahead
 
 
 def test_each_item_comes_with_what_is_made_of_it() -> None:
