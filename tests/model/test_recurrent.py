@@ -203,6 +203,28 @@ def test_step_by_step_is_the_whole(cell: str, dtype: torch.dtype) -> None:
     assert whole.dtype == last[0].dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rows", [1, 8, 9])
+def test_a_search_steps_in_few_rows_past_the_layer(rows: int, dtype: torch.dtype) -> None:
+    """It would pack its weights at each call; what it gives is the same."""
+    layer = layer_of("lstm").to(dtype)
+    inputs_BTI = torch.randn(rows, 4, WIDTH, dtype=dtype)
+    state: State = (torch.randn(rows, SIZE, dtype=dtype), torch.randn(rows, SIZE, dtype=dtype))
+    calls: list[object] = []
+    layer.rnn.register_forward_hook(lambda *call: calls.append(call))
+    with torch.inference_mode():
+        whole_BTH, last = layer(inputs_BTI, state)
+        steps = []
+        for input_BI in inputs_BTI.unbind(1):
+            step_B1H, state = layer(input_BI.unsqueeze(1), state)
+            steps.append(step_B1H)
+    assert len(calls) == (1 if rows <= 8 else 5)
+    tolerance = {"rtol": 0.02, "atol": 0.02} if dtype == torch.bfloat16 else {}
+    torch.testing.assert_close(torch.cat(steps, 1), whole_BTH, **tolerance)
+    for found, expected in zip(state, last, strict=True):
+        torch.testing.assert_close(found, expected, **tolerance)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients(cell: str) -> None:
     """Of the inputs, the start, and every weight, with padding and in both directions."""

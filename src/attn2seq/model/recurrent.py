@@ -18,6 +18,9 @@ from attn2seq.model.padded_lstm import padded_lstm
 
 State = tuple[Tensor, ...]
 
+# Of a search for one sentence, with any usual beam.
+_FEW_ROWS = 8
+
 _TORCH_CELLS: dict[str, Callable[..., nn.LSTM | nn.GRU | nn.RNN]] = {
     "lstm": nn.LSTM,
     "gru": nn.GRU,
@@ -55,6 +58,9 @@ class RecurrentLayer(Deferring):
         """
         if self.shared is not None and state is not None:
             return _lstm_step(inputs_BTI, state, self.shared)
+        if state is not None and self._is_small_step(inputs_BTI):
+            h_BH, c_BH = torch.lstm_cell(inputs_BTI.squeeze(1), state, *self.rnn.parameters())
+            return h_BH.unsqueeze(1), (h_BH, c_BH)
         if isinstance(self.rnn, Directions):
             result: tuple[Tensor, State] = self.rnn(inputs_BTI, state, lengths_B)
             return result
@@ -66,6 +72,16 @@ class RecurrentLayer(Deferring):
         else:
             outputs_BTH, last = packed_rnn(self.rnn, inputs_BTI, lengths_B, start)
         return outputs_BTH, _from_torch(last)
+
+    def _is_small_step(self, inputs_BTI: Tensor) -> bool:
+        # oneDNN's layer packs all weights at each call: of few rows, that takes most of the time.
+        return (
+            isinstance(self.rnn, nn.LSTM)
+            and inputs_BTI.shape[1] == 1
+            and len(inputs_BTI) <= _FEW_ROWS
+            and inputs_BTI.device.type == "cpu"
+            and not torch.is_grad_enabled()
+        )
 
     def share(self) -> SharedWeight | None:
         """Of an LSTM, which is the cell that most loops run over; others go on as they are."""
