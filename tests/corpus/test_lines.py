@@ -7,9 +7,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attn2seq.corpus import lines
-from attn2seq.corpus.lines import read_lines
+from attn2seq.corpus.lines import decoded_lines, read_lines
 from attn2seq.errors import UserError
 
 
@@ -27,6 +29,22 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     inside = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\rh"
     (tmp_path / "t").write_bytes(f"{inside}\nsecond\r\n\nlast".encode())
     assert list(read_lines(tmp_path, "t")) == [(1, inside), (2, "second"), (3, ""), (4, "last")]
+
+
+@given(st.lists(st.text("aé\u2028\ufeff\r", max_size=6)), st.booleans(), st.integers(1, 9))
+def test_lines_are_the_same_whatever_is_read_at_once(
+    given_lines: list[str], ended: bool, block: int
+) -> None:
+    """Blocks end within lines, within characters, and between the two halves of a line's end."""
+    content = "\n".join(given_lines) + ("\n" if ended and given_lines else "")
+    expected = content.removesuffix("\n").split("\n") if content else []
+    if expected:
+        expected[0] = expected[0].removeprefix("\ufeff")
+    file = io.BytesIO(content.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "_BLOCK_BYTES", block)
+        found = list(decoded_lines(file, "t", 1000))
+    assert found == list(enumerate((line.removesuffix("\r") for line in expected), start=1))
 
 
 def test_a_byte_order_mark_is_left_out_at_the_start_alone(tmp_path: Path) -> None:
