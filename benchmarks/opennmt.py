@@ -3,10 +3,10 @@
     CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.opennmt PYTHON
 
 PYTHON is that of an environment of its own in which `python -m onmt.bin.train` runs; this project's
-does not know OpenNMT-py. Both read the same pieces,
-in batches of 64 sentences of similar lengths; OpenNMT-py trains in float32, as it does on a CPU,
-this project in the number type that suits the machine. For each way of training: the target tokens
-a second of this project, before and after, OpenNMT-py's between them, and the ratio.
+does not know OpenNMT-py. Both read the same pieces, in batches of 64 sentences of similar lengths;
+OpenNMT-py trains in float32, as it does on a CPU, this project in the number type that suits the
+machine. For each way of training: the target tokens a second of this project, before and after,
+OpenNMT-py's between them, and the ratio.
 """
 
 import argparse

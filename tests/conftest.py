@@ -51,14 +51,10 @@ class Together(LoadFileScheduling):
 
 @pytest.hookimpl
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
-    # Files are handed out in the order of collection, not those of many tests first.
-    config.option.loadscopereorder = False
     return Together(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Whole pipelines first: whoever met one of these few, long files last would keep all waiting.
-    items.sort(key=lambda item: "stages" not in item.path.parts)
     for item in items:
         for marker in item.iter_markers("promise"):
             if marker.args[0] not in config.stash[PROOFS]:

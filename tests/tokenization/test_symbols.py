@@ -29,6 +29,7 @@ def test_symbols_are_never_cut_and_come_back(tokenizer: Make, model_type: str) -
     for text, pieces in zip(texts[2:], found[2:], strict=True):
         assert pieces.count("ka") == text.count("ka")
     assert known.decode(known.encode(texts)) == texts
+    assert [ids.tolist() for ids in known.encode_arrays(texts)] == known.encode(texts)
     assert known.symbols == {symbol: 4 + place for place, symbol in enumerate(SYMBOLS)}
 
 
@@ -49,6 +50,7 @@ def test_unigram_symbols_stay_whole_where_sentencepiece_cuts_them(
     for text, ids in zip(texts, known.encode(texts), strict=True):
         assert known.pieces(ids).count("aka") == text.count("aka")
     assert known.decode(known.encode(texts)) == texts
+    assert [ids.tolist() for ids in known.encode_arrays(texts)] == known.encode(texts)
     for text in cut[:20]:
         for ids in known.candidates(text, 20):
             assert known.pieces(ids).count("aka") == text.count("aka")
