@@ -3,9 +3,9 @@
     CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.tables [TABLE ...]
 
 The tables are `kinds` (kinds of attention, three seeds each), `recipes`, `multi30k`, `number_types`
-(the fast bfloat16 and the plain float32, three seeds each), `batches` (R1 in larger ones) and
-`techniques`; without a name all of them. Finished runs are read back and an interrupted one goes
-on, so that the command can be stopped and given again.
+(the fast bfloat16 and the plain float32, three seeds each), `batches` (R1 in large ones and in
+small ones, three seeds each) and `techniques`; without a name all of them. Finished runs are read
+back and an interrupted one goes on, so that the command can be stopped and given again.
 """
 
 import subprocess

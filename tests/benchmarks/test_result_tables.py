@@ -51,7 +51,7 @@ def test_recipes_meet_on_equal_terms(name: str) -> None:
 
 
 def test_batches_of_all_sizes_see_as_many_pairs() -> None:
-    trains = [params_of(batch_run(sentences))["train"] for sentences in BATCHES]
+    trains = [params_of(batch_run(sentences, 1))["train"] for sentences in BATCHES]
     assert (trains[0]["learning_rate"], trains[0]["warmup_steps"]) == (R1_RATE, R1_WARM_UP)
     seen = [train["max_steps"] * train["batch_sentences"] for train in trains]
     assert seen == pytest.approx([seen[0]] * len(seen), rel=0.01)
