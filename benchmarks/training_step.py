@@ -57,7 +57,8 @@ class Watch:
     """Counts the steps, notes time and tokens in windows, and stops training after the last.
 
     Before the first window and after each one the speed of a large product is measured, so that
-    what else the machine does weighs on both. `at_start` and `at_end` are called before the first
+    what else the machine does weighs on both: in the model's number type, or in `limit_type`, by
+    which number types can be compared. `at_start` and `at_end` are called before the first
     window, after the warm-up, and after the last one.
     """
 
@@ -68,10 +69,12 @@ class Watch:
         warm_up: int = WARM_UP_STEPS,
         windows: int = WINDOWS,
         steps: int = STEPS_A_WINDOW,
+        limit_type: torch.dtype | None = None,
     ) -> None:
         self.trainer: Trainer | None = None
         self.at_start, self.at_end = at_start, at_end
         self.warm_up, self.windows, self.steps = warm_up, windows, steps
+        self.limit_type = limit_type
         self.seconds: list[float] = []  # of each window
         self.tokens: list[int] = []  # target tokens in each
         self.flops: list[float] = []  # a second, before the first window and after each
@@ -92,7 +95,7 @@ class Watch:
         ended = len(self.seconds) == self.windows
         if ended:
             self.at_end()
-        number_type = next(self.trainer.model.parameters()).dtype
+        number_type = self.limit_type or next(self.trainer.model.parameters()).dtype
         self.flops.append(product_flops(number_type, device))
         if ended:
             return StoppedError("enough", 0)

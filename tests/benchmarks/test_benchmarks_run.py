@@ -17,7 +17,7 @@ import torch
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training.loop import Trainer
 from benchmarks import __main__ as bench
-from benchmarks import gnmt_gpu
+from benchmarks import gnmt_gpu, training_step
 from benchmarks.gnmt import LONGEST, synthetic_pairs
 from benchmarks.limit import multiply_adds, training_flop
 from benchmarks.training_step import Watch
@@ -44,13 +44,17 @@ def test_what_stands_for_a_way_is_still_there_to_be_replaced(way: str) -> None:
         pass
 
 
-def test_the_measured_windows_come_after_the_warm_up() -> None:
-    watch = Watch(warm_up=3, windows=2, steps=4)
-    trainer = SimpleNamespace(
+def stand_in_trainer() -> SimpleNamespace:
+    return SimpleNamespace(
         model=torch.nn.Linear(1, 1),
         device=torch.device("cpu"),
         progress=SimpleNamespace(tokens=0),
     )
+
+
+def test_the_measured_windows_come_after_the_warm_up() -> None:
+    watch = Watch(warm_up=3, windows=2, steps=4)
+    trainer = stand_in_trainer()
     watch.trainer = cast(Trainer, trainer)
     steps = 0
     while watch() is None:
@@ -59,6 +63,24 @@ def test_the_measured_windows_come_after_the_warm_up() -> None:
     assert steps + 1 == 3 + 2 * 4
     assert watch.tokens == [4 * 7, 4 * 7]
     assert len(watch.flops) == 3
+
+
+@pytest.mark.parametrize("asked", [None, torch.bfloat16])
+def test_the_limit_is_that_of_the_model_or_of_the_number_type_asked_for(
+    asked: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+
+    def product_flops(number_type: torch.dtype, device: torch.device) -> float:
+        measured.append(number_type)
+        return 1.0
+
+    monkeypatch.setattr(training_step, "product_flops", product_flops)
+    watch = Watch(warm_up=1, windows=1, steps=1, limit_type=asked)
+    watch.trainer = cast(Trainer, stand_in_trainer())
+    while watch() is None:
+        pass
+    assert measured == [asked or torch.float32] * 2
 
 
 def test_a_share_is_of_the_windows_own_limit() -> None:
