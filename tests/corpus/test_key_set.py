@@ -4,9 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from attn2seq.corpus import key_set
 from attn2seq.corpus.key_buckets import KeyBuckets
 from attn2seq.corpus.key_set import KeySet
 
@@ -18,18 +16,24 @@ def test_what_is_new_is_said_once() -> None:
     assert keys.add(np.array([], np.uint64)).tolist() == []
 
 
-@pytest.mark.parametrize("longest", [8, 1 << 20])
-def test_a_key_set_is_a_set(monkeypatch: pytest.MonkeyPatch, longest: int) -> None:
-    """Many calls of many sizes, few and many repeats, and the largest keys there are."""
-    monkeypatch.setattr(key_set, "_LONGEST_RUN", longest)
+def test_a_key_set_is_a_set() -> None:
+    """Many calls of many sizes, few and many repeats, and keys at the edges of parts."""
     draw, keys, expected = np.random.default_rng(1), KeySet(), set[int]()
+    pool = draw.integers(0, 2**64, 5000, dtype=np.uint64)
+    pool[:4] = 0, 2**64 - 1, 2**63, 2**63 - 1
     for size in (1, 50, 3, 400, 0, 20, 1000, 7) * 3:
-        batch = np.uint64(2**64 - 1) - draw.integers(0, 5000, size, dtype=np.uint64)
+        batch = np.concatenate([pool[: min(size, 4)], draw.choice(pool, size)])
         for key, new in zip(batch.tolist(), keys.add(batch).tolist(), strict=True):
             assert new == (key not in expected)
             expected.add(key)
-    assert sum(map(len, keys._runs)) == len(expected)
-    assert all(len(run) <= max(longest, 1000) for run in keys._runs)
+
+
+def test_a_key_set_holds_each_key_once_in_few_runs() -> None:
+    draw, keys = np.random.default_rng(1), KeySet()
+    for _ in range(200):
+        keys.add(draw.integers(0, 2**64, 100, dtype=np.uint64))
+    assert sum(len(run) for runs in keys._parts for run in runs) == 20_000
+    assert all(len(runs) <= 12 for runs in keys._parts)  # log2 of what a part holds
 
 
 def test_repeats_are_those_of_a_plain_count(tmp_path: Path) -> None:
