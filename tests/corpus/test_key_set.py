@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attn2seq.corpus import key_set
 from attn2seq.corpus.key_buckets import KeyBuckets
 from attn2seq.corpus.key_set import KeySet
-from attn2seq.corpus.keys import Keys
 
 
 def test_what_is_new_is_said_once() -> None:
@@ -18,28 +18,18 @@ def test_what_is_new_is_said_once() -> None:
     assert keys.add(np.array([], np.uint64)).tolist() == []
 
 
-SPREAD = np.random.default_rng(2).integers(0, 2**64, 5000, dtype=np.uint64)
-SPREAD[:4] = 0, 2**64 - 1, 2**63, 2**63 - 1
-IN_ONE_PART = np.uint64(2**64 - 1) - np.arange(5000, dtype=np.uint64)
-
-
-@pytest.mark.parametrize("pool", [SPREAD, IN_ONE_PART], ids=["spread", "in one part"])
-def test_a_key_set_is_a_set(pool: Keys) -> None:
-    """Many calls of many sizes, few and many repeats, and keys at the edges of parts."""
+@pytest.mark.parametrize("longest", [8, 1 << 20])
+def test_a_key_set_is_a_set(monkeypatch: pytest.MonkeyPatch, longest: int) -> None:
+    """Many calls of many sizes, few and many repeats, and the largest keys there are."""
+    monkeypatch.setattr(key_set, "_LONGEST_RUN", longest)
     draw, keys, expected = np.random.default_rng(1), KeySet(), set[int]()
     for size in (1, 50, 3, 400, 0, 20, 1000, 7) * 3:
-        batch = np.concatenate([pool[: min(size, 4)], draw.choice(pool, size)])
+        batch = np.uint64(2**64 - 1) - draw.integers(0, 5000, size, dtype=np.uint64)
         for key, new in zip(batch.tolist(), keys.add(batch).tolist(), strict=True):
             assert new == (key not in expected)
             expected.add(key)
-    assert sum(len(run) for runs in keys._parts for run in runs) == len(expected)
-
-
-def test_a_key_set_has_few_runs_to_search() -> None:
-    draw, keys = np.random.default_rng(1), KeySet()
-    for _ in range(200):
-        keys.add(draw.integers(0, 2**64, 100, dtype=np.uint64))
-    assert all(len(runs) <= 12 for runs in keys._parts)  # log2 of what a part holds
+    assert sum(map(len, keys._runs)) == len(expected)
+    assert all(len(run) <= max(longest, 1000) for run in keys._runs)
 
 
 def test_repeats_are_those_of_a_plain_count(tmp_path: Path) -> None:
