@@ -7,7 +7,6 @@ Each needs what it shows, and a picture whose page is not there is left as it is
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -121,14 +120,13 @@ def _served_ui(served_elsewhere: bool) -> Iterator[None]:
     process = subprocess.Popen(
         [sys.executable, "-m", "pipeline.ui", "--port", str(UI_PORT)],
         env={name: value for name, value in os.environ.items() if name not in apart},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         _wait_for_server(process)
         yield
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)  # the UI, and the server that it has started
+        process.terminate()
         process.wait()
 
 

@@ -6,17 +6,17 @@ curl -H 'Content-Type: application/json' -d '{"inputs": ["a text"]}' 127.0.0.1:5
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.registry import CHAMPION, Registry
 from attn2seq.tracking import Tracker
+from pipeline.local_server import HOST, refuse_taken, served
 from pipeline.stage import PARAMS, main_root
 from pipeline.track import COMPLETE_TIMEOUT_S, store_of
-from pipeline.ui import HOST, refuse_taken
 
 PORT = 5001
 
@@ -45,12 +45,15 @@ def main(arguments: list[str]) -> int:
     command += ["--env-manager", "local", "--host", HOST, "--port", str(options.port)]
     # From elsewhere, so that the code that goes with the model is used, and none of this folder.
     apart = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with tempfile.TemporaryDirectory() as elsewhere:
-        environment = apart | {"MLFLOW_TRACKING_URI": store.uri}
-        try:
-            return subprocess.run(command, cwd=elsewhere, env=environment, check=False).returncode
-        except KeyboardInterrupt:
-            return 0
+    environment = apart | {"MLFLOW_TRACKING_URI": store.uri}
+    try:
+        with (
+            tempfile.TemporaryDirectory() as elsewhere,
+            served(command, Path(elsewhere), environment) as server,
+        ):
+            return server.wait()
+    except KeyboardInterrupt:
+        return 0  # how it is ended
 
 
 def _parser() -> argparse.ArgumentParser:

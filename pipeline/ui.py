@@ -5,7 +5,6 @@ python -m pipeline.ui --port 5000
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -18,11 +17,11 @@ from urllib.request import urlopen
 from attn2seq.errors import UserError
 from attn2seq.runs import Store
 from attn2seq.tracking import Tracker
+from pipeline.local_server import HOST, refuse_taken, served
 from pipeline.stage import main_root
 from pipeline.track import COMPLETE_TIMEOUT_S, store_of
 from pipeline.ui_links import COMPARED, PORT, Link, address_of, how_to_look, links
 
-HOST = "127.0.0.1"
 # The charts, and the comparison where there is one.
 OPENED = 2
 
@@ -46,32 +45,19 @@ def main(arguments: list[str]) -> int:
     return _serve(store, options.port, to_open)
 
 
-def refuse_taken(port: int, command: str) -> None:
-    """Raises UserError where something listens at the port already."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        if probe.connect_ex((HOST, port)) == 0:
-            raise UserError(
-                f"port {port} is taken, maybe by another `{command}`: choose one with "
-                f"`{command} PORT={port + 50}`"
-            )
-
-
 def _serve(store: Store, port: int, to_open: Sequence[Link]) -> int:
     command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
     # One reader needs no more than one worker.
     command += ["--backend-store-uri", store.uri, "--workers", "1"]
-    with subprocess.Popen(command) as server:
-        waiting = threading.Thread(
-            target=_open_when_served, args=(server, address_of(store, port), to_open), daemon=True
-        )
-        waiting.start()
-        try:
+    try:
+        with served(command) as server:
+            address = address_of(store, port)
+            threading.Thread(
+                target=_open_when_served, args=(server, address, to_open), daemon=True
+            ).start()
             return server.wait()
-        except KeyboardInterrupt:
-            # It has reached the server, too.
-            server.wait()
-            return 0
+    except KeyboardInterrupt:
+        return 0  # how it is ended
 
 
 def _open_when_served(

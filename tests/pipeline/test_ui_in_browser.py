@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -93,8 +94,14 @@ def test_the_links_show_charts_and_a_comparison(
                 page = browser.open(picture, width=1600, height=1200)
                 page.wait_for("[...document.images].some((one) => one.naturalWidth > 100)")
                 page.picture(PICTURES / "mlflow_attention.png")
+            # Told to end, it takes MLflow's server along, which takes its workers.
+            served.terminate()
+            assert served.wait(timeout=60) == 128 + signal.SIGTERM
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", int(command[-1])), timeout=60)
         finally:
-            os.killpg(served.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(served.pid, signal.SIGKILL)
 
 
 def test_a_taken_port_is_told(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,43 @@
+"""MLflow's own servers, on this machine alone: their port, and how they end."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attn2seq.errors import UserError
+
+HOST = "127.0.0.1"
+
+
+def refuse_taken(port: int, command: str) -> None:
+    """Raises UserError where something listens at the port already."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex((HOST, port)) == 0:
+            raise UserError(
+                f"port {port} is taken, maybe by another `{command}`: choose one with "
+                f"`{command} PORT={port + 50}`"
+            )
+
+
+@contextmanager
+def served(
+    command: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that ends with the block; SIGTERM ends the block, as Ctrl-C does.
+
+    A terminal's Ctrl-C reaches the server too; any other end would leave it behind with its port.
+    """
+    usual = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        with subprocess.Popen(command, cwd=cwd, env=env) as server:
+            try:
+                yield server
+            finally:
+                server.terminate()
+    finally:
+        signal.signal(signal.SIGTERM, usual)
