@@ -24,6 +24,8 @@ from pipeline.ui_links import COMPARED, PORT, Link, address_of, how_to_look, lin
 
 # The charts, and the comparison where there is one.
 OPENED = 2
+# Its job runners judge traces of language models: eight processes, for nothing that is shown here.
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +52,7 @@ def _serve(store: Store, port: int, to_open: Sequence[Link]) -> int:
     # One reader needs no more than one worker.
     command += ["--backend-store-uri", store.uri, "--workers", "1"]
     try:
-        with served(command) as server:
+        with served(command, env=NO_JOBS | os.environ) as server:
             address = address_of(store, port)
             threading.Thread(
                 target=_open_when_served, args=(server, address, to_open), daemon=True

@@ -102,14 +102,3 @@ def test_the_links_show_charts_and_a_comparison(
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(served.pid, signal.SIGKILL)
-
-
-def test_a_taken_port_is_told(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from pipeline import ui
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert ui.main(["--port", str(port)]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"ui: error: port {port} is taken")
-    assert f"make ui PORT={port + 50}" in said
