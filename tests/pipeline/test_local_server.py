@@ -11,13 +11,15 @@ import pytest
 from pipeline.local_server import served
 
 ROOT = Path(__file__).parents[2]
-SERVER = "import time; print('serving', flush=True); time.sleep(600)"
-STARTER = f"""
-import sys
+# It looks about again and again: a signal that just misses an endless wait would wake nothing.
+STARTER = """
+import sys, time
 from pipeline.local_server import served
 try:
-    with served([sys.executable, "-c", {SERVER!r}]) as server:
-        sys.exit(server.wait())
+    with served([sys.executable, "-c", "import time; time.sleep(600)"]) as server:
+        print("serving", flush=True)
+        while server.poll() is None:
+            time.sleep(0.05)
 except KeyboardInterrupt:
     sys.exit(0)
 """
