@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from attn2seq.batching.batch import Pairs
-from attn2seq.batching.resampled import ResampledPairs, Sampler
-from attn2seq.tokenization.bpe_dropout import BpeDropout
-from attn2seq.tokenization.nbest_sampling import NbestSampling
+from attn2seq.segmentation.bpe_dropout import BpeDropout
+from attn2seq.segmentation.nbest_sampling import NbestSampling
+from attn2seq.segmentation.resampled import ResampledPairs, Sampler
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.splits import tokenize_splits
 from attn2seq.tokenization.token_store import TokenStore

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from sacrebleu.metrics import BLEU
 
-from attn2seq.corpus.catalogue import read_catalogue_entry, read_raw_entry
-from attn2seq.corpus.phrasebook import generate_phrasebook
-from attn2seq.corpus.readers import read_rows
+from attn2seq.catalogue.catalogue import read_catalogue_entry, read_raw_entry
+from attn2seq.phrasebook.phrasebook import generate_phrasebook
+from attn2seq.reading.readers import read_rows
 
 CATALOGUE = Path("data/catalogue")
 CORPUS = "phrasebook-en-de"

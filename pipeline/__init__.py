@@ -2,5 +2,5 @@
 
 import time
 
-# Before any other code of the project is read; see pipeline.stage.
+# Before any other code of the project is read; see attn2seq.workspace.stage.
 BEGUN = time.time()

@@ -12,7 +12,7 @@ from attn2seq.decoding.outputs import write_decoded
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translator
 from attn2seq.model.device import describe_device
-from pipeline.stage import ENSEMBLE, Stage, run_stage
+from attn2seq.workspace.stage import ENSEMBLE, Stage, run_stage
 
 SECONDS_BETWEEN_LINES = 20
 

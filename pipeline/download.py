@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from attn2seq.corpus.catalogue import read_catalogue_entry
-from attn2seq.corpus.download import Places, download_corpus, resolve_mirror
-from attn2seq.corpus.settings import DownloadSettings
-from attn2seq.corpus.vectors import find_vectors
-from pipeline.stage import Stage, main_root, run_stage
+from attn2seq.catalogue.catalogue import read_catalogue_entry
+from attn2seq.preparing.settings import DownloadSettings
+from attn2seq.sources.download import Places, download_corpus, resolve_mirror
+from attn2seq.sources.vectors import find_vectors
+from attn2seq.workspace.stage import Stage, main_root, run_stage
 
 CATALOGUE, LOCAL, RAW = Path("data/catalogue"), Path("data/local"), Path("data/raw")
 

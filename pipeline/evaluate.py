@@ -5,8 +5,8 @@ from pathlib import Path
 from attn2seq.evaluation.results import evaluate
 from attn2seq.evaluation.scores import ALWAYS
 from attn2seq.evaluation.settings import EvaluateSettings
-from pipeline.stage import Stage, run_stage
-from pipeline.tracker import complete
+from attn2seq.runs.beside import complete
+from attn2seq.workspace.stage import Stage, run_stage
 
 SHOWN = ("bleu", "chrf", "ter", "rougeL", "exact_match", "perplexity")
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from attn2seq.corpus.prepare import prepare_corpus
-from attn2seq.corpus.settings import PrepareSettings
-from pipeline.stage import Stage, rare_collections, run_stage
+from attn2seq.preparing.prepare import prepare_corpus
+from attn2seq.preparing.settings import PrepareSettings
+from attn2seq.workspace.stage import Stage, rare_collections, run_stage
 
 RAW, PREPARED, METRICS = (
     Path("data/raw"),

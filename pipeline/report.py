@@ -4,8 +4,8 @@ from pathlib import Path
 
 from attn2seq.report.page import ReportInputs, write_report
 from attn2seq.report.settings import ReportSettings
-from pipeline.stage import Stage, run_stage
-from pipeline.tracker import complete
+from attn2seq.runs.beside import complete
+from attn2seq.workspace.stage import Stage, run_stage
 
 INPUTS = ReportInputs(
     prepare=Path("results/prepare"),

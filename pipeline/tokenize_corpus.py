@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from attn2seq.corpus.vectors import raw_vectors
+from attn2seq.sources.vectors import raw_vectors
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.splits import tokenize_splits
-from pipeline.stage import Stage, rare_collections, run_stage
+from attn2seq.workspace.stage import Stage, rare_collections, run_stage
 
 RAW, PREPARED, TOKENIZED = Path("data/raw"), Path("data/prepared"), Path("data/tokenized")
 

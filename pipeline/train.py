@@ -14,14 +14,14 @@ from attn2seq.model.device import (
     tune_cpu,
 )
 from attn2seq.model.settings import ModelSettings
+from attn2seq.runs.beside import follow, remember_training
 from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History, Row
 from attn2seq.training.run import train_model
 from attn2seq.training.settings import TrainSettings
-from pipeline.fingerprint import train_fingerprint
-from pipeline.stage import Stage, main_root, run_stage
-from pipeline.stop_requests import stop_requests
-from pipeline.tracker import follow, remember_training
+from attn2seq.workspace.fingerprint import train_fingerprint
+from attn2seq.workspace.stage import Stage, main_root, run_stage
+from attn2seq.workspace.stop_requests import stop_requests
 
 TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("results/train")
 

@@ -16,6 +16,10 @@ from xdist.scheduler import LoadFileScheduling
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 
+pytest_plugins = [
+    "corpus_fixtures", "decoding_fixtures", "runs_fixtures", "tokenization_fixtures",
+    "training_fixtures",
+]  # fmt: skip
 ROOT = Path(__file__).parents[1]
 PROOFS = pytest.StashKey[dict[str, Proof]]()
 

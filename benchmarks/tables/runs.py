@@ -23,9 +23,9 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
+from attn2seq.cli.recipe import apply_recipe
+from attn2seq.workspace.fingerprint import RUN_STAGES, digest, stage_inputs
 from pipeline.check import check_params
-from pipeline.fingerprint import RUN_STAGES, digest, stage_inputs
-from pipeline.recipe import apply_recipe
 
 ROOT = Path(__file__).parents[2]
 PLACES = ROOT / ".cache" / "tables"

@@ -14,8 +14,8 @@ from table_model import decode_settings
 from tiny_model import TEXTS
 
 from attn2seq.errors import UserError
+from attn2seq.workspace.stage import Stage
 from pipeline import decode
-from pipeline.stage import Stage
 
 Decoded = list[list[str]]
 

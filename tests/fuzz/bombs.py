@@ -8,8 +8,8 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 
-from attn2seq.corpus.archives import MAX_DIRECTORY_BYTES
-from attn2seq.corpus.lines import MAX_LINE_BYTES
+from attn2seq.reading.archives import MAX_DIRECTORY_BYTES
+from attn2seq.reading.lines import MAX_LINE_BYTES
 
 
 def _xz(content: bytes) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any
 from generators import BOM
 from smallest_entry import ENTRY
 
-from attn2seq.corpus.entry import CatalogueEntry
-from attn2seq.corpus.readers import Row, read_rows
+from attn2seq.catalogue.entry import CatalogueEntry
+from attn2seq.reading.readers import Row, read_rows
 
 _NO_COLUMNS = {"delimiter": None, "columns": None}
 READERS: dict[str, dict[str, Any]] = {

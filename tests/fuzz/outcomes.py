@@ -24,7 +24,7 @@ LINE = rf"{FILE}, line \d+"
 
 # The first pattern that fits a line of a message names it.
 LINES = {
-    # corpus/lines.py, corpus/archives.py
+    # reading/lines.py, reading/archives.py
     "lines: missing": rf"{FILE} is missing; run download again",
     "lines: empty": rf"{FILE} is empty",
     "lines: not UTF-8": rf"{LINE}: not UTF-8 \(byte 0x..",
@@ -36,7 +36,7 @@ LINES = {
     "archive: password": rf"{FILE} has a password",
     "archive: way of packing": rf"{FILE} is packed in way \d+",
     "archive: endless directory": rf"{FILE} has a directory of more than [\d,]+ bytes",
-    # corpus/readers.py
+    # reading/readers.py
     "parallel: unequal sides": rf"parallel files need equally many lines: {FILE} has \d+, /",
     "columns: missing": rf"{LINE}: column \d+ is missing; the line has \d+",
     "columns: too many or few": rf"{LINE}: \d+ columns, but line \d+ has \d+",
@@ -70,7 +70,7 @@ LINES = {
     "yaml: key twice": rf"{LINE}: found duplicate key",
     "yaml: syntax": rf"{LINE}: (found|expected|could not|but found|mapping values|sequence entries"
     r"|while|did not find|unexpected|invalid|block|nested)",
-    # config.py and pipeline/check.py, faults of settings; corpus/entry_faults.py
+    # config.py and pipeline/check.py, faults of settings; catalogue/faults.py
     "model: no description": r"/\S+/config\.json does not describe a model: it has ",
     "settings: heading": r".* has \d+ faults?:$",
     "settings: unknown section": rf"  {KEY}: unknown section \(",
@@ -107,14 +107,14 @@ LINES = {
     "tokens: do not fit": r"/\S+\.npy and /\S+\.npy do not fit; run tokenize again",
     "checkpoint: skipped": r"checkpoint /\S+ is damaged: it is skipped",
     "checkpoint: not ours": r"checkpoint /\S+ cannot be read \(",
-    # corpus/vectors.py, tokenization/vectors.py
+    # sources/vectors.py, tokenization/vectors.py
     "vectors: no such": r"no vectors .*: /.* is missing",
     "vectors: no width": rf"{LINE}: a word and 1 to [\d,]+ numbers",
     "vectors: other width": rf"{LINE}: [\d,]+ numbers follow the word, and the first vector has",
     "vectors: no number": rf"{LINE}: .* is no number",
     "vectors: not finite": rf"{LINE}: a number is not finite",
     "entry: vectors": r"  (file[\w.]*|member): (needs|must|missing|vectors\.json|the name|\S+ is)",
-    # pipeline/translate.py, pipeline/recipe.py
+    # src/attn2seq/cli/translate.py, src/attn2seq/cli/recipe.py
     "command: usage": r"usage: ",
     "command: two sources": r"give either texts or --file, not both",
     "command: file unreadable": rf"{FILE} cannot be read: ",

@@ -15,8 +15,8 @@ import pytest
 from generators import MUTATIONS, mutate, odd_text
 from outcomes import Refused, Tally
 
-from attn2seq.corpus import archives
-from attn2seq.corpus.lines import read_lines
+from attn2seq.reading import archives
+from attn2seq.reading.lines import read_lines
 
 pytestmark = pytest.mark.promise("fuzz")
 

@@ -12,10 +12,10 @@ from generators import mutate, odd_text
 from outcomes import Refused, Tally
 from ruamel.yaml import YAML
 
-from attn2seq.corpus.catalogue import read_catalogue_entry
-from attn2seq.corpus.download import Places, download_corpus
-from attn2seq.corpus.entry import CatalogueEntry
+from attn2seq.catalogue.catalogue import read_catalogue_entry
+from attn2seq.catalogue.entry import CatalogueEntry
 from attn2seq.errors import UserError
+from attn2seq.sources.download import Places, download_corpus
 
 pytestmark = pytest.mark.promise("fuzz")
 

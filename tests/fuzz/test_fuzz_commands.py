@@ -15,10 +15,10 @@ from generators import MUTATIONS, ODD_TEXTS, mutate, odd_text, one_long_line
 from outcomes import READ_WELL, Tally
 from sentencepiece import SentencePieceTrainer
 
+from attn2seq.cli import recipe, translate
 from attn2seq.config import read_yaml
 from attn2seq.model.checkpoint import save_model, weights_of
 from attn2seq.model.seq2seq import Seq2Seq
-from pipeline import recipe, translate
 
 pytestmark = pytest.mark.promise("fuzz")
 

@@ -24,8 +24,8 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from attn2seq.config import read_yaml
-from attn2seq.corpus.lines import read_lines
-from attn2seq.corpus.readers import read_rows
+from attn2seq.reading.lines import read_lines
+from attn2seq.reading.readers import read_rows
 from attn2seq.errors import UserError
 from corpus_files import READERS, entry
 

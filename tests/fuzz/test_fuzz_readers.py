@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from outcomes import Refused, Tally
 
-from attn2seq.corpus import lines
-from attn2seq.corpus.readers import Row
+from attn2seq.reading import lines
+from attn2seq.reading.readers import Row
 
 pytestmark = pytest.mark.promise("fuzz")
 

@@ -13,7 +13,7 @@ from generators import mutate, odd_text, one_long_line
 from outcomes import Refused, Tally
 
 from attn2seq.config import MAX_YAML_BYTES, read_yaml
-from pipeline.check import SECTIONS, check_params
+from attn2seq.workspace.check_params import SECTIONS, check_params
 
 pytestmark = pytest.mark.promise("fuzz")
 

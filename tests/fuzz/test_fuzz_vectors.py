@@ -13,8 +13,8 @@ from outcomes import Refused, Tally
 from ruamel.yaml import YAML
 from sentencepiece import SentencePieceTrainer
 
-from attn2seq.corpus.lines import read_lines
-from attn2seq.corpus.vectors import find_vectors
+from attn2seq.reading.lines import read_lines
+from attn2seq.sources.vectors import find_vectors
 from attn2seq.tokenization.tokenizer import SPACE, Tokenizer
 from attn2seq.tokenization.vectors import read_vectors, write_vectors
 

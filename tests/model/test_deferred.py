@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attn2seq.batching.batch import make_batch
 from attn2seq.model import decoder as decoder_module
-from attn2seq.model.deferred import DeferredLinear, SharedWeight, deferred_gradients
+from attn2seq.model.fast.deferred import DeferredLinear, SharedWeight, deferred_gradients
 from attn2seq.model.recurrent import RecurrentLayer
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training.loss import sequence_loss

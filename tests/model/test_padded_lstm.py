@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from attn2seq.model.padded_lstm import padded_lstm
+from attn2seq.model.fast.padded_lstm import padded_lstm
 from attn2seq.model.recurrent import packed_rnn
 
 LENGTHS, WIDTH, SIZE = torch.tensor([2, 6, 1, 5]), 16, 24

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from fabricated_results import PARAMS, fabricate
 
-from attn2seq.corpus.hygiene import Encodings, Overlap, hygiene_figures
-from attn2seq.corpus.readers import Row
-from attn2seq.corpus.tables import write_table
+from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
+from attn2seq.reading.readers import Row
+from attn2seq.reading.tables import write_table
 from attn2seq.report.hygiene import FINDINGS, LENGTHS, Cell, data_tables, share
 from attn2seq.report.page import render_report
 from attn2seq.report.settings import ReportSettings

@@ -72,7 +72,7 @@ def restored(experiments: Step) -> Step:
     main = experiments.repository
     (main.root / "mlflow.db").unlink()
     shutil.rmtree(main.root / "mlartifacts")
-    said = (main.run("python", "-m", "pipeline.track", "--all"),)
+    said = (main.run("python", "-m", "attn2seq.runs.show", "--all"),)
     return Step(main, said, tuple(shown_runs(main.root)))
 
 
@@ -119,7 +119,7 @@ def brief(three_epochs: Path) -> Brief:
     built = Repository(three_epochs.with_name("built"))
     _copy(three_epochs, built.root)
     built.dvc("repro")
-    built.run("python", "-m", "pipeline.track")  # whatever there was no time for
+    built.run("python", "-m", "attn2seq.runs.show")  # whatever there was no time for
     (run,) = shown_runs(built.root)
     return Brief(built, built.digests(), run)
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import pipeline.train
 from attn2seq.training import loop
-from pipeline.stage import run_stage
+from attn2seq.workspace.stage import run_stage
 
 RESULTS = ("models/model/model.safetensors", "results/train/history.csv")
 WATCHED = {"open", "os.rename", "os.remove", "os.mkdir"}

@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 from tiny_project import PROJECT, TINY
 from tiny_task import CATALOGUE_ENTRY, write_corpus
 
+from attn2seq.cli.recipe import apply_recipe
+from attn2seq.workspace.stage import run_stage
 from pipeline.check import check_params
-from pipeline.recipe import apply_recipe
-from pipeline.stage import run_stage
 
 STAGES = ("check", "download", "prepare", "tokenize_corpus", "train", "decode", "evaluate")
 

@@ -18,8 +18,8 @@ import torch
 from ruamel.yaml import YAML
 from tiny_project import script_of
 
+from attn2seq.workspace.stage import run_stage
 from pipeline import train
-from pipeline.stage import run_stage
 
 pytestmark = pytest.mark.promise("deterministic")
 STAGES = {"tokenize": "data/tokenized", "train": "models/model", "decode": "results/decode"}

@@ -47,7 +47,7 @@ def test_dvc_repro_killed_at_random_moments(
     record_property("lost", int(unbuilt.digests() != brief.digests))
     assert unbuilt.digests() == brief.digests
     assert stages_run(unbuilt.dvc("repro")) == []
-    unbuilt.run("python", "-m", "pipeline.track")
+    unbuilt.run("python", "-m", "attn2seq.runs.show")
     (run,) = shown_runs(unbuilt.root)
     assert run.status == "FINISHED"
     assert run.artifacts == brief.run.artifacts

@@ -76,14 +76,14 @@ def test_a_server_that_dies_half_way(
 
 @pytest.mark.long
 def test_a_database_that_another_has_locked(brief: Brief, unbuilt: Repository) -> None:
-    unbuilt.run("python", "-m", "pipeline.track", "--all")  # makes the database
+    unbuilt.run("python", "-m", "attn2seq.runs.show", "--all")  # makes the database
     with closing(sqlite3.connect(unbuilt.root / "mlflow.db", isolation_level=None)) as another:
         another.execute("BEGIN EXCLUSIVE")
         said = unbuilt.dvc("repro")
         another.execute("ROLLBACK")
     assert said.count(LATER) == 1, said
     assert unbuilt.digests() == brief.digests
-    unbuilt.run("python", "-m", "pipeline.track")
+    unbuilt.run("python", "-m", "attn2seq.runs.show")
     (run,) = shown_runs(unbuilt.root)
     assert run.status == "FINISHED"
     assert (run.params, run.data_sets) == (brief.run.params, brief.run.data_sets)
@@ -97,7 +97,7 @@ def repro(repository: Repository, uri: str) -> str:
 
 
 def track(repository: Repository, uri: str) -> None:
-    repository.run("env", f"MLFLOW_TRACKING_URI={uri}", "python", "-m", "pipeline.track")
+    repository.run("env", f"MLFLOW_TRACKING_URI={uri}", "python", "-m", "attn2seq.runs.show")
 
 
 def assert_told_once(said: str, uri: str) -> None:

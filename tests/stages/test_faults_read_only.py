@@ -73,14 +73,14 @@ def test_what_read_only_caches_hold_still_serves(brief: Brief, tmp_path: Path) -
     assert stages_run(said) == []
     shutil.rmtree(repository.root / "models/model")
     run_with_read_only(repository, both, "python", "-m", "dvc", "checkout")
-    run_with_read_only(repository, both, "python", "-m", "pipeline.track")
+    run_with_read_only(repository, both, "python", "-m", "attn2seq.runs.show")
     assert "up to date" in repository.dvc("repro")
 
 
 FETCH = """
 import sys
 from pathlib import Path
-from attn2seq.corpus.fetch import fetch
+from attn2seq.sources.fetch import fetch
 try:
     print(fetch(sys.argv[1], sys.argv[2], Path("downloads"), 3, print))
 except OSError as error:

@@ -110,7 +110,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
 def project(in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """A corpus of a user's own, its entry and its params; the working directory."""
     monkeypatch.delenv("CORPUS_MIRROR", raising=False)
-    monkeypatch.setattr("attn2seq.corpus.download.RETRIES", 0)
+    monkeypatch.setattr("attn2seq.sources.download.RETRIES", 0)
 
     def make(entry: dict[str, Any], params: Params, files: Files) -> Path:
         for folder in ("catalogue", "local"):

@@ -6,14 +6,14 @@ import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import browser as browsing
 import pytest
+from browser import Browser, find_browser
 from finished_steps import Step
 from tiny_repository import PROJECT
 from tracking_server import free_port
 
-from pipeline import browser as browsing
-from pipeline.browser import Browser, find_browser
-from pipeline.ui_links import COMPARED
+from attn2seq.runs.links import COMPARED
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +26,9 @@ def test_real_runs_are_compared(experiments: Step, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(browsing, "SECONDS", 300)
     monkeypatch.delenv("BROWSER", raising=False)
     monkeypatch.delenv("DISPLAY", raising=False)
-    served = experiments.repository.start("python", "-m", "pipeline.ui", "--port", str(free_port()))
+    served = experiments.repository.start(
+        "python", "-m", "attn2seq.cli.ui", "--port", str(free_port())
+    )
     try:
         assert served.stdout is not None
         printed = "".join(served.stdout.readline() for _ in range(7))

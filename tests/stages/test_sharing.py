@@ -30,7 +30,7 @@ def pulled(built: Repository, tmp_path: Path) -> Repository:
 def test_a_clone_has_the_results_and_shows_the_same_run(pulled: Repository, twins: Twins) -> None:
     assert stages_run(pulled.dvc("repro")) == []
     assert (pulled.root / "results/report/index.html").is_file()
-    said = pulled.run("python", "-m", "pipeline.track")
+    said = pulled.run("python", "-m", "attn2seq.runs.show")
     assert "run" in said
     (there,) = shown_runs(pulled.root)
     here = twins.runs[0]

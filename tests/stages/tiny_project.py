@@ -9,9 +9,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from attn2seq.cli.recipe import apply_recipe
+from attn2seq.workspace.stage import run_stage
 from pipeline.check import check_params
-from pipeline.recipe import apply_recipe
-from pipeline.stage import run_stage
 
 PROJECT = Path(__file__).parents[2]
 STAGES = (

@@ -13,7 +13,7 @@ from training_runs import digest
 
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.training.loop import Trainer
-from pipeline.stop_requests import TIME_LIMIT, stop_requests
+from attn2seq.workspace.stop_requests import TIME_LIMIT, stop_requests
 
 CHANGES: dict[str, Any] = {
     "readout_dropout": 0.2, "max_epochs": 9, "max_steps": 40, "schedule": "cosine",

@@ -10,8 +10,8 @@ import torch
 
 from attn2seq.model.settings import ModelSettings
 from attn2seq.training.settings import TrainSettings
+from attn2seq.workspace.stage import Stage
 from pipeline import train
-from pipeline.stage import Stage
 
 Run = Callable[..., dict[str, Any]]
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from attn2seq.model.attention import Attention
-from attn2seq.model.deferred import DeferredLinear
 from attn2seq.model.device import for_device
+from attn2seq.model.fast.deferred import DeferredLinear
 
 # Units of the hidden layer at once. On a CPU 32 MiB of bfloat16: taking more memory for a rare
 # large batch costs more, in page faults, than making its layer twice.

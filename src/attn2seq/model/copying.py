@@ -7,7 +7,7 @@ E embedding, V target vocabulary.
 import torch
 from torch import Tensor, nn
 
-from attn2seq.model.deferred import DeferredLinear
+from attn2seq.model.fast.deferred import DeferredLinear
 
 
 class GenerationSwitch(nn.Module):

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from attn2seq.model.attention_kinds import make_attention
 from attn2seq.model.bridge import Bridge
 from attn2seq.model.copying import GenerationSwitch
-from attn2seq.model.deferred import DeferredLinear, deferred_gradients
 from attn2seq.model.dropout import dropout, step_mask
 from attn2seq.model.encoded import Encoded, select_states
+from attn2seq.model.fast.deferred import DeferredLinear, deferred_gradients
 from attn2seq.model.recurrent import RecurrentLayer, State
 from attn2seq.model.settings import ModelSettings
 

@@ -7,7 +7,7 @@ Shapes: B batch, S source positions, T target positions, H encoder state, Q deco
 from torch import Tensor, nn
 
 from attn2seq.model.attention import Attention, attend
-from attn2seq.model.deferred import DeferredLinear
+from attn2seq.model.fast.deferred import DeferredLinear
 
 
 class MultiHeadAttention(Attention):

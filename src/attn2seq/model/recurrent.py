@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from attn2seq.model.deferred import Deferring, SharedWeight
-from attn2seq.model.directions import OWN_CELLS, Directions
-from attn2seq.model.padded_lstm import padded_lstm
+from attn2seq.model.fast.deferred import Deferring, SharedWeight
+from attn2seq.model.fast.directions import OWN_CELLS, Directions
+from attn2seq.model.fast.padded_lstm import padded_lstm
 
 State = tuple[Tensor, ...]
 

@@ -12,13 +12,13 @@ from attn2seq.model.checkpoint import save_model
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 from attn2seq.seeding import seed_everything
+from attn2seq.segmentation.segmentation import pairs_of_epochs
 from attn2seq.tokenization.token_store import TokenStore
 from attn2seq.tokenization.tokenizer import Tokenizer
 from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
 from attn2seq.training.pretrained import start_from_vectors
-from attn2seq.training.segmentation import pairs_of_epochs
 from attn2seq.training.settings import TrainSettings
 from attn2seq.whole import whole_folder, write_json
 
@@ -60,7 +60,15 @@ def train_model(
     count = sum(parameter.numel() for parameter in model.parameters())
     train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
     say(f"{len(train_pairs):,} training pairs, {len(dev_pairs):,} dev pairs, {count:,} parameters")
-    with pairs_of_epochs(train_pairs, {"src": src, "tgt": tgt}, settings, say) as pairs_of_epoch:
+    with pairs_of_epochs(
+        train_pairs,
+        {"src": src, "tgt": tgt},
+        settings,
+        settings.seed,
+        settings.max_tokens,
+        settings.max_epochs,
+        say,
+    ) as pairs_of_epoch:
         trainer = Trainer(
             model,
             pairs_of_epoch,

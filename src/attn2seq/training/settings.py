@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from attn2seq.config import Settings
+from attn2seq.segmentation.settings import SegmentationSettings
 
 
-class TrainSettings(Settings):
+class TrainSettings(SegmentationSettings):
     """One training run."""
 
     seed: int = Field(ge=0, lt=2**32)
@@ -32,13 +32,6 @@ class TrainSettings(Settings):
     # the longest pair (tokens of either side) that is trained as it is
     too_long: Literal["drop", "truncate"]
     # longer pairs are left out of training, or each side is cut, its end of sentence kept
-    subword_nbest: int = Field(ge=0, le=512)
-    # subword regularisation: of so many segmentations of a text one is drawn anew in each epoch
-    # (Kudo 2018); 0: off
-    subword_alpha: float = Field(ge=0)
-    # each is drawn with a probability proportional to its own to the power of this
-    bpe_dropout: float = Field(ge=0, lt=1)
-    # share of BPE merges left out, anew in each epoch (Provilkov et al. 2020); 0: off
     src_word_dropout: float = Field(ge=0, lt=1)
     # share of source tokens that the encoder reads as the unknown token
     accumulate_batches: int = Field(gt=0)

@@ -1,0 +1,1 @@
+"""What a corpus is: its entry in the catalogue, and what is wrong with one."""

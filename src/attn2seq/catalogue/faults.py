@@ -1,0 +1,217 @@
+"""What is wrong with a catalogue entry, in a user's words; every fault at once."""
+
+import re
+from collections import Counter
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from attn2seq.catalogue.entry import CatalogueEntry, SourceFile, SplitFiles
+from attn2seq.config import nearest, plain, shown, some
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MAX_NAME_BYTES = 255  # of a file, on all usual disks
+# The keys that belong to one reader alone, and those that it cannot do without.
+READER_KEYS = {
+    "delimiter": ("delimited",),
+    "header": ("delimited",),
+    "max_columns": ("delimited",),
+    "columns": ("delimited",),
+    "comment": ("delimited", "key_value_lines"),
+    "keys": ("json_lines", "key_value_lines"),
+    "remove_from_src": ("delimited", "json_lines", "key_value_lines"),
+    "generator": ("generated",),
+}
+NEEDED = {
+    "parallel_lines": ("files", "splits"),
+    "delimited": ("files", "splits", "delimiter", "columns"),
+    "json_lines": ("files", "splits", "keys"),
+    "key_value_lines": ("files", "splits", "keys"),
+    "generated": ("generator",),
+}
+
+
+def describe(kind: type[BaseModel], error: ErrorDetails) -> str:
+    """One fault that pydantic found: its key, what is allowed, the nearest known key.
+
+    `columns.sorce: unknown key (did you mean columns.src?)`
+    """
+    *outer, last = error["loc"]
+    path = ".".join(plain(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        keys = list(_record_at(kind, outer).model_fields)
+        guess = nearest(str(last), keys)
+        within = "".join(f"{part}." for part in outer)
+        return f"{path}: unknown key" + (
+            f" (did you mean {within}{guess}?)" if guess else f" (known: {', '.join(keys)})"
+        )
+    if error["type"] == "missing":
+        return f"{path}: missing"
+    if error["type"] == "value_error":
+        return f"{path}: {error['ctx']['error']}"
+    return f"{path}: {error['msg'][0].lower()}{error['msg'][1:]}, got {shown(error['input'])}"
+
+
+def combination_faults(entry: CatalogueEntry) -> list[str]:
+    """What is wrong between keys that are each well formed."""
+    return [
+        *_reader_faults(entry),
+        *(fault for place, file in enumerate(entry.files) for fault in _file_faults(place, file)),
+        *_name_faults(entry),
+        *_split_faults(entry),
+        *_pattern_faults(entry),
+        *_key_faults(entry),
+    ]
+
+
+def _record_at(kind: type[BaseModel], place: list[int | str]) -> type[BaseModel]:
+    """The record that holds the keys at a place such as `("files", 0)`."""
+    for part in place:
+        if isinstance(part, str):
+            kind = _record_in(kind.model_fields[part].annotation)
+    return kind
+
+
+def _record_in(annotation: Any) -> type[BaseModel]:
+    """The record named in `Record`, `Record | None` or `list[Record]`."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    raise TypeError(f"{annotation} holds no record")
+
+
+def _reader_faults(entry: CatalogueEntry) -> list[str]:
+    faults = [
+        f"{key}: needed by the reader {entry.reader}"
+        for key in NEEDED[entry.reader]
+        if not getattr(entry, key)
+    ]
+    for key, readers in READER_KEYS.items():
+        if getattr(entry, key) and entry.reader not in readers:
+            faults.append(f"{key}: belongs to the reader {' or '.join(readers)} only")
+    if entry.reader == "generated":
+        faults += [
+            f"{key}: a generated corpus has none"
+            for key in ("files", "splits", "make_splits")
+            if getattr(entry, key)
+        ]
+    return faults
+
+
+def _file_faults(place: int, file: SourceFile) -> list[str]:
+    at = f"files.{place}"
+    if (file.url is None) == (file.path is None):
+        return [f"{at}: needs either url, or path (of a file in data/local/)"]
+    if file.path is not None:
+        parts = file.path.split("/")
+        inside = not file.path.startswith("/") and ".." not in parts
+        inside = inside and parts[-1] not in ("", ".")
+        return [] if inside else [f"{at}.path: must lie in data/local/, got {file.path!r}"]
+    faults = []
+    if not (file.url or "").startswith("https://") or file.name in ("", ".", ".."):
+        faults.append(f"{at}.url: must be the https:// address of a file, got {file.url!r}")
+    if file.sha256 is None:
+        faults.append(f"{at}.sha256: missing; needed for a file that is fetched")
+    return faults
+
+
+def _name_faults(entry: CatalogueEntry) -> list[str]:
+    counts = Counter(file.name for file in entry.files)
+    faults = [
+        f"files: {count} files have the name {plain(name)}"
+        for name, count in counts.items()
+        if count > 1
+    ]
+    faults += [
+        f"files: the name {shown(name)} is longer than {MAX_NAME_BYTES} bytes"
+        for name in counts
+        if len(name.encode()) > MAX_NAME_BYTES
+    ]
+    faults += [
+        f"files: the name {plain(name)!r} holds a character that cannot be printed"
+        for name in counts
+        if not name.isprintable()
+    ]
+    if "corpus.yaml" in counts:
+        faults.append("files: corpus.yaml is the name of the entry itself; rename the file")
+    return faults
+
+
+def _split_faults(entry: CatalogueEntry) -> list[str]:
+    if entry.splits is None:
+        return []
+    faults = []
+    for split in ("train", "dev", "test"):
+        files: SplitFiles | None = getattr(entry.splits, split)
+        made = getattr(entry.make_splits, split, None)
+        if files is not None:
+            faults += _split_file_faults(entry, f"splits.{split}", files)
+        if files is not None and made is not None:
+            faults.append(f"make_splits.{split}: the corpus gives {split} in splits already")
+        if files is None and made is None:
+            faults.append(
+                f"splits.{split}: missing; give its files, or a size in make_splits.{split}"
+            )
+    return faults
+
+
+def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> list[str]:
+    parallel = entry.reader == "parallel_lines"
+    if parallel and (files.file or not (files.src and files.tgt)):
+        return [f"{at}: needs src and tgt, and no file, for the reader parallel_lines"]
+    if not parallel and (files.src or files.tgt or files.references or not files.file):
+        return [
+            f"{at}: needs file, and neither src, tgt nor references, for the reader {entry.reader}"
+        ]
+    return [fault for name in files.all for fault in _file_name_faults(entry, at, name)]
+
+
+def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
+    known = [file.name for file in entry.files]
+    file, _, member = name.partition("/")
+    if file not in known:
+        guess = nearest(file, known)
+        hint = f"did you mean {plain(guess)}?" if guess else f"known: {some(known)}"
+        return [f"{at}: {plain(file)} is not among files ({hint})"]
+    if file.endswith(ARCHIVES) and not member:
+        return [f"{at}: {plain(file)} is an archive; name a file in it, as {plain(file)}/train.txt"]
+    if member and not file.endswith(ARCHIVES):
+        return [
+            f"{at}: {plain(file)} is no archive ({', '.join(ARCHIVES)}), so it has no "
+            f"{plain(member)}"
+        ]
+    return []
+
+
+def _pattern_faults(entry: CatalogueEntry) -> list[str]:
+    faults = []
+    if entry.remove_from_src is not None:
+        try:
+            re.compile(entry.remove_from_src)
+        except (re.error, OverflowError, RecursionError) as error:
+            pattern = shown(entry.remove_from_src)
+            faults.append(f"remove_from_src: {pattern} is no pattern: {plain(error)}")
+    if entry.columns is not None and not entry.header:
+        named = [
+            column
+            for column in (entry.columns.src, entry.columns.tgt, *entry.columns.references)
+            if isinstance(column, str)
+        ]
+        faults += [
+            f"columns: {name!r} is a name; set header: true, or give a number" for name in named
+        ]
+    return faults
+
+
+def _key_faults(entry: CatalogueEntry) -> list[str]:
+    """Keys such as `OUT:` are looked for in a line, where none must be found within another."""
+    if entry.reader != "key_value_lines" or entry.keys is None:
+        return []
+    keys = [entry.keys.src, entry.keys.tgt, *entry.keys.references]
+    return [
+        f"keys: {one!r} is part of {other!r}, so that it would be found there"
+        for place, one in enumerate(keys)
+        for other in keys[:place] + keys[place + 1 :]
+        if one in other
+    ]

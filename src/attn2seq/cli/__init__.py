@@ -1,0 +1,1 @@
+"""The command line, attn2seq <verb>: a file for each verb or family of verbs."""

@@ -1,0 +1,148 @@
+"""The two runs that are compared: the workspace's, and the one that a name or a folder means.
+
+    HEAD~2, v1.0, main, 3f2a91c    a commit, tag or branch
+    puffy-moth                     a DVC experiment
+    ../elsewhere, old/results      another workspace, or a results folder
+
+A run's files are those that its dvc.lock tells, from git, DVC's cache or the workspace; a folder
+without dvc.lock is taken at its word.
+"""
+
+from pathlib import Path
+
+from attn2seq.comparison.runs import Run
+from attn2seq.config import nearest, read_yaml
+from attn2seq.errors import UserError
+from attn2seq.runs.collect import Circumstances, flat_params
+from attn2seq.runs.record import RunRecord
+from attn2seq.runs.restore import (
+    NothingToRestoreError,
+    Source,
+    State,
+    commit_source,
+    dvc_cache,
+    experiments,
+    git,
+    restored_record,
+    workspace_source,
+)
+from attn2seq.runs.show import circumstances
+from attn2seq.workspace.stage import main_root
+
+NEEDED = ("evaluate/sentences.parquet", "train/history.csv", "train/metrics.json")
+PREPARED = "data/prepared"
+NOT_COMPARED = {"report", "track"}
+SHOWN_TAGS = {
+    "machine.device": "trained on",
+    "machine.number_type": "number type",
+    "machine.torch": "torch",
+}
+
+
+def workspace_run(scratch: Path) -> Run:
+    """The run of the workspace's dvc.lock, laid out in the folder `scratch`. Raises UserError."""
+    here = Path.cwd()
+    run = _restored("workspace", workspace_source(here), circumstances(here), here, scratch)
+    files = run.results.parent
+    needed = (f"{PREPARED}/test.parquet", *(f"results/{path}" for path in NEEDED))
+    if gone := next((path for path in needed if not (files / path).is_file()), None):
+        raise UserError(
+            f"the workspace lacks {gone}, or has another than dvc.lock tells: `dvc checkout` "
+            "brings it back, `make repro` makes it"
+        )
+    return run
+
+
+def run_against(name: str, scratch: Path) -> Run:
+    """The run that the name means, laid out in the folder `scratch`. Raises UserError."""
+    root = main_root()
+    state = _state(root, name)
+    if state is not None:
+        return _committed_run(root, name, state, scratch)
+    if Path(name).is_dir():
+        return _folder_run(Path(name), scratch)
+    known = [*_names(root), *(state.label for state in experiments(root))]
+    guess = nearest(name, known)
+    hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known[:8]) or 'none'}"
+    raise UserError(f"{name} is no commit, tag, branch, DVC experiment or folder here ({hint})")
+
+
+def _state(root: Path, name: str) -> State | None:
+    """The commit or DVC experiment of that name."""
+    wanted = f"{name}^{{commit}}"
+    found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
+    if found:
+        return State(found.decode().strip(), None)
+    return next((state for state in experiments(root) if state.exp_name == name), None)
+
+
+def _names(root: Path) -> list[str]:
+    """All branches and tags."""
+    kinds = ("refs/heads", "refs/tags", "refs/remotes")
+    listed = git(root, "for-each-ref", "--format=%(refname:short)", *kinds) or b""
+    return listed.decode().split()
+
+
+def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:
+    if not git(root, "ls-tree", state.commit, "--", "dvc.lock"):
+        raise UserError(f"{name} has no dvc.lock, so no results are recorded in it")
+    about = Circumstances(git_commit=state.commit, dvc_exp_name=state.exp_name)
+    source = commit_source(root, state.commit, dvc_cache(root), scratch / "code")
+    run = _restored(name, source, about, root, scratch)
+    if gone := _missing(run.results):
+        again = f"`dvc exp apply {name}`" if state.exp_name else f"`git checkout {name}`"
+        raise UserError(
+            f"DVC's cache does not hold results/{gone} of {name}: `dvc fetch --all-commits`, or "
+            f"`dvc exp pull` for an experiment, brings it from a remote that has it; {again} and "
+            "`make repro` make it again"
+        )
+    return run
+
+
+def _folder_run(folder: Path, scratch: Path) -> Run:
+    """Another workspace, or a results folder, with or without the files around it."""
+    inside = (folder / "evaluate").is_dir()
+    workspace, results = (folder.parent, folder) if inside else (folder, folder / "results")
+    if gone := _missing(results):
+        raise UserError(f"{folder} is no folder of results: it has no {gone}")
+    if (workspace / "dvc.lock").is_file() and results == workspace / "results":
+        source = workspace_source(workspace.resolve())
+        return _restored(str(folder), source, circumstances(workspace), workspace, scratch)
+    params = workspace / "params.yaml"
+    values = read_yaml(params) if params.is_file() else {}
+    known = {key: section for key, section in values.items() if key not in NOT_COMPARED}
+    flat = flat_params(known)
+    return Run(str(folder), results.resolve(), flat.get("download.corpus", "unknown"), flat, {})
+
+
+def _restored(name: str, source: Source, about: Circumstances, root: Path, scratch: Path) -> Run:
+    """The run of the source's dvc.lock, its files laid out in the folder `scratch`.
+
+    Raises UserError.
+    """
+    folder = scratch / "files"
+    try:
+        record = restored_record(source, about, root / ".cache", folder)
+    except NothingToRestoreError as error:
+        raise UserError(f"{name} has no results to compare: {error}") from None
+    return Run(
+        name, folder / "results", record.params["download.corpus"], record.params, _facts(record)
+    )
+
+
+def _facts(record: RunRecord) -> dict[str, str]:
+    """The run's commit and machine, as far as they are known."""
+    facts = {"run": record.name or f"{record.summary}, {record.fingerprint[:6]}"}
+    if commit := record.tags.get("mlflow.source.git.commit"):
+        edited = record.tags.get("git_dirty") == "true"
+        facts["commit"] = commit[:7] + (" with edits" if edited else "")
+    return facts | {
+        label: record.tags[tag].removeprefix("torch.")
+        for tag, label in SHOWN_TAGS.items()
+        if tag in record.tags
+    }
+
+
+def _missing(results: Path) -> str | None:
+    """The first file that a comparison needs and the folder lacks."""
+    return next((path for path in NEEDED if not (results / path).is_file()), None)

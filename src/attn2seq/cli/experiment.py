@@ -1,0 +1,190 @@
+"""Runs an experiment, or a grid of them, and ends in a table of the best by dev score.
+
+python -m attn2seq.cli.experiment -S model.cell=gru
+python -m attn2seq.cli.experiment -S 'train.learning_rate=0.001,0.0005' -S 'train.seed=1,2'
+python -m attn2seq.cli.experiment --queue --jobs 2 -S 'train.learning_rate=0.001,0.0005'
+
+Values are written as for `dvc exp run -S`: `a,b`, `choice(a,b)`, `range(1,4)`. A single experiment
+runs in the workspace; those of a grid run each in a copy of it, one after the other, or as the
+queue's jobs.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attn2seq.cli.experiment_names import experiment_names, values_of
+from attn2seq.cli.experiment_table import markdown_table, result_rows, table
+from attn2seq.config import read_yaml
+from attn2seq.errors import UserError
+from attn2seq.runs.collect import NOTE
+from attn2seq.runs.links import COMPARED, PORT, how_to_look
+from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.record import Group, Store, TrackingUnavailableError
+from attn2seq.runs.restore import experiments, git
+from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
+from attn2seq.runs.sweeps import note_sweep
+from attn2seq.workspace.check_params import check_params
+from attn2seq.workspace.stage import PARAMS, main_root
+
+Overrides = list[str]  # key=value, as dvc exp run -S takes them
+Describe = Callable[[str], None]  # replaces the parent run's description
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 1 after a user's mistake, and where an experiment failed."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except UserError as error:
+        print(f"experiment: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "experiment: interrupted; what has finished is kept (`dvc exp show`)", file=sys.stderr
+        )
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    points = expand(options.set_param)
+    corpora = [_check(point) for point in points]
+    root = main_root()
+    names = experiment_names(points, options.name, {state.exp_name for state in experiments(root)})
+    store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
+    group = None
+    if len(points) > 1:
+        sweep = note_sweep(root / ".cache", ", ".join(values_of(points)), names)
+        group = Group(corpora[0], NOTE, sweep)
+    with _sweep(group, store) as describe:
+        _run_all(names, points, options)
+        rows = result_rows(root, names, corpora)
+        describe(markdown_table(rows))
+    print("\n" + "\n".join(table(rows)))
+    _say_how_to_go_on(store, [row.name for row in rows if row.dev is not None])
+    return 0 if all(row.dev is not None for row in rows) else 1
+
+
+def expand(set_param: Sequence[str]) -> list[Overrides]:
+    """The points of the grid, in its order; one where no key has several values."""
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import get_hydra_sweeps
+    from hydra.errors import HydraException
+
+    try:
+        sweeps = get_hydra_sweeps({str(PARAMS): list(set_param)})
+    except (DvcException, HydraException) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"-S {' -S '.join(set_param)} cannot be read: {reason}") from None
+    return [list(sweep[str(PARAMS)]) for sweep in sweeps]
+
+
+def _check(point: Overrides) -> str:
+    """The corpus of the experiment. Raises UserError where its params cannot work."""
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    with tempfile.TemporaryDirectory() as scratch:
+        params = Path(scratch) / PARAMS.name
+        params.write_bytes(PARAMS.read_bytes())
+        try:
+            apply_overrides(str(params), point)
+        except DvcException as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise UserError(f"{', '.join(point)}: {reason}") from None
+        values = read_yaml(params)
+    try:
+        check_params(values, Path("data/catalogue"))
+    except UserError as error:
+        raise UserError(f"with {', '.join(point)}, {error}") from None
+    return str(values["download"]["corpus"])
+
+
+def _run_all(
+    names: Sequence[str], points: Sequence[Overrides], options: argparse.Namespace
+) -> None:
+    """Whatever becomes of one of them, the next one is run; the table tells."""
+    mode = ["--queue"] if options.queue else ["--temp"] if len(points) > 1 else []
+    for name, point in zip(names, points, strict=True):
+        print(f"experiment {name}" + (": queued" if options.queue else ""), flush=True)
+        settings = [part for override in point for part in ("-S", override)]
+        _dvc("exp", "run", *mode, "--name", name, *settings)
+    if options.queue:
+        _dvc("exp", "run", "--run-all", "--jobs", str(options.jobs))
+
+
+def _dvc(*arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], check=False, env=os.environ | _identity()
+    )
+
+
+def _identity() -> dict[str, str]:
+    """DVC commits each experiment, for which git wants a name: one for who has set none."""
+    if git(Path.cwd(), "config", "user.email"):
+        return {}
+    who = {"NAME": "attn2seq", "EMAIL": "attn2seq@localhost"}
+    return {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
+
+
+@contextmanager
+def _sweep(group: Group | None, store: Store) -> Iterator[Describe]:
+    """Show the grid as a parent run while it lasts; a store that is down is told."""
+    parent = None
+    if group is not None:
+        with _told():
+            tracker = Tracker(store, COMPLETE_TIMEOUT_S)
+            parent = tracker.open_sweep(group).run_id
+            tracker.reopen(parent)
+
+    def describe(note: str) -> None:
+        if parent is not None:
+            with _told():
+                tracker.describe(parent, note)
+
+    try:
+        yield describe
+    finally:
+        if parent is not None:
+            with _told():
+                tracker.end(parent, "FINISHED")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except TrackingUnavailableError as error:
+        print(f"{error}; `make track ALL=1` shows the runs later", file=sys.stderr)
+
+
+def _say_how_to_go_on(store: Store, names: Sequence[str]) -> None:
+    """`names` are those of the experiments that succeeded, the best first."""
+    if names:
+        print(f"\n`dvc exp apply {names[0]}` brings the best into the workspace")
+    with _told():
+        print(how_to_look(store, Tracker(store, COMPLETE_TIMEOUT_S).latest(COMPARED), PORT))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="attn2seq.cli.experiment",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE[,VALUE]"
+    )
+    parser.add_argument("-n", "--name", help="of the experiment; of a grid, how the names begin")
+    parser.add_argument("--queue", action="store_true", help="by the jobs of DVC's queue")
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="of the queue, at a time")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

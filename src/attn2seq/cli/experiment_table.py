@@ -1,0 +1,82 @@
+"""What came of experiments, the best by dev score first."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cmp_to_key
+from pathlib import Path
+
+from attn2seq.catalogue.catalogue import read_catalogue_entry
+from attn2seq.runs.collect import SCORES
+from attn2seq.runs.judging import better, judged_by
+from attn2seq.runs.restore import experiments, git
+
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Row:
+    """An experiment; without scores where it failed."""
+
+    name: str
+    metric: str  # the score that its corpus judges by
+    dev: float | None
+    test: float | None
+
+
+def result_rows(root: Path, names: Sequence[str], corpora: Sequence[str]) -> list[Row]:
+    """The experiments of these names, each on its corpus, the best first and the failed last."""
+    rows = []
+    for name, corpus in zip(names, corpora, strict=True):
+        entry = read_catalogue_entry(Path("data/catalogue"), corpus)
+        metric = judged_by(entry.model_dump())
+        scores = _scores(root, name)
+        rows.append(
+            Row(name, metric, *(_score(scores, split, metric) for split in ("dev", "test")))
+        )
+    return sorted(rows, key=cmp_to_key(_order))
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """The rows for a terminal."""
+    width = max(len("experiment"), *(len(row.name) for row in rows)) + 2
+    lines = []
+    metric = None
+    for row in rows:
+        if row.metric != metric:
+            metric = row.metric
+            lines.append(f"{'experiment':{width}}{f'dev {metric}':>22}{f'test {metric}':>22}")
+        lines.append(f"{row.name:{width}}{_cell(row.dev):>22}{_cell(row.test):>22}")
+    return lines
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """The rows as the description of the sweep's parent run."""
+    lines = ["| experiment | score | dev | test |", "|---|---|---:|---:|"]
+    lines += [
+        f"| {row.name} | {row.metric} | {_cell(row.dev)} | {_cell(row.test)} |" for row in rows
+    ]
+    return "The best by dev score first.\n\n" + "\n".join(lines)
+
+
+def _order(one: Row, other: Row) -> int:
+    if one.metric != other.metric:
+        return -1 if one.metric < other.metric else 1
+    first, second = (math.nan if row.dev is None else row.dev for row in (one, other))
+    return int(better(one.metric, second, first)) - int(better(one.metric, first, second))
+
+
+def _scores(root: Path, name: str) -> dict[str, dict[str, float | None]]:
+    commits = [state.commit for state in experiments(root) if state.exp_name == name]
+    text = git(root, "show", f"{commits[0]}:{SCORES}") if commits else None
+    found: dict[str, dict[str, float | None]] = json.loads(text) if text else {}
+    return found
+
+
+def _score(scores: dict[str, dict[str, float | None]], split: str, metric: str) -> float | None:
+    return scores.get(split, {}).get(metric)
+
+
+def _cell(value: float | None) -> str:
+    return FAILED if value is None else f"{value:.2f}"

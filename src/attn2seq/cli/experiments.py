@@ -1,0 +1,160 @@
+"""Every DVC experiment in a table that a terminal can hold: its scores, and what it changed.
+
+python -m attn2seq.cli.experiments
+
+`dvc exp show` has a column for each param and each metric. Here a line has the test scores that
+count, and the params in which it differs from the commit that it started from.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from attn2seq.config import read_yaml
+from attn2seq.errors import UserError
+from attn2seq.report.content import METRICS
+from attn2seq.runs.collect import flat_params
+from attn2seq.runs.restore import git
+from attn2seq.workspace.stage import main_root
+
+WIDTH = 120
+NAME_WIDTH = 30
+# At most four of them are shown; what a corpus asks for comes first.
+SCORES = ("accuracy", "word_error_rate", "bleu", "chrf", "exact_match", "perplexity")
+MOST_SCORES = 4
+# No result follows from these sections.
+APART = ("report.", "track.")
+
+Row = Mapping[str, Any]
+
+
+def main() -> int:
+    """The exit status: 1 after a user's mistake."""
+    root = main_root()
+    try:
+        print("\n".join(table(rows_of(root), _known_params(root))))
+    except UserError as error:
+        print(f"experiments: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def rows_of(root: Path) -> list[Row]:
+    """DVC's rows: the workspace, then each commit with the experiments that began there.
+
+    Raises UserError.
+    """
+    try:
+        from dvc.api import exp_show
+        from dvc.exceptions import DvcException
+    except ImportError as error:
+        raise UserError(
+            f"DVC is not installed ({error}): pip install 'attn2seq[pipeline]'"
+        ) from None
+    try:
+        rows: list[Row] = exp_show(str(root), revs=["HEAD", *_baselines(root)])
+    except DvcException as error:
+        raise UserError(f"DVC cannot list the experiments: {error}") from None
+    return rows
+
+
+def table(rows: Sequence[Row], params: set[str]) -> list[str]:
+    """The lines, none wider than 120 columns; experiments of one commit are sorted by score."""
+    shown = [name for name in SCORES if any(_score(row, name) is not None for row in rows)]
+    shown = shown[:MOST_SCORES]
+    heads = "".join(f"{METRICS[name][0]:>{_width(name)}}" for name in shown)
+    lines = [f"{'':{NAME_WIDTH}}{heads}  params that differ from the commit above"]
+    for baseline, experiments in _groups(rows):
+        for row in (baseline, *_sorted(experiments, shown)):
+            lines += _lines(row, baseline, shown, params)
+    return lines
+
+
+def _baselines(root: Path) -> list[str]:
+    """The commits that experiments began at: they stand in the experiments' refs."""
+    listed = git(root, "for-each-ref", "--format=%(refname)", "refs/exps/??/*/*") or b""
+    refs = [ref.split("/") for ref in listed.decode().split()]
+    head = (git(root, "rev-parse", "HEAD") or b"").decode().strip()
+    return [commit for commit in dict.fromkeys(ref[2] + ref[3] for ref in refs) if commit != head]
+
+
+def _known_params(root: Path) -> set[str]:
+    """The dotted names in params.yaml."""
+    return set(flat_params(read_yaml(root / "params.yaml")))
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[tuple[Row, list[Row]]]:
+    """Each baseline with its experiments. The workspace comes first, as a change to HEAD."""
+    workspace, *others = rows
+    groups: list[tuple[Row, list[Row]]] = []
+    for row in others:
+        if row["typ"] == "baseline":
+            groups.append((row, []))
+        else:
+            groups[-1][1].append(row)
+    if groups:
+        groups[0][1].insert(0, workspace)
+    return iter(groups or [(workspace, [])])
+
+
+def _sorted(experiments: Sequence[Row], shown: Sequence[str]) -> list[Row]:
+    """By the first score, the best first; what has none yet stays behind."""
+    if not shown:
+        return list(experiments)
+    sign = -1 if METRICS[shown[0]][3] else 1
+    return sorted(
+        experiments,
+        key=lambda row: (
+            (score := _score(row, shown[0])) is None,
+            sign * (score or 0.0),
+        ),
+    )
+
+
+def _lines(row: Row, baseline: Row, shown: Sequence[str], params: set[str]) -> list[str]:
+    first = row is baseline
+    name = row["Experiment"] or row["rev"]
+    state = f" ({row['State'].lower()})" if row.get("State") else ""
+    label = f"{name}{state}" if first else f"  {name}{state}"
+    scores = "".join(_cell(_score(row, score), score) for score in shown)
+    left = f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{scores}  "
+    room = WIDTH - len(left)
+    changes = wrap(" ".join(_changes(row, baseline, params)), room, break_on_hyphens=False) or [""]
+    lines = [left + changes[0], *(" " * len(left) + more for more in changes[1:])]
+    return [line.rstrip() for line in lines]
+
+
+def _changes(row: Row, baseline: Row, params: set[str]) -> Iterator[str]:
+    for name in sorted(params):
+        if not name.startswith(APART) and row.get(name) != baseline.get(name):
+            yield f"{name}={_plain(row.get(name))}"
+
+
+def _score(row: Row, name: str) -> float | None:
+    """DVC writes the file before a metric whose name stands in two of them."""
+    for key in (f"test.{name}", f"results/evaluate/metrics.json:test.{name}"):
+        if isinstance(row.get(key), int | float):
+            return float(row[key])
+    return None
+
+
+def _cell(score: float | None, name: str) -> str:
+    form = ".2f" if METRICS[name][2] else ".4f"
+    width = _width(name)
+    return f"{'–':>{width}}" if score is None else f"{score:>{width}{form}}"
+
+
+def _width(name: str) -> int:
+    """That of a score's column: of its label, with room before it."""
+    return max(8, len(METRICS[name][0])) + 2
+
+
+def _plain(value: object) -> str:
+    """DVC gives every number as a float: `5.0` was a 5."""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""What the caches hold, and how to make room.
+
+python -m attn2seq.cli.housekeeping          list what can go, ask, and remove it
+python -m attn2seq.cli.housekeeping --yes    without asking
+
+Everything that a commit, an experiment, the workspace or a run in MLflow names stays. So do the
+downloads, and, but for --all, the checkpoints of trainings that can still go on.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from attn2seq.errors import UserError
+from attn2seq.runs.restore import dvc_cache
+from attn2seq.runs.show import store_of
+from attn2seq.runs.stored_files import ownerless_folders
+from attn2seq.workspace.stage import main_root
+
+MANY_BYTES = 3_000_000_000  # from here on `make repro` mentions the caches
+DVC_GC = ("gc", "--workspace", "--all-commits", "--all-experiments", "--force")
+
+
+@dataclass(frozen=True)
+class Heap:
+    """Files that can go together."""
+
+    what: str
+    paths: tuple[Path, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(size_of(path) for path in self.paths)
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(prog="attn2seq.cli.housekeeping", description=__doc__)
+    parser.add_argument("--yes", action="store_true", help="remove without asking")
+    parser.add_argument(
+        "--all", action="store_true", help="checkpoints of interrupted trainings too"
+    )
+    options = parser.parse_args(arguments)
+    root = main_root()
+    try:
+        heaps = [
+            unused_objects(root),
+            *checkpoints(root / ".cache" / "checkpoints", options.all),
+            Heap(
+                "MLflow: files of deleted runs",
+                tuple(ownerless_folders(store_of(root, os.environ.get("MLFLOW_TRACKING_URI")))),
+            ),
+        ]
+        print("\n".join(table(heaps)))
+        print(f"These stay: {', '.join(holdings(root))}.")
+        if not any(heap.paths for heap in heaps) or not _agreed(options.yes):
+            return 0
+        freed = sum(heap.size for heap in heaps)
+        remove(root, heaps)
+    except UserError as error:
+        print(f"gc: error: {error}", file=sys.stderr)
+        return 1
+    print(f"removed: {readable(freed)}")
+    return 0
+
+
+def unused_objects(root: Path) -> Heap:
+    """What DVC's cache holds and no commit, experiment or the workspace names."""
+    said = _dvc(root, *DVC_GC, "--dry")
+    paths = re.findall(r"^Removing (.+)$", said, flags=re.MULTILINE)
+    return Heap("DVC's cache: files that nothing names", tuple(Path(path) for path in paths))
+
+
+def checkpoints(folder: Path, interrupted_too: bool) -> list[Heap]:
+    """Those of finished trainings, and of interrupted ones; a training that runs keeps its own."""
+    idle = [training for training in sorted(folder.glob("*/")) if not _is_running(training)]
+    finished = tuple(training for training in idle if (training / "finished").exists())
+    heaps = [Heap("checkpoints of finished trainings", finished)]
+    if interrupted_too:
+        interrupted = tuple(training for training in idle if training not in finished)
+        heaps.append(Heap("checkpoints of interrupted trainings", interrupted))
+    return heaps
+
+
+def remove(root: Path, heaps: Iterable[Heap]) -> None:
+    """DVC takes away its own files, since other processes may use its cache. Raises UserError."""
+    _dvc(root, *DVC_GC)
+    for heap in heaps:
+        for path in heap.paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+
+
+def table(heaps: Iterable[Heap]) -> list[str]:
+    """A line a heap, and the sum."""
+    heaps = list(heaps)
+    everything = Heap("all of it", tuple(path for heap in heaps for path in heap.paths))
+    lines = [f"{'what can go':42}{'number':>8}{'frees':>12}"]
+    return lines + [
+        f"{heap.what:42}{len(heap.paths):>8,}{readable(heap.size):>12}"
+        for heap in (*heaps, everything)
+    ]
+
+
+def holdings(root: Path) -> list[str]:
+    """What each cache holds by now: `downloads 2.1 MB`."""
+    places = {
+        "DVC's cache": dvc_cache(root),
+        "checkpoints": root / ".cache" / "checkpoints",
+        "downloads": root / ".cache" / "downloads",
+        "MLflow's files": root / "mlartifacts",
+    }
+    return [f"{name} {readable(size_of(path))}" for name, path in places.items()]
+
+
+def caches_hint(root: Path) -> str | None:
+    """A line for the end of `make repro`, once the caches have grown large."""
+    places = (root / ".dvc" / "cache", root / ".cache", root / "mlartifacts")
+    size = sum(size_of(place) for place in places)
+    if size < MANY_BYTES:
+        return None
+    return f"caches:  {readable(size)} by now; `make gc` lists what can go"
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; 0 where there is none."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def readable(size: int) -> str:
+    """`readable(3_400_000)` gives `3.4 MB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _is_running(training: Path) -> bool:
+    try:
+        with FileLock(training / "lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _agreed(yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        print("Nothing is removed: say `make gc YES=1` to remove it.")
+        return False
+    return input("Remove it? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _dvc(root: Path, *arguments: str) -> str:
+    """What DVC prints. Raises UserError where it fails, for example while a stage runs."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"dvc {arguments[0]} failed:\n{done.stderr.strip()}")
+    return done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

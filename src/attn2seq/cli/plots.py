@@ -1,0 +1,101 @@
+"""DVC's own view of the curves, drawn without a network: of the workspace, or of several revisions.
+
+python -m attn2seq.cli.plots                  the workspace's curves
+python -m attn2seq.cli.plots main greedy      of a branch and an experiment, in one chart each
+python -m attn2seq.cli.plots --prepare        makes `dvc plots show` and `dvc plots diff` do so
+
+DVC's page loads the library that draws from elsewhere, and is blank where there is no network. The
+template that is written here holds the library itself; it is made from an installed package and
+not committed, since it is 0.9 MB of code that is not ours.
+"""
+
+import argparse
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import vl_convert
+
+from attn2seq.errors import UserError
+from attn2seq.whole import whole_file
+from attn2seq.workspace.stage import main_root
+
+# DVC knows the template by its place within .dvc.
+TEMPLATE = "tmp/plots.html"
+# A chart's script calls vegaEmbed while the page is read; the library, a module, comes after that.
+DRAW = "for (const call of waiting) vegaEmbed(...call);"
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{{refresh_tag}}
+<title>Curves</title>
+<!-- vl-convert-python {version} -->
+<style>
+body {{ font-family: sans-serif; margin: 2rem; display: flex; flex-wrap: wrap; gap: 1rem 3rem; }}
+</style>
+<script>
+const waiting = [];
+function vegaEmbed(...call) {{ waiting.push(call); }}
+</script>
+<script type="module">
+{library}
+</script>
+</head>
+<body>
+{{plot_divs}}
+</body>
+</html>
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: DVC's, or 1 after a user's mistake."""
+    parser = argparse.ArgumentParser(prog="attn2seq.cli.plots", description=__doc__)
+    parser.add_argument("--prepare", action="store_true", help="write the template alone")
+    parser.add_argument("revisions", nargs="*", help="commits, branches, DVC experiments")
+    options = parser.parse_args(arguments)
+    try:
+        prepare(main_root())
+    except UserError as error:
+        print(f"plots: error: {error}", file=sys.stderr)
+        return 1
+    if options.prepare:
+        return 0
+    wanted = ["diff", *options.revisions] if options.revisions else ["show"]
+    return _dvc(main_root(), "plots", *wanted)
+
+
+def prepare(root: Path) -> None:
+    """Write the template, and tell this repository's DVC of it, where that is not done yet.
+
+    Raises UserError where there is no DVC repository.
+    """
+    if not (root / ".dvc").is_dir():
+        raise UserError(f"{root} is no DVC repository")
+    path = root / ".dvc" / TEMPLATE
+    text = template()
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        with whole_file(path) as beside:
+            beside.write_text(text, encoding="utf-8")
+    local = root / ".dvc/config.local"
+    if not local.is_file() or TEMPLATE not in local.read_text(encoding="utf-8"):
+        _dvc(root, "config", "--quiet", "--local", "plots.html_template", TEMPLATE)
+
+
+def template() -> str:
+    """A page with places for DVC's charts, and all that draws them."""
+    # No text of the library may end the element that it stands in.
+    library = vl_convert.javascript_bundle(DRAW).replace("</script", "<\\/script")
+    return PAGE.format(version=version("vl-convert-python"), library=library)
+
+
+def _dvc(root: Path, *arguments: str) -> int:
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], cwd=root, check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

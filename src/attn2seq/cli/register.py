@@ -1,0 +1,154 @@
+"""Makes the best model of the corpus, by dev score, the champion of MLflow's model registry.
+
+python -m attn2seq.cli.register                      the best of all runs
+python -m attn2seq.cli.register --run "cell=gru"     this one, if it beats the champion
+python -m attn2seq.cli.register --run 3f2a --force   this one, whatever it scores
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attn2seq.cli.model_card import model_card
+from attn2seq.config import read_yaml
+from attn2seq.errors import UserError
+from attn2seq.runs.judging import better
+from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.record import JUDGED_TAG
+from attn2seq.runs.registry import CARD, CHAMPION, Candidate, Registry
+from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
+from attn2seq.workspace.stage import PARAMS, main_root
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A run with the score that its corpus judges it by."""
+
+    candidate: Candidate
+    metric: str
+    score: float  # on dev
+
+    @property
+    def dev_set(self) -> tuple[str, str]:
+        """Name and digest: scores on others do not compare."""
+        return self.candidate.data_sets["dev"]
+
+    def beats(self, other: "Judged") -> bool:
+        """Whether it is strictly better."""
+        return better(self.metric, self.score, other.score)
+
+    def __str__(self) -> str:
+        return f"{self.candidate.name} (dev/{self.metric} {self.score:.2f})"
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 1 after a user's mistake, and where a worse model is refused."""
+    options = _parser().parse_args(arguments)
+    store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
+    try:
+        corpus = read_yaml(PARAMS)["download"]["corpus"]
+        registry = Registry(Tracker(store, COMPLETE_TIMEOUT_S))
+        print(register(registry, corpus, options.run, options.force))
+    except UserError as error:
+        print(f"register: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def register(registry: Registry, corpus: str, wanted: str | None, force: bool) -> str:
+    """Crown the wanted run, or else the best one; what was done, in words. Raises UserError."""
+    runs = _judged(registry.candidates(corpus))
+    if not runs:
+        raise UserError(
+            f"no finished run of {corpus} with a model and scores is in MLflow: `make repro`, or "
+            "`make track` for one that is finished"
+        )
+    champion = registry.champion(corpus)
+    held = None
+    if champion is not None:
+        run = registry.run(champion.run_id)
+        held = next(iter(_judged([] if run is None else [run])), None)
+    chosen = _best(runs, held) if wanted is None else _wanted(runs, wanted)
+    if champion is not None and chosen.candidate.run_id == champion.run_id:
+        return f"{chosen} is the champion already: models:/{corpus}@{CHAMPION}"
+    if champion is not None and not force:
+        _refuse_worse(chosen, held)
+    crowned = registry.crown(corpus, chosen.candidate, _card(registry, chosen))
+    return (
+        f"{chosen} is the champion: models:/{corpus}@{CHAMPION}, version {crowned.version}\n"
+        f"its card: {CARD}, among the run's artifacts and as the version's description\n"
+        "`make serve` serves it on this machine"
+    )
+
+
+def _judged(candidates: Sequence[Candidate]) -> list[Judged]:
+    """Those with a score, in their order."""
+    found = []
+    for candidate in candidates:
+        metric = candidate.tags.get(JUDGED_TAG)
+        score = candidate.metrics.get(f"dev/{metric}", math.nan)
+        if metric is not None and not math.isnan(score) and "dev" in candidate.data_sets:
+            found.append(Judged(candidate, metric, score))
+    return found
+
+
+def _best(runs: Sequence[Judged], held: Judged | None) -> Judged:
+    """The best of those that were scored on the champion's dev set, or on the latest run's."""
+    comparable = [run for run in runs if run.dev_set == (held or runs[0]).dev_set]
+    best = held or comparable[0]
+    for run in comparable:
+        if run.beats(best):
+            best = run
+    return best
+
+
+def _wanted(runs: Sequence[Judged], wanted: str) -> Judged:
+    by_name = [run for run in runs if run.candidate.name == wanted]
+    found = by_name or [run for run in runs if run.candidate.run_id.startswith(wanted)]
+    if len(found) != 1:
+        names = ", ".join(repr(run.candidate.name) for run in runs)
+        what = "several runs are" if found else "no run with a model is"
+        raise UserError(f"{what} called {wanted!r}, by name or the start of an id (known: {names})")
+    return found[0]
+
+
+def _refuse_worse(chosen: Judged, held: Judged | None) -> None:
+    remedy = "; FORCE=1 makes it champion all the same"
+    if held is None:
+        raise UserError(f"the champion's run is gone, so {chosen} cannot be compared{remedy}")
+    if chosen.dev_set != held.dev_set or chosen.metric != held.metric:
+        raise UserError(
+            f"{chosen} was scored on another dev set than the champion {held}, so the two cannot "
+            f"be compared{remedy}"
+        )
+    if not chosen.beats(held):
+        raise UserError(f"{chosen} is no better than the champion {held}{remedy}")
+
+
+def _card(registry: Registry, chosen: Judged) -> str:
+    texts = [
+        registry.read_artifact(chosen.candidate.run_id, path)
+        for path in ("corpus.json", "evaluate/signatures.json")
+    ]
+    if None in texts:
+        raise UserError(
+            f"{chosen} lacks the artifacts that its card is written from: `make track ALL=1` adds "
+            "what a run lacks"
+        )
+    facts, signatures = (json.loads(str(text)) for text in texts)
+    return model_card(chosen.candidate, facts, signatures, chosen.metric)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="attn2seq.cli.register", description=__doc__)
+    parser.add_argument("--run", help="name of a run, or the start of its id; else the best one")
+    parser.add_argument("--force", action="store_true", help="even if it is worse")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The embedded corpus: a grammar, its lexicon, and the pairs they make."""

@@ -1,0 +1,1 @@
+"""From what was read to train, dev and test: cleaning, filters, splits, hygiene."""

@@ -1,0 +1,51 @@
+"""Texts put in order: Unicode form, control characters, white space."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal
+
+from attn2seq.preparing.settings import UnicodeForm
+
+# Control characters that are no white space: nobody writes them, and tools stumble over them.
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+
+_FORMS: dict[str, Literal["NFC", "NFKC"]] = {"nfc": "NFC", "nfkc": "NFKC"}
+
+
+def normalise_text(text: str, form: UnicodeForm) -> str:
+    """The text on one line: Unicode form, no control characters, white space squeezed.
+
+    `normalise_text(" a\\u2028 b\\n", "nfc")` gives `"a b"`.
+    """
+    # The two questions are quick, and most texts need neither answer.
+    if not text.isascii():
+        text = in_unicode_form(text, form)
+    if not text.isprintable():
+        text = _CONTROLS.sub("", text)
+    return " ".join(text.split())
+
+
+def normalise_texts(texts: Sequence[str], form: UnicodeForm) -> list[str]:
+    """`normalise_text` of each; quick where they are in order already, as most are."""
+    block = "\n".join(["", *texts, ""])
+    in_order = (
+        block.count("\n") == len(texts) + 1
+        and not any(spaces in block for spaces in ("  ", "\n ", " \n"))
+        # Neither control characters nor any white space but a plain space is printable.
+        and block.replace("\n", "").isprintable()
+        and (form == "none" or unicodedata.is_normalized(_FORMS[form], block))
+    )
+    return list(texts) if in_order else [normalise_text(text, form) for text in texts]
+
+
+def in_unicode_form(text: str, form: UnicodeForm) -> str:
+    """The text in that form; as it is where the form is `none`."""
+    if form == "none":
+        return text
+    return unicodedata.normalize(_FORMS[form], text)
+
+
+def has_controls(text: str) -> bool:
+    """Whether `normalise_text` takes control characters out of the text."""
+    return _CONTROLS.search(text) is not None

@@ -1,0 +1,58 @@
+"""The reasons for which a training pair is left out."""
+
+from collections.abc import Sequence, Set
+
+import numpy as np
+
+from attn2seq.preparing.key_set import KeySet
+from attn2seq.preparing.keys import pair_keys
+from attn2seq.preparing.settings import PrepareSettings
+
+# Why a training pair is left out, in the order in which it is asked; named like the settings.
+REASONS = (
+    "empty",
+    "max_words",
+    "max_characters",
+    "max_length_ratio",
+    "drop_leaked_sources",
+    "drop_duplicates",
+    "limit_train_pairs",
+)
+
+
+class PairFilter:
+    """Says of training pairs whether to leave them out, and why; it remembers the pairs kept."""
+
+    def __init__(self, settings: PrepareSettings, evaluation_sources: Set[str]) -> None:
+        """`evaluation_sources` holds the sources of dev and test."""
+        self._settings = settings
+        self._evaluation_sources = evaluation_sources
+        self._kept = KeySet()
+
+    def reasons(self, pairs: Sequence[tuple[str, str]]) -> list[str | None]:
+        """Of each pair one of REASONS, or None to keep it; pairs may come in several calls."""
+        reasons = [self._own_reason(src, tgt) for src, tgt in pairs]
+        if self._settings.drop_duplicates:
+            asked = [place for place, reason in enumerate(reasons) if reason is None]
+            new = self._kept.add(pair_keys(pairs[place] for place in asked))
+            for place in np.array(asked, int)[~new]:
+                reasons[place] = "drop_duplicates"
+        return reasons
+
+    def _own_reason(self, src: str, tgt: str) -> str | None:
+        """What speaks against a pair, whatever came before it."""
+        settings = self._settings
+        if not src or not tgt:
+            return "empty"
+        fewer, more = src.count(" ") + 1, tgt.count(" ") + 1
+        if fewer > more:
+            fewer, more = more, fewer
+        if settings.max_words and more > settings.max_words:
+            return "max_words"
+        if settings.max_characters and max(len(src), len(tgt)) > settings.max_characters:
+            return "max_characters"
+        if settings.max_length_ratio and more > settings.max_length_ratio * fewer:
+            return "max_length_ratio"
+        if settings.drop_leaked_sources and src in self._evaluation_sources:
+            return "drop_leaked_sources"
+        return None

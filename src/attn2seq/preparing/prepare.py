@@ -1,0 +1,233 @@
+"""From raw files to clean pairs in three tables, and an account of what was dropped and why."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from tqdm import tqdm
+
+from attn2seq.catalogue.catalogue import read_raw_entry
+from attn2seq.catalogue.entry import CatalogueEntry, MakeSplits, gives
+from attn2seq.errors import UserError
+from attn2seq.preparing.cleaning import normalise_texts
+from attn2seq.preparing.filtering import REASONS, PairFilter
+from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
+from attn2seq.preparing.keys import text_key
+from attn2seq.preparing.settings import PrepareSettings
+from attn2seq.preparing.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
+from attn2seq.reading.readers import Row, read_rows
+from attn2seq.reading.tables import sample_table, write_table
+from attn2seq.whole import whole_folder, write_json
+
+Say = Callable[[str], None]
+# What later stages need to know of the corpus.
+FACTS = (
+    "name", "title", "task", "src_lang", "tgt_lang", "bleu_tokenizer", "metrics", "licence",
+    "citation",
+)  # fmt: skip
+# Rows that are filtered at once; and cleaned, few, since one text out of order costs all of them.
+_ROWS_AT_ONCE = 5_000
+_ROWS_TO_CLEAN = 200
+# A line in the log now and then.
+_SAY_EVERY_ROWS = 1_000_000
+
+
+@dataclass
+class Account:
+    """What became of the pairs of a split: read = kept + merged + all dropped.
+
+    `merged` counts the pairs that became a further reference of another pair's row.
+    """
+
+    read: int
+    kept: int
+    merged: int
+    dropped: dict[str, int]
+
+
+def prepare_corpus(
+    raw: Path, prepared: Path, metrics: Path, settings: PrepareSettings, say: Say
+) -> None:
+    """Write the tables of train, dev and test, the corpus's facts, and the account `metrics`.
+
+    `raw` is what download left; the folder `prepared` is written as a whole. Dev and test keep
+    every pair that has text on both sides; only train is filtered. The account's part `hygiene`
+    says what else one should know of the corpus. Raises UserError.
+    """
+    entry = read_raw_entry(raw)
+    if settings.dev_share and gives(entry, "dev"):
+        raise UserError(
+            f"prepare.dev_share: {entry.name} has a dev set of its own; set it to 0, or take its "
+            "files out of the catalogue entry"
+        )
+    corpus = _Corpus(raw, entry, settings, say)
+    with whole_folder(prepared) as folder:
+        tables, accounts, splitter = _evaluation_tables(corpus)
+        for split, rows in tables.items():
+            write_table(folder / f"{split}.parquet", rows)
+            say(_describe(split, accounts[split]))
+        overlap = Overlap(tables)
+        train = _write_train(folder / "train.parquet", corpus, splitter, _sources(tables), overlap)
+        say(_describe("train", train))
+        hygiene = hygiene_figures(folder, overlap, corpus.encodings)
+        for split in EVALUATION_SPLITS:
+            if known := hygiene[split]["sources_in_train"]:
+                share = hygiene[split]["sources_in_train_percent"]
+                say(f"{split}: {known:,} of its sources ({share:.1f}%) stand in train, too")
+        write_json(folder / "corpus.json", {name: getattr(entry, name) for name in FACTS})
+    counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
+    write_json(metrics, {**counts, "hygiene": hygiene})
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """Where the rows come from."""
+
+    raw: Path
+    entry: CatalogueEntry
+    settings: PrepareSettings
+    say: Say
+    # By the split whose file was read, as the last reading found them.
+    encodings: dict[str, Encodings] = field(default_factory=dict)
+
+    def gives(self, split: str) -> bool:
+        """Whether the split is given, and not to be made."""
+        return gives(self.entry, split)
+
+    def sizes(self) -> MakeSplits:
+        """Of the splits that are made."""
+        sizes, share = self.entry.make_splits, self.settings.dev_share
+        assert sizes is not None
+        return sizes.model_copy(update={"dev": share}) if share else sizes
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """The rows of a given split, normalised, without their empty targets."""
+        form = self.settings.unicode_form
+        found = self.encodings[split] = Encodings()
+        read = read_rows(self.raw, self.entry, split)
+        rows = iter(tqdm(read, desc=split, unit=" rows", leave=False, disable=None))
+        while batch := list(islice(rows, _ROWS_TO_CLEAN)):
+            texts = [row.src for row in batch]
+            texts += [text for row in batch for text in row.targets]
+            clean = normalise_texts(texts, form)
+            found.add(texts, clean, form)
+            if clean == texts and "" not in texts:
+                yield from batch
+                continue
+            targets = iter(clean[len(batch) :])
+            for row, src in zip(batch, clean[: len(batch)], strict=True):
+                own = islice(targets, len(row.targets))
+                yield Row(row.line, src, [text for text in own if text])
+
+
+Tables = dict[str, list[Row]]
+
+
+def _evaluation_tables(
+    corpus: _Corpus,
+) -> tuple[Tables, dict[str, Account], SourceSplitter | None]:
+    """Dev and test, as given or made, and who makes them."""
+    tables: Tables = {}
+    accounts: dict[str, Account] = {}
+    for split in filter(corpus.gives, EVALUATION_SPLITS):
+        rows = list(corpus.rows(split))
+        tables[split] = [row for row in rows if _has_text(row)]
+        kept = len(tables[split])
+        accounts[split] = Account(len(rows), kept, 0, {"empty": len(rows) - kept})
+        if not kept:
+            raise UserError(
+                f"no pair of {split} has text on both sides ({len(rows):,} were read); "
+                f"look at the columns and files of the corpus {corpus.entry.name}"
+            )
+    made = [split for split in EVALUATION_SPLITS if split not in tables]
+    if not made:
+        return tables, accounts, None
+    sources = (row.src for row in corpus.rows("train") if _has_text(row))
+    splitter = SourceSplitter(sources, corpus.sizes(), _source_keys(tables))
+    pairs: Tables = {split: [] for split in made}
+    for row in corpus.rows("train"):
+        if _has_text(row) and (split := splitter.split_of(row.src)) in pairs:
+            pairs[split].append(row)
+    for split, rows in pairs.items():
+        tables[split] = merge_sources(rows)
+        kept = len(tables[split])
+        accounts[split] = Account(len(rows), kept, len(rows) - kept, {"empty": 0})
+    return tables, accounts, splitter
+
+
+def _write_train(
+    path: Path,
+    corpus: _Corpus,
+    splitter: SourceSplitter | None,
+    evaluation: frozenset[str],
+    overlap: Overlap,
+) -> Account:
+    """Raises UserError where no pair is left."""
+    settings = corpus.settings
+    account = Account(0, 0, 0, dict.fromkeys(REASONS, 0))
+    pair_filter = PairFilter(settings, evaluation)
+
+    def kept() -> Iterator[Row]:
+        rows = corpus.rows("train")
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            if splitter:
+                batch = [
+                    row
+                    for row in batch
+                    if not _has_text(row) or splitter.split_of(row.src) == "train"
+                ]
+            pairs = [(row.src, row.targets[0] if row.targets else "") for row in batch]
+            for src, tgt in pairs:
+                overlap.meet(src, tgt)
+            for row, reason in zip(batch, pair_filter.reasons(pairs), strict=True):
+                if reason is None:
+                    yield row
+                else:
+                    account.dropped[reason] += 1
+            before, account.read = account.read, account.read + len(batch)
+            if before // _SAY_EVERY_ROWS < account.read // _SAY_EVERY_ROWS:
+                corpus.say(f"read {account.read:,} pairs of train")
+
+    account.kept = write_table(path, kept())
+    if not account.kept:
+        raise UserError(_nothing_left(account, settings))
+    account.dropped["limit_train_pairs"] = sample_table(
+        path, settings.limit_train_pairs, settings.seed
+    )
+    account.kept -= account.dropped["limit_train_pairs"]
+    return account
+
+
+def _nothing_left(account: Account, settings: PrepareSettings) -> str:
+    values = settings.model_dump()
+    took = [
+        f"{f'prepare.{reason} ({values[reason]})' if reason in values else reason} took {count:,}"
+        for reason, count in account.dropped.items()
+        if count
+    ]
+    return (
+        f"no training pair is left of the {account.read:,} read: {', '.join(took)}. "
+        "Loosen these settings, or look at the columns and files of the corpus"
+    )
+
+
+def _has_text(row: Row) -> bool:
+    return bool(row.src and row.targets)
+
+
+def _source_keys(tables: Mapping[str, Iterable[Row]]) -> frozenset[int]:
+    return frozenset(text_key(row.src) for rows in tables.values() for row in rows)
+
+
+def _sources(tables: Mapping[str, Iterable[Row]]) -> frozenset[str]:
+    return frozenset(row.src for rows in tables.values() for row in rows)
+
+
+def _describe(split: str, account: Account) -> str:
+    """One line: `train: kept 28,996 of 29,000 pairs; dropped 3 by drop_duplicates, 1 by ...`."""
+    parts = [f"{count:,} by {reason}" for reason, count in account.dropped.items() if count]
+    line = f"{split}: kept {account.kept:,} of {account.read:,} pairs"
+    if account.merged:
+        line += f"; {account.merged:,} are further references of the same source"
+    return line + (f"; dropped {', '.join(parts)}" if parts else "")

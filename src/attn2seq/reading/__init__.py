@@ -1,0 +1,1 @@
+"""What a file says: lines, tables, JSON, archives."""

@@ -1,0 +1,219 @@
+"""Readers: the rows of a split, in the order of its file.
+
+delimited, tab:    "Go.\tVa !"                        Row(1, "Go.", ["Va !"])
+key_value_lines:   "IN: walk OUT: WALK"               Row(1, "walk", ["WALK"])
+json_lines:        {"body": "Hi all", "subject": "Hi"}  Row(1, "Hi all", ["Hi"])
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from attn2seq.catalogue.entry import CatalogueEntry, Column, Columns, Keys, SplitFiles
+from attn2seq.config import nearest, plain, some, unique_keys
+from attn2seq.errors import UserError
+from attn2seq.reading.lines import read_lines
+
+
+class Row(NamedTuple):
+    """A source and its targets; the first is the target, all are references."""
+
+    line: int  # in the file, from 1
+    src: str
+    targets: list[str]
+
+
+def read_rows(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Row]:
+    """The rows of a split that the corpus gives; `raw` holds its files.
+
+    Further references are read for dev and test alone. Blank lines come as a row of empty texts,
+    except in parallel files, where they are lines as any other. Raises UserError.
+    """
+    files = split_files(entry, split)
+    several = split != "train"
+    if files.file is None:
+        yield from _read_parallel(raw, files, several)
+        return
+    parse = _parser(entry, raw / plain(files.file), several)
+    remove = re.compile(entry.remove_from_src) if entry.remove_from_src else None
+    for number, line in read_lines(raw, files.file):
+        if entry.comment is not None:
+            line = line.partition(entry.comment)[0]
+        if not line.strip():
+            yield Row(number, "", [""])
+        elif (row := parse(number, line)) is not None:
+            yield row._replace(src=remove.sub("", row.src)) if remove else row
+
+
+def split_files(entry: CatalogueEntry, split: str) -> SplitFiles:
+    """The files of a split; those of a generated corpus are parallel lines, `train.en`, ..."""
+    if entry.splits is None:
+        return SplitFiles(src=f"{split}.{entry.src_lang}", tgt=f"{split}.{entry.tgt_lang}")
+    files: SplitFiles = getattr(entry.splits, split)
+    return files
+
+
+Parse = Callable[[int, str], Row | None]
+
+
+def _parser(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
+    if entry.reader == "delimited":
+        return _delimited(entry, label, several)
+    assert entry.keys is not None
+    return (_json if entry.reader == "json_lines" else _key_value)(entry.keys, label, several)
+
+
+def _read_parallel(raw: Path, files: SplitFiles, several: bool) -> Iterator[Row]:
+    assert files.src is not None
+    assert files.tgt is not None
+    names = [files.src, files.tgt, *(files.references if several else [])]
+    for lines in zip_longest(*(read_lines(raw, name) for name in names)):
+        if None in lines:
+            counts = [sum(1 for _ in read_lines(raw, name)) for name in names]
+            told = ", ".join(
+                f"{raw / plain(n)} has {c:,}" for n, c in zip(names, counts, strict=True)
+            )
+            raise UserError(
+                f"parallel files need equally many lines: {told}; line i of each must be one pair"
+            )
+        (number, src), *targets = lines
+        yield Row(number, src, [text for _, text in targets])
+
+
+def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
+    assert entry.columns is not None
+    assert entry.delimiter is not None
+    columns, delimiter = entry.columns, entry.delimiter
+    most = entry.max_columns
+    places = None if entry.header else _places(columns, several, [], "")
+    first: tuple[int, int] | None = None  # number and columns of the first line
+
+    def parse(number: int, line: str) -> Row | None:
+        nonlocal places, first
+        # One column more than there should be is enough to know that there are too many.
+        fields = line.split(delimiter, most - 1 if most else first[1] if first else -1)
+        if places is None:
+            first = (number, len(fields))
+            places = _places(
+                columns, several, [field.strip() for field in fields], f"{label}, line {number}"
+            )
+            return None
+        if len(fields) <= max(places):
+            wanted = max(places) + 1
+            raise UserError(
+                f"{label}, line {number}: column {wanted} is missing; the line has {len(fields)}, "
+                f"parted by {delimiter!r}"
+            )
+        first = first or (number, len(fields))
+        if most is None and len(fields) != first[1]:
+            raise UserError(
+                f"{label}, line {number}: {line.count(delimiter) + 1} columns, but line {first[0]} "
+                f"has {first[1]}: one {delimiter!r} too many or too few moves texts to other "
+                "columns. Mend the line, or set max_columns if the last column may hold it or be "
+                "missing"
+            )
+        src, *targets = [fields[place] for place in places]
+        return Row(number, src, targets)
+
+    return parse
+
+
+def _places(columns: Columns, several: bool, header: list[str], at: str) -> list[int]:
+    """The place of each wanted column, from 0: source, target, further references."""
+    wanted = [columns.src, columns.tgt, *(columns.references if several else [])]
+    return [_place(column, header, at) for column in wanted]
+
+
+def _place(column: Column, header: list[str], at: str) -> int:
+    if isinstance(column, int):
+        return column - 1
+    if (count := header.count(column)) > 1:
+        raise UserError(f"{at}: {count} columns are named {column!r}; give the number of one")
+    if count:
+        return header.index(column)
+    guess = nearest(column, header)
+    hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(header)}"
+    raise UserError(f"{at}: no column is named {column!r} ({hint})")
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+# Numbers come as they are written, 1.50 and 1e400 too.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=unique_keys, parse_int=str, parse_float=str, parse_constant=_no_number
+)
+
+
+def _json(keys: Keys, label: Path, several: bool) -> Parse:
+    def parse(number: int, line: str) -> Row:
+        at = f"{label}, line {number}"
+        try:
+            values = _DECODER.decode(line)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{at}: not JSON ({error})") from None
+        if not isinstance(values, dict):
+            raise UserError(f"{at}: must be a JSON object with keys, got {line[:40]!r}")
+        src, tgt = (_only_text(values, key, at) for key in (keys.src, keys.tgt))
+        more = [text for key in keys.references if several for text in _texts(values, key, at)]
+        return Row(number, src, [tgt, *more])
+
+    return parse
+
+
+def _only_text(values: dict[str, object], key: str, at: str) -> str:
+    texts = _texts(values, key, at)
+    if len(texts) > 1:
+        raise UserError(f"{at}: {key!r} holds {len(texts)} texts, but one is needed")
+    return texts[0] if texts else ""
+
+
+def _texts(values: dict[str, object], key: str, at: str) -> list[str]:
+    """The texts at a key: a text or a number, several in a list, or none where it is null."""
+    if key not in values:
+        guess = nearest(key, list(values))
+        hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(values)}"
+        raise UserError(f"{at}: the key {key!r} is missing ({hint})")
+    value = values[key]
+    items: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
+    for item in items:
+        if not isinstance(item, str):
+            raise UserError(f"{at}: {key!r} must hold text, got {_kind(item)}")
+        # JSON can spell half a character, which no text file can hold.
+        if any("\ud800" <= character <= "\udfff" for character in item):
+            raise UserError(
+                f"{at}: {key!r} holds an escape from \\ud800 to \\udfff that stands alone"
+            )
+    return items
+
+
+def _kind(item: object) -> str:
+    if isinstance(item, dict):
+        return "an object"
+    return "a list in a list" if isinstance(item, list) else json.dumps(item)
+
+
+def _key_value(keys: Keys, label: Path, several: bool) -> Parse:
+    wanted = [keys.src, keys.tgt, *(keys.references if several else [])]
+
+    def parse(number: int, line: str) -> Row:
+        starts = {key: line.find(key) for key in wanted}
+        for key, start in starts.items():
+            if start < 0:
+                raise UserError(f"{label}, line {number}: the key {key!r} is missing")
+            if line.find(key, start + 1) >= 0:
+                raise UserError(f"{label}, line {number}: the key {key!r} stands twice")
+        # A value reaches to where the next key starts.
+        ends = sorted([*starts.values(), len(line)])
+        values = {
+            key: line[start + len(key) : ends[ends.index(start) + 1]]
+            for key, start in starts.items()
+        }
+        src, *targets = (values[key] for key in wanted)
+        return Row(number, src, targets)
+
+    return parse

@@ -1,0 +1,1 @@
+"""MLflow's and DVC's view of runs."""

@@ -1,0 +1,259 @@
+"""Puts together the files of finished states: of the workspace, a commit, a DVC experiment.
+
+dvc.lock is the witness: a file counts as a state's only if its md5 is the one that dvc.lock tells.
+Small results come from git, larger ones from DVC's cache, as far as it still has them.
+"""
+
+import io
+import json
+import re
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from attn2seq.errors import UserError
+from attn2seq.runs.collect import SCORES, Circumstances, collected_record
+from attn2seq.runs.files import REPORT
+from attn2seq.runs.record import RunRecord
+from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, digest, inputs_of_lock, md5_of
+
+SHOWN = ("results/", "models/", "data/prepared")
+PACKAGE = "src/attn2seq"
+MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
+EXPERIMENT_REF = re.compile(r"^refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)$")
+
+# Puts the file or folder with this path and md5 at the target; False where it is not to be had.
+Fetch = Callable[[str, str, Path], bool]
+
+
+class NothingToRestoreError(UserError):
+    """A state that holds no finished run, or whose results are gone."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A commit with a dvc.lock, or the commit behind a DVC experiment."""
+
+    commit: str
+    exp_name: str | None
+
+    @property
+    def label(self) -> str:
+        """What a user calls it."""
+        return self.exp_name or self.commit[:7]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a state's files come from."""
+
+    lock: str  # the text of its dvc.lock
+    params: str | None  # the text of its params.yaml
+    code: Path | None  # a folder that holds its src/
+    fetch: Fetch
+
+
+def restored_record(source: Source, about: Circumstances, cache: Path, folder: Path) -> RunRecord:
+    """The run that the source's dvc.lock describes, its files laid out in `folder`.
+
+    Raises NothingToRestoreError.
+    """
+    lock: dict[str, Any] = YAML(typ="safe").load(source.lock)
+    try:
+        inputs = inputs_of_lock(lock)
+    except KeyError as error:
+        raise NothingToRestoreError(f"dvc.lock has no finished run ({error} is missing)") from None
+    _lay_out(lock, source.fetch, folder)
+    if disagreements := _disagreements(lock, RUN_STAGES, folder):
+        raise NothingToRestoreError(
+            f"dvc.lock is of a pipeline that has not ended: its stages disagree about "
+            f"{', '.join(disagreements)}"
+        )
+    if not (folder / SCORES).exists():
+        raise NothingToRestoreError(f"{SCORES} is gone, or not the one that dvc.lock tells")
+    if source.params is not None and _says(source.params, inputs):
+        (folder / "params.yaml").write_text(source.params, encoding="utf-8")
+    (folder / "dvc.lock").write_text(source.lock, encoding="utf-8")
+    # A report of an earlier run may still stand beside the new scores.
+    old_report = "report" not in lock["stages"] or _disagreements(lock, ("report",), folder)
+    about = replace(about, dvc_lock=digest(source.lock), package=_package(source.code, inputs))
+    leave_out = frozenset({REPORT} if old_report else ())
+    return collected_record(folder, inputs, about, cache, leave_out)
+
+
+def committed_states(root: Path) -> Iterator[State]:
+    """Every commit that changed dvc.lock or results, the oldest first, then every experiment.
+
+    So the group's first run is again the one with which the others were compared. States with the
+    same dvc.lock and the same committed results are given once, as an experiment if it is one.
+    """
+    shown, commits = experiments(root), _commits(root)
+    by_tree: dict[bytes, State] = {}
+    for state in [*shown, *commits]:
+        tree = git(root, "ls-tree", "-r", state.commit, "--", "dvc.lock", "results") or b""
+        if b"\tdvc.lock" in tree:
+            by_tree.setdefault(tree, state)
+    kept = by_tree.values()
+    yield from (state for state in [*commits, *shown] if state in kept)
+
+
+def workspace_source(root: Path) -> Source:
+    """The files under `root`, as far as they are those of its dvc.lock. Raises UserError."""
+    lock = root / "dvc.lock"
+    if not lock.exists():
+        raise NothingToRestoreError("no dvc.lock here, so no finished run: `make repro` makes one")
+
+    def fetch(path: str, md5: str, target: Path) -> bool:
+        source = (root / path).absolute()
+        if not source.exists() or md5_of(source) != md5:
+            return False
+        files = [file for file in source.rglob("*") if file.is_file()] or [source]
+        for file in files:
+            _link(file, target / file.relative_to(source))
+        return True
+
+    params = (root / "params.yaml").read_text(encoding="utf-8")
+    return Source(lock.read_text(encoding="utf-8"), params, root, fetch)
+
+
+def commit_source(root: Path, commit: str, cache: Path, scratch: Path) -> Source:
+    """The files of a commit, from git or else from DVC's cache; its code goes into `scratch`."""
+
+    def fetch(path: str, md5: str, target: Path) -> bool:
+        content = None if md5.endswith(".dir") else git(root, "show", f"{commit}:{path}")
+        if content is None:
+            return _from_cache(cache, md5, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        if md5_of(target) != md5:
+            raise NothingToRestoreError(f"the committed {path} is not the one that dvc.lock tells")
+        return True
+
+    lock = git(root, "show", f"{commit}:dvc.lock") or b""
+    params = git(root, "show", f"{commit}:params.yaml")
+    archive = git(root, "archive", "--format=tar", commit, PACKAGE)
+    if archive is not None:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(scratch, filter="data")
+    return Source(
+        lock.decode(),
+        None if params is None else params.decode(),
+        None if archive is None else scratch,
+        fetch,
+    )
+
+
+def dvc_cache(root: Path) -> Path:
+    """The folder in which DVC keeps files by their md5."""
+    try:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+    except ImportError:
+        return root / ".dvc/cache/files/md5"
+    try:
+        with Repo(str(root)) as repo:
+            return Path(repo.cache.local.path)
+    except DvcException as error:
+        raise UserError(f"{root} is no DVC repository: {error}") from None
+
+
+def git(root: Path, *arguments: str) -> bytes | None:
+    """What git prints, or None where it fails or is not installed."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _commits(root: Path) -> list[State]:
+    every = ("--branches", "--tags", "--remotes")
+    paths = ("--full-history", "--", "dvc.lock", "results")
+    # HEAD apart: it may be detached, and a fresh repository has none.
+    listed = git(root, "rev-list", "--reverse", "HEAD", *every, *paths) or b""
+    return [State(commit, None) for commit in listed.decode().split()]
+
+
+def experiments(root: Path) -> list[State]:
+    """Every DVC experiment that git knows of."""
+    listed = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or b""
+    states = []
+    for line in listed.decode().splitlines():
+        commit, _, ref = line.partition(" ")
+        if found := EXPERIMENT_REF.match(ref):
+            states.append(State(commit, found["name"]))
+    return states
+
+
+def _lay_out(lock: Mapping[str, Any], fetch: Fetch, folder: Path) -> None:
+    """Put every out that a run shows where it lies in a workspace; the rest of them is left out."""
+    for stage in lock["stages"].values():
+        for out in stage.get("outs", []):
+            path, md5 = str(out["path"]), str(out["md5"])
+            if path.startswith(SHOWN):
+                _refuse_hostile(path, md5)
+                fetch(path, md5, folder / path)
+
+
+def _refuse_hostile(path: str, md5: str) -> None:
+    """Somebody else's commit may name any file. Raises NothingToRestoreError."""
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not MD5.match(md5):
+        raise NothingToRestoreError(f"dvc.lock or DVC's cache names {path!r} ({md5!r})")
+
+
+def _disagreements(lock: Mapping[str, Any], names: Iterable[str], folder: Path) -> list[str]:
+    """Paths and params sections that two stages saw differently, or that are laid out otherwise."""
+    seen: dict[str, set[str]] = {}
+    for name in names:
+        stage = lock["stages"][name]
+        for item in [*stage.get("deps", []), *stage.get("outs", [])]:
+            seen.setdefault(item["path"], set()).add(item["md5"])
+            if (folder / item["path"]).exists():
+                seen[item["path"]].add(md5_of(folder / item["path"]))
+        for section, values in stage.get("params", {}).get("params.yaml", {}).items():
+            seen.setdefault(section, set()).add(digest(values))
+    return [name for name, values in seen.items() if len(values) > 1]
+
+
+def _says(params: str, inputs: Inputs) -> bool:
+    """Whether this params.yaml is the one that the run had."""
+    values = YAML(typ="safe").load(params)
+    return all(values.get(section) == wanted for section, wanted in inputs.params.items())
+
+
+def _package(code: Path | None, inputs: Inputs) -> Path | None:
+    """The library, if it is the one that the run used and can serve a model."""
+    if code is None or not (code / PACKAGE / "pyfunc.py").exists():
+        return None
+    used = {path: md5 for path, md5 in inputs.code.items() if path.startswith("src/")}
+    same = all((code / path).exists() and md5_of(code / path) == md5 for path, md5 in used.items())
+    return code / PACKAGE if same else None
+
+
+def _from_cache(cache: Path, md5: str, target: Path) -> bool:
+    source = cache / md5[:2] / md5[2:]
+    if not source.exists():
+        return False
+    if not md5.endswith(".dir"):
+        _link(source, target)
+        return True
+    entries = json.loads(source.read_text(encoding="utf-8"))
+    for item in entries:
+        _refuse_hostile(str(item["relpath"]), str(item["md5"]))
+    files = {item["relpath"]: cache / item["md5"][:2] / item["md5"][2:] for item in entries}
+    if not all(file.exists() for file in files.values()):
+        return False
+    for path, file in files.items():
+        _link(file, target / path)
+    return True
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(source)

@@ -1,0 +1,123 @@
+"""The trained model as MLflow serves it: source texts in, translations with their scores out.
+
+MLflow runs this very file wherever the model is loaded ("models from code"), which is what spares
+it a pickle. Besides those that show runs, it is the one file that imports mlflow, and nothing in
+the package imports it. It goes with the model, together with what it imports.
+"""
+
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc import PythonModel, PythonModelContext
+from pydantic import BaseModel
+
+from attn2seq.config import read_yaml, validate
+from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.decoding.translator import Translation, Translator
+from attn2seq.preparing.cleaning import normalise_text
+from attn2seq.preparing.settings import UnicodeForm
+
+# Of one request; more is a mistake, or several requests.
+MAX_TEXTS, MAX_CHARACTERS = 1000, 1_000_000
+
+
+class ServedHypothesis(BaseModel):
+    """One of the translations of a text."""
+
+    text: str
+    score: float  # log_prob, normalised for length as the model was scored
+    log_prob: float  # nats
+    tokens: int  # of the end, too
+
+
+class Served(BaseModel):
+    """What a text gets."""
+
+    translation: str  # the best one
+    score: float
+    nbest: list[ServedHypothesis]  # the best first
+
+
+class BadInputError(MlflowException):  # type: ignore[misc]  # mlflow has no types
+    """What was sent cannot be translated; the server answers 400 and the reason."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+        super().__init__(reason, INVALID_PARAMETER_VALUE)
+
+    @property
+    def message(self) -> str:
+        """The reason. The server would put the whole input before it, however long: it may not."""
+        return self._reason
+
+    @message.setter
+    def message(self, longer: str) -> None:
+        pass
+
+
+class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no types for it
+    """Translates with the settings of decode.json, those that the model was scored with."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read weights, vocabularies, decode.json and texts.json from the model's folder."""
+        folder = Path(context.artifacts["model"])
+        source = folder / "decode.json"  # JSON is YAML
+        values = {"decode": read_yaml(source)}
+        settings = validate({"decode": DecodeSettings}, values, str(source))["decode"]
+        assert isinstance(settings, DecodeSettings)
+        self._translator = Translator(folder, settings)
+        self._unicode_form = read_yaml(folder / "texts.json")["unicode_form"]
+
+    def predict(self, model_input: list[str]) -> list[Served]:
+        """An answer for each text, in order.
+
+        Raises BadInputError, also where a text is too long: it would be cut, and nobody would see.
+        """
+        texts = _sound_texts(model_input, self._unicode_form)
+        limit = self._translator.settings.max_source_length
+        for index, ids in enumerate(self._translator.src_tokenizer.encode(texts)):
+            if len(ids) > limit:
+                raise BadInputError(
+                    f"text {index} has {len(ids):,} pieces, and this model takes {limit:,} at "
+                    "most: send it sentence by sentence"
+                )
+        return [_answer(translation) for translation in self._translator.translate(texts)]
+
+
+def _sound_texts(texts: object, form: UnicodeForm) -> list[str]:
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise BadInputError('the input must be a list of strings: {"inputs": ["a text", ...]}')
+    if not texts:
+        raise BadInputError("the list of texts is empty")
+    if len(texts) > MAX_TEXTS:
+        raise BadInputError(f"{len(texts):,} texts; send {MAX_TEXTS:,} at most at a time")
+    characters = sum(map(len, texts))
+    if characters > MAX_CHARACTERS:
+        raise BadInputError(f"{characters:,} characters; send {MAX_CHARACTERS:,} at most at a time")
+    for index, text in enumerate(texts):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise BadInputError(f"text {index} holds half of a surrogate pair, which is no text")
+    # As clean as the lines that the model was trained with.
+    cleaned = [normalise_text(text, form) for text in texts]
+    for index, text in enumerate(cleaned):
+        if not text:
+            raise BadInputError(f"text {index} is empty")
+    return cleaned
+
+
+def _answer(translation: Translation) -> Served:
+    nbest = [
+        ServedHypothesis(
+            text=hypothesis.text,
+            score=round(hypothesis.score, 6),
+            log_prob=round(hypothesis.log_prob, 6),
+            tokens=hypothesis.tokens,
+        )
+        for hypothesis in translation.hypotheses
+    ]
+    return Served(translation=nbest[0].text, score=nbest[0].score, nbest=nbest)
+
+
+set_model(TranslationModel())

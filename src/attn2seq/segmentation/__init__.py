@@ -1,0 +1,1 @@
+"""Texts segmented anew in each epoch: subword regularisation and BPE dropout."""

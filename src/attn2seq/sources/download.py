@@ -1,0 +1,161 @@
+"""Fetch a corpus: from a mirror, from the cache of earlier downloads, or from its address."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from attn2seq.catalogue.catalogue import write_raw_entry
+from attn2seq.catalogue.entry import CatalogueEntry, SourceFile
+from attn2seq.errors import UserError
+from attn2seq.phrasebook.phrasebook import generate_phrasebook
+from attn2seq.reading.readers import split_files
+from attn2seq.sources.fetch import MAX_FILE_BYTES, FetchError, Say, fetch
+from attn2seq.sources.vectors import FOLDER, VectorsEntry, write_index
+from attn2seq.whole import whole_folder
+
+# After one, two and three seconds; each address has so many.
+RETRIES = 3
+_CHUNK_BYTES = 1 << 20
+NO_VECTORS: Mapping[str, VectorsEntry] = {}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where files may come from: a user's folder, the cache, and a mirror (folder or address)."""
+
+    local: Path
+    cache: Path
+    mirror: Path | str | None
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """Whose a file is, for messages, and the folder it has in a mirror."""
+
+    kind: str
+    name: str
+    shelf: str
+
+
+def resolve_mirror(value: str | None, root: Path) -> Path | str | None:
+    """What CORPUS_MIRROR means: an address, or a folder, taken from `root` where it is relative.
+
+    Raises UserError where the folder does not exist or the address is neither https nor http.
+    """
+    if not value:
+        return None
+    if "://" in value:
+        if not value.startswith(("https://", "http://")):
+            raise UserError(f"CORPUS_MIRROR must be a folder or an https address, got {value}")
+        return value.rstrip("/")
+    folder = root / Path(value).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"CORPUS_MIRROR names the folder {folder}, which does not exist")
+    return folder
+
+
+def download_corpus(
+    entry: CatalogueEntry,
+    raw: Path,
+    places: Places,
+    say: Say,
+    vectors: Mapping[str, VectorsEntry] = NO_VECTORS,
+) -> None:
+    """Write the folder `raw` as a whole: the corpus's files, and its entry as `corpus.yaml`.
+
+    The word vectors of a side go into its folder `vectors`. Every file with a sha256 in its entry
+    is checked against it. Raises UserError.
+    """
+    with whole_folder(raw) as folder:
+        if entry.generator is not None:
+            _generate(entry, folder, say)
+        owner = _Owner("corpus", entry.name, entry.folder or entry.name)
+        for file in entry.files:
+            size = _take(owner, file, folder / file.name, places, say)
+            say(f"{file.name}: {size:,} bytes")
+        write_raw_entry(folder, entry)
+        if vectors:
+            _take_vectors(vectors, folder / FOLDER, places, say)
+
+
+def _take_vectors(
+    vectors: Mapping[str, VectorsEntry], folder: Path, places: Places, say: Say
+) -> None:
+    if folder.exists():
+        raise UserError(f"the corpus has a file {FOLDER}, and vectors need that name; rename it")
+    folder.mkdir()
+    taken: dict[str, SourceFile] = {}
+    for entry in vectors.values():
+        known = taken.setdefault(entry.file.name, entry.file)
+        if known != entry.file:
+            raise UserError(f"two different files of vectors are named {known.name}; rename one")
+        if not (folder / known.name).exists():
+            say(f"{entry.title} ({entry.name}), licence: {entry.licence}")
+            owner = _Owner("vectors", entry.name, FOLDER)
+            size = _take(owner, entry.file, folder / entry.file.name, places, say)
+            say(f"{entry.file.name}: {size:,} bytes")
+    write_index(folder, vectors)
+
+
+def _generate(entry: CatalogueEntry, folder: Path, say: Say) -> None:
+    assert entry.generator is not None
+    sizes = {split: getattr(entry.generator, split) for split in ("train", "dev", "test")}
+    for split, pairs in generate_phrasebook(entry.generator.seed, sizes).items():
+        files = split_files(entry, split)
+        for name, texts in zip((files.src, files.tgt), zip(*pairs, strict=True), strict=True):
+            (folder / str(name)).write_text("".join(f"{text}\n" for text in texts), "utf-8")
+        say(f"made {len(pairs):,} pairs for {split}")
+
+
+def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Say) -> int:
+    """Copy one file to `target`; returns its size in bytes."""
+    if file.path is not None:
+        path = places.local / file.path
+        if not path.is_file():
+            raise UserError(
+                f"{path} is missing: the {owner.kind} {owner.name} takes it from there. A queued "
+                f"experiment sees it only once it is known to git: git add {path}"
+            )
+        return _copy(path, target, file.sha256, owner)
+    wanted = f"{owner.shelf}/{file.name}"
+    failures = []
+    if isinstance(places.mirror, Path):
+        if (places.mirror / wanted).is_file():
+            return _copy(places.mirror / wanted, target, file.sha256, owner)
+        failures.append(f"{places.mirror / wanted} does not exist")
+    mirrored = [f"{places.mirror}/{wanted}"] if isinstance(places.mirror, str) else []
+    for address in (*mirrored, str(file.url)):
+        try:
+            path = fetch(address, str(file.sha256), places.cache, RETRIES, say)
+            return _copy(path, target, file.sha256, owner)
+        except FetchError as error:
+            failures.append(f"{address}: {error}")
+    raise UserError(
+        f"cannot fetch {file.name} of {owner.name}:\n  " + "\n  ".join(failures) + "\n"
+        "Without a network, set CORPUS_MIRROR to a folder (or an address) that holds it as "
+        f"{wanted}, and run again"
+    )
+
+
+def _copy(source: Path, target: Path, sha256: str | None, owner: _Owner) -> int:
+    """Copy the bytes, not the mode, and check them; returns their number."""
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while chunk := reader.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+            if size > MAX_FILE_BYTES:
+                raise UserError(f"{source} is larger than {MAX_FILE_BYTES:,} bytes")
+            writer.write(chunk)
+        os.fsync(writer.fileno())
+    if not size:
+        raise UserError(f"{source} is empty")
+    if sha256 not in (None, digest.hexdigest()):
+        raise UserError(
+            f"{source} has the sha256 {digest.hexdigest()}, but the catalogue entry of "
+            f"{owner.name} says {sha256}: the file is damaged, cut short or another version. Get "
+            "it anew, or correct the entry"
+        )
+    return size

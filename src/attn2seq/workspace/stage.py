@@ -1,0 +1,156 @@
+"""What every stage script shares: its settings, its voice, and how it ends."""
+
+import errno
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from attn2seq.config import Settings, read_yaml, validate
+from attn2seq.errors import StoppedError, UserError
+from attn2seq.whole import write_json
+from attn2seq.workspace.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
+from attn2seq.workspace.lock import sole_stage
+
+PARAMS = Path("params.yaml")
+ENSEMBLE = Path("data/ensemble")
+_OBJECTS_TO_COLLECTION = 100_000
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running stage: paths are relative to the working directory, a repository or its copy."""
+
+    name: str
+    params: dict[str, Any]
+    inputs: dict[str, Any]  # its params and code digests as they stood when it began
+
+    def settings(self, kind: type[S], section: str | None = None) -> S:
+        """The validated section, by default the one named like the stage. Raises ConfigError."""
+        name = section or self.name
+        record = validate({name: kind}, self.params, source=str(PARAMS))[name]
+        assert isinstance(record, kind)
+        return record
+
+    def say(self, text: str) -> None:
+        """A line of progress; a progress bar below it stays whole."""
+        tqdm.write(f"{self.name}: {text}", file=sys.stderr)
+        sys.stderr.flush()
+
+    def say_result(self, path: Path | str) -> None:
+        """Where the result lies."""
+        self.say(f"results in {path}")
+
+
+def main_root() -> Path:
+    """The main repository, also from within a queued experiment's temporary copy of it."""
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
+    here = Path.cwd()
+    return next((place for place in (here, *here.parents) if (place / ".dvc").is_dir()), here)
+
+
+def run_stage(
+    name: str, main: Callable[[Stage], None], then: Callable[[Stage], None] | None = None
+) -> None:
+    """Run a stage and leave the process: 0, 1 after a user's mistake, 130 after Ctrl-C, or as told.
+
+    `then` follows a good end, for what can no longer change the result.
+    """
+    try:
+        with sole_stage(name, main_root()):
+            started = time.monotonic()
+            params = read_yaml(PARAMS)
+            stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
+            _refuse_newer_code(stage)
+            main(stage)
+            _refuse_edits(stage)
+            _write_timing(stage, time.monotonic() - started)
+            if then:
+                then(stage)
+    except (UserError, OSError) as error:
+        print(f"{name}: error: {error}{_remedy(error)}", file=sys.stderr)
+        sys.exit(1)
+    except StoppedError as stopped:
+        print(f"{name}: {stopped}", file=sys.stderr)
+        sys.exit(stopped.status)
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Within the block Python seldom looks for cycles of objects, of which rows of text make none.
+
+    At its usual pace that took a quarter of the time in which a million pairs are prepared.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_TO_COLLECTION)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
+def _remedy(error: Exception) -> str:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return ". Make room (`make gc` lists what can go) and run again" if full else ""
+
+
+def _write_timing(stage: Stage, seconds: float) -> None:
+    """Times are no outputs, since they would change a result's digest: they lie in the cache."""
+    path = main_root() / ".cache" / "timings" / f"{stage.name}.json"
+    values: dict[str, Any] = {"seconds": round(seconds, 1)}
+    if Path(RAW).exists():
+        inputs = inputs_of_workspace(Path.cwd(), stage.params)
+        values["run_fingerprint"] = run_fingerprint(inputs)
+    write_json(path, values)
+
+
+def _refuse_newer_code(stage: Stage) -> None:
+    """Code saved since this process began may not be what it runs: its imports take seconds."""
+    spec = sys.modules["__main__"].__spec__
+    package = sys.modules.get("pipeline")
+    if spec is None or package is None or not spec.name.startswith("pipeline."):
+        return  # the process is not the stage's own
+    newer = [path for path in stage.inputs["code"] if _last_saved(Path(path)) > package.BEGUN]
+    if newer:
+        raise UserError(
+            f"edited while the stage began: {', '.join(newer)}. What it has loaded may be the "
+            "state before the edit; run `dvc repro` again"
+        )
+
+
+def _last_saved(path: Path) -> float:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return max(
+        (file.stat().st_mtime for file in files if "__pycache__" not in file.parts), default=0.0
+    )
+
+
+def _refuse_edits(stage: Stage) -> None:
+    """DVC records params and code as they stand when a stage ends, so an edit must not pass."""
+    before, after = stage.inputs, stage_inputs(Path.cwd(), stage.name, read_yaml(PARAMS))
+    if after == before:
+        return
+    edited = [
+        f"params.yaml, section {key}" if kind == "params" else key
+        for kind in ("params", "code")
+        for key in before[kind].keys() | after[kind].keys()
+        if before[kind].get(key) != after[kind].get(key)
+    ]
+    raise UserError(
+        f"edited while the stage ran: {', '.join(sorted(edited))}. The result follows from the "
+        f"state before the edit, so it is not recorded; run `dvc repro` again"
+    )

@@ -1,0 +1,172 @@
+"""What the demo's server answers, and to whom."""
+
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from demo_server import live_model
+from flask.testing import FlaskClient
+from table_model import decode_settings
+
+from attn2seq.cli.demo_app import LOCAL_NAMES, MAX_CHARACTERS, make_app
+from attn2seq.decoding.translator import Translator
+
+ROOT = Path(__file__).parents[2]
+TEXT = "a dog runs on the grass"
+
+
+@pytest.fixture(scope="module")
+def translator(model_folder: Path) -> Translator:
+    return live_model(model_folder).translator
+
+
+@pytest.fixture(scope="module")
+def client(model_folder: Path) -> FlaskClient:
+    app = make_app(live_model(model_folder), "a model", ["one", "two"])
+    app.testing = True
+    return app.test_client()
+
+
+def asked(client: FlaskClient, text: object, prefix: object = "") -> tuple[int, dict[str, object]]:
+    response = client.post(
+        "/translate", json={"text": text, "prefix": prefix}, base_url="http://127.0.0.1"
+    )
+    assert isinstance(response.json, dict)
+    return response.status_code, response.json
+
+
+def test_an_answer_is_what_the_translator_says(client: FlaskClient, translator: Translator) -> None:
+    [expected] = translator.translate([TEXT], attention_maps=1)
+    status, answer = asked(client, f" {TEXT}\n")
+    assert status == 200
+    assert answer["notes"] == []
+    assert len(expected.hypotheses) == 3
+    found = answer["hypotheses"]
+    assert isinstance(found, list)
+    for hypothesis, wanted in zip(found, expected.hypotheses, strict=True):
+        assert hypothesis["text"] == wanted.text
+        assert hypothesis["score"] == round(wanted.score, 2)
+        attention = hypothesis["attention"]
+        assert attention["src"] == list(expected.src_pieces)
+        assert attention["tgt"] == list(wanted.pieces)
+        levels = np.frombuffer(base64.b64decode(attention["weights"]), np.uint8)
+        assert wanted.attn_weights_TS is not None
+        np.testing.assert_allclose(levels / 255, wanted.attn_weights_TS.ravel(), atol=0.5 / 255)
+
+
+def test_prefixes_blank_lines_and_cut_lines(client: FlaskClient) -> None:
+    _, answer = asked(client, TEXT, "the old")
+    assert all(each["text"].startswith("the old") for each in answer["hypotheses"])  # type: ignore[attr-defined]
+    assert asked(client, " \n ") == (200, {"hypotheses": [], "notes": []})
+    _, answer = asked(client, "the children play " * 20)
+    assert "cut to the first 30" in str(answer["notes"])
+    _, answer = asked(client, TEXT)
+    assert answer["notes"] == []
+
+
+def test_mistakes_are_told_in_words(client: FlaskClient) -> None:
+    assert asked(client, "a" * MAX_CHARACTERS)[0] == 200
+    for text, prefix, expected in (
+        ("a" * (MAX_CHARACTERS + 1), "", "The text is too long: at most 1,000 characters."),
+        ("a" * 100_000, "", "The text is too long: at most 1,000 characters."),
+        ("a", "日本", "cannot be written with the target vocabulary"),
+        ("\ud800", "", "half a character"),
+        (5, "", "The request is not one of this page"),
+        ("a", None, "The request is not one of this page"),
+    ):
+        status, answer = asked(client, text, prefix)
+        assert status in (400, 413)
+        assert set(answer) == {"error"}
+        assert expected in str(answer["error"])
+    for body in (b"", b"[]", b"{", b'{"text": "a"}'):
+        response = client.post("/translate", data=body, content_type="application/json")
+        assert response.status_code == 400
+
+
+def test_other_sites_and_names_are_refused(client: FlaskClient) -> None:
+    page = {"json": {"text": TEXT, "prefix": ""}}
+    for name in ("evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::1]"):
+        for path in ("/", "/page.css", "/nothing"):
+            assert client.get(path, base_url=f"http://{name}").status_code == 400
+        assert client.post("/translate", base_url=f"http://{name}", **page).status_code == 400
+    for name in LOCAL_NAMES:
+        assert client.get("/", base_url=f"http://{name}:1234").status_code == 200
+    for site, expected in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+        headers = {"Sec-Fetch-Site": site}
+        assert client.post("/translate", headers=headers, **page).status_code == expected
+    # What a foreign page may send without being allowed to: forms, and plain text.
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        response = client.post("/translate", data=json.dumps(page["json"]), content_type=kind)
+        assert response.status_code == 415
+
+
+@pytest.mark.parametrize("path", ["/", "/demo.js", "/attention.js", "/nothing", "/translate"])
+def test_every_answer_has_safe_headers(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+    policy = dict(
+        part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_only_the_page_s_own_files_are_served(client: FlaskClient) -> None:
+    html = client.get("/").get_data(as_text=True)
+    names = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert sorted(names) == ["attention.js", "data:,", "demo.css", "demo.js", "page.css"]
+    for name in set(names) - {"data:,"}:
+        response = client.get(f"/{name}")
+        assert response.status_code == 200
+        assert response.content_type.startswith("text/css" if name.endswith("css") else "text/java")
+    for path in ("/index.html", "/..%2fdemo.py", "/%2e%2e/demo.py", "/charts.html", "/static/a"):
+        assert client.get(path).status_code == 404
+
+
+def test_the_command_serves_this_machine_until_ctrl_c(model_folder: Path, tmp_path: Path) -> None:
+    settings = decode_settings(beam_size=2, max_length_offset=8).model_dump()
+    (tmp_path / "params.yaml").write_text(json.dumps({"decode": settings}), encoding="utf-8")
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    command = [sys.executable, "-m", "attn2seq.cli.command", "demo", "--model", str(model_folder)]
+    with subprocess.Popen(
+        [*command, "--port", "0"], cwd=tmp_path, text=True,
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            told = process.stdout.readline()
+            found = re.fullmatch(r"demo: (http://127\.0\.0\.1:(\d+))  \(Ctrl-C ends it\)\n", told)
+            assert found, told
+            with urllib.request.urlopen(found[1], timeout=60) as answer:
+                assert b"Type a sentence" in answer.read()
+                assert "Python" not in answer.headers["Server"]
+            # 127.0.0.2 is this machine too, and is not listened on.
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.2", int(found[2])), timeout=60)
+            second = subprocess.run(
+                [*command, "--port", found[2]], cwd=tmp_path, text=True, capture_output=True,
+                env=os.environ | {"PYTHONPATH": paths}, check=False,
+            )  # fmt: skip
+            assert second.returncode == 1
+            assert second.stderr.startswith(f"demo: error: port {found[2]} cannot be used (Address")
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (0, "")

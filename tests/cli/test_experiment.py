@@ -1,0 +1,70 @@
+"""A grid's points, their names, the table at its end, and what is refused before any work."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from attn2seq.cli import experiment
+from attn2seq.cli.experiment import expand
+from attn2seq.cli.experiment_names import experiment_names
+from attn2seq.cli.experiment_table import Row, markdown_table, table
+from attn2seq.errors import UserError
+from attn2seq.runs.sweeps import note_sweep, sweep_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_grid_is_every_combination() -> None:
+    points = expand(["train.learning_rate=0.001,0.0005", "train.seed=range(1,3)", "model.cell=gru"])
+    assert points == [
+        ["train.learning_rate=0.001", "train.seed=1", "model.cell=gru"],
+        ["train.learning_rate=0.001", "train.seed=2", "model.cell=gru"],
+        ["train.learning_rate=0.0005", "train.seed=1", "model.cell=gru"],
+        ["train.learning_rate=0.0005", "train.seed=2", "model.cell=gru"],
+    ]
+    assert experiment_names(points, None, ())[1] == "learning_rate=0.001,seed=2"
+    assert experiment_names(points, "rates", ())[1] == "rates,learning_rate=0.001,seed=2"
+
+
+def test_names_are_unlike_those_taken_and_sound_as_refs() -> None:
+    points = [["train.seed=1", "prepare.seed=a b/c"], ["train.seed=2", "prepare.seed=a..b"]]
+    names = experiment_names(points, None, {"train.seed=1,prepare.seed=a-b-c"})
+    assert names == ["train.seed=1,prepare.seed=a-b-c-2", "train.seed=2,prepare.seed=a-b"]
+    with pytest.raises(UserError, match="--name a b"):
+        experiment_names(points, "a b", ())
+
+
+def test_the_best_stands_first_and_the_failed_last() -> None:
+    rows = [Row("gru", "bleu", 31.4159, 27.0), Row("lstm", "bleu", None, None)]
+    assert table(rows) == [
+        "experiment                dev bleu             test bleu",
+        "gru                          31.42                 27.00",
+        "lstm                        failed                failed",
+    ]
+    assert "| gru | bleu | 31.42 | 27.00 |" in markdown_table(rows)
+
+
+def test_a_mistake_at_any_point_stops_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "data/catalogue", tmp_path / "data/catalogue")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for given, said in {
+        "train.learning_rate=0.001,-1": "with train.learning_rate=-1, params.yaml has 1 fault",
+        "train.lerning_rate=0.001,0.002": "lerning_rate",
+        "train.learning_rate=[1,": "cannot be read",
+    }.items():
+        assert experiment.main(["-S", given]) == 1
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / ".cache").exists()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_sweep_is_known_by_its_experiments(tmp_path: Path) -> None:
+    assert note_sweep(tmp_path, "seed", ["a", "b"]) == "sweep 1: seed"
+    assert note_sweep(tmp_path, "cell", ["c"]) == "sweep 2: cell"
+    found = [sweep_of(tmp_path, name) for name in ("b", "c", "d", None)]
+    assert found == ["sweep 1: seed", "sweep 2: cell", None, None]

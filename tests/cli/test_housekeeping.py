@@ -1,0 +1,82 @@
+"""What can go is told with its size, and nothing that is in use goes."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from tracked_workspace import run_stages, write_lock, write_workspace
+
+from attn2seq.cli import housekeeping
+from attn2seq.cli.housekeeping import Heap, caches_hint, checkpoints, readable, table
+from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.show import store_of, track_workspace
+from attn2seq.runs.stored_files import ownerless_folders
+
+
+def training(folder: Path, name: str, *files: str) -> Path:
+    place = folder / name
+    place.mkdir(parents=True)
+    for file in files:
+        (place / file).write_bytes(b"x" * 1000)
+    return place
+
+
+def test_a_training_that_runs_or_can_go_on_keeps_its_checkpoints(tmp_path: Path) -> None:
+    done = training(tmp_path, "done", "finished", "step-1.pt")
+    stopped = training(tmp_path, "stopped", "step-1.pt")
+    running = training(tmp_path, "running", "finished", "step-1.pt")
+    with FileLock(running / "lock"):
+        assert [heap.paths for heap in checkpoints(tmp_path, False)] == [(done,)]
+        assert [heap.paths for heap in checkpoints(tmp_path, True)] == [(done,), (stopped,)]
+    assert checkpoints(tmp_path / "none", True)[0].paths == ()
+
+
+def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
+    heap = Heap("checkpoints", (training(tmp_path, "a", "x", "y"), training(tmp_path, "b", "z")))
+    assert heap.size == 3000
+    assert table([heap, Heap("nothing", ())]) == [
+        "what can go                                 number       frees",
+        "checkpoints                                      2      0.0 MB",
+        "nothing                                          0      0.0 MB",
+        "all of it                                        2      0.0 MB",
+    ]
+    assert (readable(3_400_000), readable(12_300_000_000)) == ("3.4 MB", "12.3 GB")
+
+
+def test_the_end_of_a_run_mentions_large_caches_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training(tmp_path / ".dvc" / "cache", "files", "a")
+    training(tmp_path / ".cache" / "checkpoints", "1", "b")
+    assert caches_hint(tmp_path) is None
+    monkeypatch.setattr(housekeeping, "MANY_BYTES", 2000)
+    assert caches_hint(tmp_path) == "caches:  0.0 MB by now; `make gc` lists what can go"
+
+
+def test_files_of_deleted_runs_have_no_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    write_workspace(tmp_path)
+    run_stages(tmp_path)
+    write_lock(tmp_path)
+    store = store_of(tmp_path, None)
+    tracker = Tracker(store, 5)
+    completed = track_workspace(tracker, tmp_path, tmp_path / ".cache")
+    lost = tmp_path / "mlartifacts" / "corpus" / "lost"
+    lost.mkdir(parents=True)
+    assert ownerless_folders(store) == [lost]
+    tracker.client.delete_run(completed.run_id)
+    names = {folder.name for folder in ownerless_folders(store)}
+    assert {"lost", completed.run_id} <= names
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        (models,) = database.execute("select count(*) from logged_models").fetchone()
+    assert len(names) == 2 + models
+    (tmp_path / "mlflow.db").unlink()
+    assert {folder.name for folder in ownerless_folders(store)} == names
+
+
+def test_a_servers_files_are_its_own(tmp_path: Path) -> None:
+    assert ownerless_folders(store_of(tmp_path, "http://127.0.0.1:1")) == []

@@ -1,0 +1,86 @@
+"""The champion: the best by dev score, and none that is worse unless told."""
+
+from pathlib import Path
+
+import pytest
+from tracked_runs import client_of
+from tracked_workspace import run_stages, write_lock
+
+from attn2seq.cli import register, serve
+from attn2seq.runs import show as track
+from attn2seq.runs.judging import better, judged_by
+
+
+def add_run(root: Path, beam_size: int) -> None:
+    """Its score is one more than the beam's size."""
+    lines = (root / "params.yaml").read_text().splitlines()
+    changed = [
+        f"decode: {{beam_size: {beam_size}}}" if "beam_size" in line else line for line in lines
+    ]
+    (root / "params.yaml").write_text("\n".join(changed) + "\n")
+    run_stages(root, "decode", "evaluate", "report")
+    write_lock(root)
+    assert track.main(["--quiet"]) == 0
+
+
+def champion_of(root: Path) -> tuple[str, str]:
+    """The name of the champion's run, and its card."""
+    client = client_of(root)
+    version = client.get_model_version_by_alias("toy-en-de", "champion")
+    return client.get_run(version.run_id).info.run_name, version.description
+
+
+def test_the_best_is_champion_and_a_worse_one_is_refused(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert register.main([]) == 1
+    assert "no finished run of toy-en-de" in capsys.readouterr().err
+    assert serve.main(["--port", "1"]) == 1
+    assert "`make register` makes one" in capsys.readouterr().err
+    for beam_size in (5, 9, 7):
+        add_run(finished, beam_size)
+    assert register.main([]) == 0
+    name, card = champion_of(finished)
+    assert name == "beam_size=9"
+    for part in (
+        "licence: CC BY 2.0", "Toy (2020)", "| bleu | 10.00 (1.00 to 9.00) |", "s, 1",
+        "decode.beam_size: 9", "toy-en-de/train", "models:/toy-en-de@champion",
+    ):  # fmt: skip
+        assert part in card
+    capsys.readouterr()
+    assert register.main(["--run", "beam_size=7"]) == 1
+    said = capsys.readouterr().err
+    assert "beam_size=7 (dev/bleu 8.00) is no better than the champion beam_size=9" in said
+    assert "FORCE=1" in said
+    assert champion_of(finished)[0] == "beam_size=9"
+    assert register.main(["--run", "beam_size=7", "--force"]) == 0
+    assert champion_of(finished)[0] == "beam_size=7"
+    assert register.main([]) == 0
+    assert champion_of(finished)[0] == "beam_size=9"
+    assert register.main([]) == 0
+    assert "already" in capsys.readouterr().out
+    assert len(client_of(finished).search_model_versions("name = 'toy-en-de'")) == 2
+    assert register.main(["--run", "nobody"]) == 1
+    assert "no run with a model is called 'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"metrics": [], "bleu_tokenizer": "13a"}, "bleu"),
+        ({"metrics": ["moses_bleu"], "bleu_tokenizer": "13a"}, "bleu"),
+        ({"metrics": [], "bleu_tokenizer": "none"}, "exact_match"),
+        ({"metrics": ["word_error_rate"], "bleu_tokenizer": "none"}, "word_error_rate"),
+    ],
+)
+def test_each_corpus_has_a_score_that_judges(facts: dict[str, object], expected: str) -> None:
+    assert judged_by(facts) == expected
+
+
+def test_which_way_is_better() -> None:
+    nan = float("nan")
+    assert better("bleu", 2.0, 1.0)
+    assert not better("bleu", 1.0, 1.0)
+    assert better("word_error_rate", 1.0, 2.0)
+    assert better("bleu", 0.0, nan)
+    assert not better("word_error_rate", nan, 9.0)

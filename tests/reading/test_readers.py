@@ -1,0 +1,221 @@
+"""Readers: each kind of file gives the rows that stand in it, or a fault with its line."""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attn2seq.catalogue.catalogue import read_raw_entry
+from attn2seq.errors import UserError
+from attn2seq.reading.readers import Row, read_rows
+
+PARALLEL: dict[str, Any] = {
+    "reader": "parallel_lines",
+    "delimiter": None,
+    "columns": None,
+    "files": [{"path": "a.en"}, {"path": "a.de"}, {"path": "b.de"}],
+    "splits": {"train": {"src": "a.en", "tgt": "a.de", "references": ["b.de"]}},
+}
+JSON: dict[str, Any] = {
+    "reader": "json_lines",
+    "delimiter": None,
+    "columns": None,
+    "keys": {"src": "body", "tgt": "subject", "references": ["more"]},
+}
+KEY_VALUE: dict[str, Any] = {
+    "reader": "key_value_lines",
+    "delimiter": None,
+    "columns": None,
+    "keys": {"src": "IN:", "tgt": "OUT:"},
+}
+Corpus = Callable[..., Path]
+
+
+def rows(raw: Path, split: str = "train") -> list[Row]:
+    return list(read_rows(raw, read_raw_entry(raw), split))
+
+
+def with_dev(changes: dict[str, Any]) -> dict[str, Any]:
+    """The same files as train and as dev."""
+    splits = changes.get("splits", {"train": {"file": "mine.tsv"}})
+    return changes | {
+        "splits": splits | {"dev": deepcopy(splits["train"])},
+        "make_splits": {"test": 1, "seed": 1},
+    }
+
+
+def test_parallel_lines_with_blank_ones_kept_in_step(raw_corpus: Corpus) -> None:
+    raw = raw_corpus(
+        {"a.en": "one\n\nthree\n", "a.de": "eins\nzwei\ndrei", "b.de": "x\n"}, **PARALLEL
+    )
+    assert rows(raw) == [Row(1, "one", ["eins"]), Row(2, "", ["zwei"]), Row(3, "three", ["drei"])]
+
+
+def test_further_references_belong_to_dev_and_test(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"a.en": "one\n", "a.de": "eins\n", "b.de": "ein\n"}, **with_dev(PARALLEL))
+    assert rows(raw) == [Row(1, "one", ["eins"])]
+    assert rows(raw, "dev") == [Row(1, "one", ["eins", "ein"])]
+
+
+def test_sides_of_unequal_length_tell_both_counts(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"a.en": "1\n2\n3\n", "a.de": "1\n2\n", "b.de": "1\n"}, **PARALLEL)
+    with pytest.raises(
+        UserError, match=r"equally many lines: \S*a\.en has 3, \S*a\.de has 2; line i"
+    ):
+        rows(raw)
+
+
+def test_a_separator_within_a_sentence_keeps_parallel_files_in_step(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"a.en": "a\u2028b\x85\nc\n", "a.de": "d\ne\n", "b.de": "x\n"}, **PARALLEL)
+    assert [row.targets for row in rows(raw)] == [["d"], ["e"]]
+
+
+def test_columns_with_byte_order_mark_carriage_returns_and_an_empty_last_line(
+    raw_corpus: Corpus,
+) -> None:
+    raw = raw_corpus({"mine.tsv": "\ufeffHi.\t嗨。\tA\r\nRun.\t跑。\tB\r\n\r\n"})
+    assert rows(raw) == [Row(1, "Hi.", ["嗨。"]), Row(2, "Run.", ["跑。"]), Row(3, "", [""])]
+
+
+def test_columns_by_name_in_any_order(raw_corpus: Corpus) -> None:
+    raw = raw_corpus(
+        {"mine.tsv": "id;german;english\n7;Haus;house\n"},
+        delimiter=";", header=True, columns={"src": "english", "tgt": "german"},
+    )  # fmt: skip
+    assert rows(raw) == [Row(2, "house", ["Haus"])]
+
+
+def test_a_column_name_that_the_header_has_not(raw_corpus: Corpus) -> None:
+    raw = raw_corpus(
+        {"mine.tsv": "german\tenglish\nHaus\thouse\n"},
+        header=True, columns={"src": "englisch", "tgt": "german"},
+    )  # fmt: skip
+    with pytest.raises(
+        UserError, match=r"line 1: no column is named 'englisch' \(did you mean english\?\)"
+    ):
+        rows(raw)
+
+
+def test_a_missing_column_tells_the_line(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"mine.tsv": "a\tb\nc d\n"})
+    with pytest.raises(
+        UserError, match=r"mine\.tsv, line 2: column 2 is missing; the line has 1, parted by '\\t'"
+    ):
+        rows(raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a\tb\nc\td\te\n", r"line 2: 3 columns, but line 1 has 2: one '\\t' too many or too few"),
+        ("a\tb\tx\n\nc d\tx\n", "line 3: 2 columns, but line 1 has 3"),
+        ("a\tb\nc\td" + "\t" * 1000, r"line 2: 1002 columns, but line 1 has 2"),
+    ],
+)
+def test_a_column_too_many_or_too_few_tells_the_line(
+    raw_corpus: Corpus, text: str, fault: str
+) -> None:
+    """A delimiter within a text would pair a sentence with a part of it."""
+    raw = raw_corpus({"mine.tsv": text})
+    with pytest.raises(UserError, match=fault):
+        rows(raw)
+
+
+def test_the_last_column_may_hold_the_delimiter_or_be_missing_where_max_columns_says_so(
+    raw_corpus: Corpus,
+) -> None:
+    raw = raw_corpus({"mine.tsv": "a\tb\tnote\nc\td\ne\tf\tnote\tmore\n"}, max_columns=3)
+    assert [row.targets for row in rows(raw)] == [["b"], ["d"], ["f"]]
+
+
+def test_columns_are_counted_from_the_header_on(raw_corpus: Corpus) -> None:
+    named = {"header": True, "columns": {"src": "en", "tgt": "de"}}
+    raw = raw_corpus({"mine.tsv": "de\ten\tnote\nHaus\thouse\n"}, **named)
+    with pytest.raises(UserError, match="line 2: 2 columns, but line 1 has 3"):
+        rows(raw)
+
+
+def test_a_header_with_the_same_name_twice_tells_the_line(raw_corpus: Corpus) -> None:
+    named = {"header": True, "columns": {"src": "en", "tgt": "de"}}
+    raw = raw_corpus({"mine.tsv": "\nde\ten\tde\n"}, **named)
+    with pytest.raises(UserError, match="line 2: 2 columns are named 'de'; give the number"):
+        rows(raw)
+
+
+def test_a_dictionary_with_comments_and_variants(raw_corpus: Corpus) -> None:
+    text = "aalto AA1 L T # name\ndail(2) D OY1 L\n# nothing but a comment\n"
+    raw = raw_corpus(
+        {"mine.tsv": text},
+        delimiter=" ", max_columns=2, comment="#", remove_from_src=r"\(\d+\)$",
+    )  # fmt: skip
+    assert rows(raw) == [
+        Row(1, "aalto", ["AA1 L T "]),
+        Row(2, "dail", ["D OY1 L"]),
+        Row(3, "", [""]),
+    ]
+
+
+def test_json_lines(raw_corpus: Corpus) -> None:
+    lines = [
+        {"body": "a\nb", "subject": 1, "more": ["x", "y"]},
+        {"body": "c", "subject": "d", "more": None},
+    ]
+    raw = raw_corpus({"mine.tsv": "\n".join(json.dumps(line) for line in lines)}, **with_dev(JSON))
+    assert rows(raw) == [Row(1, "a\nb", ["1"]), Row(2, "c", ["d"])]
+    assert rows(raw, "dev") == [Row(1, "a\nb", ["1", "x", "y"]), Row(2, "c", ["d"])]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"body": "a"}', r"line 2: the key 'subject' is missing \(it has body\)"),
+        ('{"body": "a", "subjekt": "b"}', r"'subject' is missing \(did you mean subjekt\?\)"),
+        ('{"body": "a"', r"line 2: not JSON"),
+        ("[" * 100_000, r"line 2: not JSON"),
+        ('["a", "b"]', r"line 2: must be a JSON object with keys"),
+        ('{"body": {"x": 1}, "subject": "b"}', r"line 2: 'body' must hold text, got an object"),
+        ('{"body": [["x"]], "subject": "b"}', r"'body' must hold text, got a list in a list"),
+        ('{"body": true, "subject": "b"}', r"line 2: 'body' must hold text, got true"),
+        ('{"body": ["a", "b"], "subject": "b"}', r"line 2: 'body' holds 2 texts"),
+        (r'{"body": "\ud800", "subject": "b"}', r"line 2: 'body' holds an escape"),
+        ('{"body": "a", "subject": "b", "body": "c"}', r"line 2: .*'body' stands twice"),
+        ('{"body": "a", "subject": "b", "x": [{"y": 1, "y": 2}]}', r"line 2: .*'y' stands twice"),
+        ('{"body": NaN, "subject": "b"}', r"line 2: not JSON \(NaN is no number of JSON\)"),
+        (
+            json.dumps(dict.fromkeys(map(str, range(99)))),
+            r"'body' is missing \(it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.\)",
+        ),
+    ],
+)
+def test_json_that_cannot_be_used_tells_the_line(raw_corpus: Corpus, line: str, fault: str) -> None:
+    raw = raw_corpus({"mine.tsv": '{"body": "a", "subject": "b"}\n' + line}, **JSON)
+    with pytest.raises(UserError, match=fault):
+        rows(raw)
+
+
+def test_numbers_of_json_come_as_they_are_written(raw_corpus: Corpus) -> None:
+    numbers = ["1.50", "1e400", "-0", "9" * 5000, "0.1E-7"]
+    raw = raw_corpus(
+        {"mine.tsv": "\n".join(f'{{"body": {n}, "subject": "x"}}' for n in numbers)}, **JSON
+    )
+    assert [row.src for row in rows(raw)] == numbers
+
+
+def test_key_value_lines_in_either_order(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"mine.tsv": "IN: walk twice OUT: WALK WALK\nOUT: RUN IN: run\n"}, **KEY_VALUE)
+    assert rows(raw) == [Row(1, " walk twice ", [" WALK WALK"]), Row(2, " run", [" RUN "])]
+
+
+def test_a_missing_key_tells_the_line(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"mine.tsv": "IN: a OUT: b\nIN: walk WALK\n"}, **KEY_VALUE)
+    with pytest.raises(UserError, match=r"mine\.tsv, line 2: the key 'OUT:' is missing"):
+        rows(raw)
+
+
+def test_a_key_that_stands_twice_tells_the_line(raw_corpus: Corpus) -> None:
+    raw = raw_corpus({"mine.tsv": "IN: a OUT: b\nIN: a OUT: b IN: c\n"}, **KEY_VALUE)
+    with pytest.raises(UserError, match=r"mine\.tsv, line 2: the key 'IN:' stands twice"):
+        rows(raw)

@@ -1,0 +1,142 @@
+"""A training's curves, while it runs: each step once, its own alone, and never in the way."""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tracked_runs import client_of, runs_in, start
+from tracked_workspace import run_stages
+
+from attn2seq.runs import follow as follow_module
+from attn2seq.runs import mlflow_store as tracking
+from attn2seq.runs import show as track
+from attn2seq.runs.collect import Circumstances
+from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint
+
+
+def write_snapshot(root: Path, parent_pid: int) -> Path:
+    from attn2seq.config import read_yaml
+
+    fingerprint = run_fingerprint(inputs_of_workspace(root))
+    path = root / ".cache/runs" / f"{fingerprint}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = {
+        "run_fingerprint": fingerprint,
+        "train_fingerprint": "t" * 16,
+        "params": read_yaml(root / "params.yaml"),
+        "workspace": str(root),
+        "history": str(root / "results/train/history.csv"),
+        "speed": str(root / ".cache/timings/train.csv"),
+        "parent_pid": parent_pid,
+    }
+    path.write_text(json.dumps(values))
+    return path
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow_module, "PAUSE_S", 0.05)
+
+
+def grow(history: Path, rows: str) -> None:
+    header = "step,epoch,train_loss,dev_loss\n"
+    history.parent.mkdir(parents=True, exist_ok=True)
+    history.write_text(header + rows)
+
+
+def follow_once(root: Path, snapshot: Path, rows: Iterator[str]) -> None:
+    """Follow a training that writes the given states of its history, one after the other."""
+    history, ended = root / "results/train/history.csv", threading.Event()
+
+    def train() -> None:
+        for text in rows:
+            grow(history, text)
+            time.sleep(0.3)
+        ended.set()
+
+    training = threading.Thread(target=train)
+    training.start()
+    tracker = Tracker(track.store_of(root, None), 5)
+    follow_module.follow(snapshot, tracker, Circumstances(), ended)
+    training.join()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_resumed_training_logs_no_step_twice(bare: Path, empty_database: Path) -> None:
+    (bare / "mlflow.db").write_bytes(empty_database.read_bytes())
+    run_stages(bare, "download")
+    snapshot = write_snapshot(bare, os.getpid())
+    # The last line is half written: the 4 may be 4.5.
+    follow_once(bare, snapshot, iter(["50,0,5.0,\n", "50,0,5.0,\n100,0,4"]))
+    (run,) = runs_in(bare)
+    assert run.info.status == "KILLED"
+    assert run.data.tags["train_fingerprint"] == "t" * 16
+    rows = "50,0,5.0,\n100,0,4.5,3.9\n"
+    (bare / "results/train/metrics.json").write_text("{}")
+    follow_once(bare, snapshot, iter([rows, rows + "150,1,4.0,\n"]))
+    (run,) = runs_in(bare)
+    assert run.info.status == "FINISHED"
+    client = client_of(bare)
+    losses = client.get_metric_history(run.info.run_id, "train/loss")
+    assert {point.step: point.value for point in losses} == {50: 5.0, 100: 4.5, 150: 4.0}
+    assert max(Counter(point.step for point in losses).values()) == 1
+    assert client.get_metric_history(run.info.run_id, "dev/loss")[0].step == 100
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_history_that_training_has_not_touched_is_not_its_own(
+    bare: Path, empty_database: Path
+) -> None:
+    (bare / "mlflow.db").write_bytes(empty_database.read_bytes())
+    run_stages(bare, "download", "train")
+    old = time.time() - 60
+    for name in ("history.csv", "metrics.json"):
+        os.utime(bare / "results/train" / name, (old, old))
+    snapshot = write_snapshot(bare, parent_pid=2**22 + 1)  # no such process: training is gone
+    tracker = Tracker(track.store_of(bare, None), 5)
+    follow_module.follow(snapshot, tracker, Circumstances(), threading.Event())
+    (run,) = runs_in(bare)
+    assert run.data.metrics == {}
+    assert run.info.status == "KILLED"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_how_busy_the_machine_is_is_shown_where_it_is_wanted(
+    bare: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    (bare / "mlflow.db").write_bytes(empty_database.read_bytes())
+    monkeypatch.setattr(tracking, "SAMPLING_S", 0.1)
+    params = bare / "params.yaml"
+    was = params.read_text(encoding="utf-8")
+    now = was.replace("system_metrics: false", f"system_metrics: {str(wanted).lower()}")
+    params.write_text(now, encoding="utf-8")
+    run_stages(bare, "download")
+    rows = ["50,0,5.0,\n"] * 4
+    follow_once(bare, write_snapshot(bare, os.getpid()), iter(rows))
+    (run,) = runs_in(bare)
+    assert ("system/cpu_utilization_percentage" in run.data.metrics) is wanted
+
+
+@pytest.mark.promise("mlflow")
+def test_a_server_that_is_down_stops_nothing(bare: Path) -> None:
+    run_stages(bare)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        snapshot = write_snapshot(bare, os.getpid())
+        process = start(bare, "--follow", str(snapshot), MLFLOW_TRACKING_URI=address)
+        # Training goes on meanwhile: standard input stays open.
+        assert process.wait(timeout=60) == 0
+        _, said = process.communicate()
+    assert said.startswith(f"MLflow at {address} does not answer (")
+    assert said.endswith("; `make track` completes the run later\n")
+    assert said.count("\n") == 1
+    assert not (bare / "mlflow.db").exists()

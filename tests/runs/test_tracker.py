@@ -1,0 +1,131 @@
+"""Who starts processes for MLflow, when, and that none of them can hold a stage up."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tracked_workspace import run_stages, write_workspace
+
+from attn2seq.config import read_yaml
+from attn2seq.runs import beside as tracker
+from attn2seq.workspace.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
+from attn2seq.workspace.stage import Stage
+
+HISTORY, SPEED = Path("results/train/history.csv"), Path(".cache/timings/train-t.csv")
+MACHINE = {"device": "CPU, 1 threads"}
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    write_workspace(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that were started; each ends when its standard input does."""
+    commands: list[list[str]] = []
+    real = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        commands.append(command)
+        return real([sys.executable, "-c", "import sys; sys.stdin.read()"], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    return commands
+
+
+def stage_with(track: object) -> Stage:
+    return Stage("train", read_yaml(Path("params.yaml")) | {"track": track}, {})
+
+
+def train(stage: Stage) -> None:
+    with tracker.follow(stage, "t", MACHINE, HISTORY, SPEED):
+        pass
+    tracker.complete(stage)
+
+
+@pytest.mark.parametrize("track", [{"enabled": False}, {}, None])
+def test_without_tracking_no_process_starts(started: list[list[str]], track: object) -> None:
+    run_stages(Path.cwd(), "download")
+    train(stage_with(track))
+    assert started == []
+    assert not Path(".cache").exists()
+
+
+def test_without_raw_data_training_goes_on_unseen(
+    started: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tracker.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED):
+        pass
+    assert started == []
+    said = capsys.readouterr().err
+    assert said.startswith("train: not shown in MLflow: data/raw is not here")
+
+
+def test_a_follower_is_given_the_inputs_of_the_run(started: list[list[str]]) -> None:
+    run_stages(Path.cwd(), "download")
+    stage = stage_with({"enabled": True})
+    train(stage)
+    fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd()))
+    snapshot = Path.cwd() / ".cache/runs" / f"{fingerprint}.json"
+    python = [sys.executable, "-m", "attn2seq.runs.show"]
+    assert started == [[*python, "--follow", str(snapshot)], [*python, "--after", "train"]]
+    values = json.loads(snapshot.read_text(encoding="utf-8"))
+    assert values == {
+        "run_fingerprint": fingerprint, "train_fingerprint": "t", "machine": MACHINE,
+        "params": stage.params, "workspace": str(Path.cwd()), "parent_pid": os.getpid(),
+        "history": str(HISTORY.resolve()), "speed": str(SPEED),
+    }  # fmt: skip
+
+
+def test_a_follower_learns_of_the_end_after_an_error_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_stages(Path.cwd(), "download")
+    script = "import sys; sys.stdin.read(); open('ended', 'w').close()"
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda command, **options: real([command[0], "-c", script], **options)
+    )
+    with (
+        pytest.raises(KeyboardInterrupt),
+        tracker.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED),
+    ):
+        raise KeyboardInterrupt
+    assert Path("ended").exists()
+
+
+def test_one_that_hangs_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_stages(Path.cwd(), "download")
+    monkeypatch.setattr(tracker, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(tracker, "COMPLETION_SECONDS", 0.1)
+    processes: list[Any] = []
+    real = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        processes.append(real([command[0], "-c", "import time; time.sleep(60)"], **options))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    train(stage_with({"enabled": True}))
+    # Once for a run, though two were left behind.
+    assert capsys.readouterr().err == "MLflow is slow; `make track` completes the run later\n"
+    assert [process.wait(timeout=10) for process in processes] == [-9, -9]
+
+
+def test_weights_remember_their_training() -> None:
+    weights = Path("model.safetensors")
+    weights.write_bytes(b"weights")
+    tracker.remember_training(weights, "t", MACHINE)
+    path = Path(".cache/trainings") / f"{md5_of(weights)}.json"
+    assert json.loads(path.read_text()) == {"train_fingerprint": "t", "machine": MACHINE}
+    assert list(path.parent.iterdir()) == [path]

@@ -1,0 +1,48 @@
+"""The project's own digests are DVC's, so that commits and workspaces give the same names."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from attn2seq.workspace.fingerprint import Inputs, inputs_of_lock, md5_of, run_fingerprint
+
+INPUTS = Inputs({"train": {"learning_rate": 0.001}}, {"src/a.py": "0cc1"}, "12.dir")
+
+
+def test_a_folder_has_the_md5_that_dvc_gives_it(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for name, text in {"b.txt": "two", "a/c.txt": "three", "a.txt": "é", "a-b/x": ""}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "left.pyc").write_text("out")
+    (tmp_path / ".dvcignore").write_text("__pycache__/\n")
+
+    def dvc(*arguments: str) -> None:
+        subprocess.run([sys.executable, "-m", "dvc", *arguments, "-q"], cwd=tmp_path, check=True)
+
+    dvc("init", "--no-scm")
+    dvc("add", "folder")
+    out = YAML(typ="safe").load((tmp_path / "folder.dvc").read_text())["outs"][0]
+    assert md5_of(folder) == out["md5"]
+
+
+def test_each_input_counts_and_order_does_not() -> None:
+    name = run_fingerprint(INPUTS)
+    assert len(name) == 16
+    assert name == run_fingerprint(replace(INPUTS, params=dict(INPUTS.params)))
+    others = [
+        replace(INPUTS, params={"train": {"learning_rate": 0.002}}),
+        replace(INPUTS, code={"src/a.py": "0cc2"}),
+        replace(INPUTS, raw_md5="13.dir"),
+    ]
+    assert len({name, *(run_fingerprint(other) for other in others)}) == 4
+
+
+def test_a_lock_without_a_stage_has_no_inputs() -> None:
+    with pytest.raises(KeyError):
+        inputs_of_lock({"stages": {}})

@@ -1,0 +1,222 @@
+"""How a stage ends: its exit status, what it says, and what it leaves."""
+
+import gc
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from attn2seq.config import ConfigError, Settings
+from attn2seq.errors import UserError
+from attn2seq.workspace.stage import Stage, main_root, rare_collections, run_stage
+
+DVC_YAML = """\
+stages:
+  bake:
+    cmd: bake
+    params: [bake, oven]
+    deps: [src/bake.py, flour]
+"""
+PARAMS = "bake: {minutes: 40}\noven: {degrees: 220}\nother: {a: 1}\n"
+TIMING = Path(".cache/timings/bake.json")
+
+
+class BakeSettings(Settings):
+    minutes: int
+
+
+class OvenSettings(Settings):
+    degrees: int
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one stage, as the working directory."""
+    root = (tmp_path / "repository").resolve()
+    for path, text in {"dvc.yaml": DVC_YAML, "params.yaml": PARAMS, "src/bake.py": "pass"}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    (root / ".dvc").mkdir()
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(root)
+    return root
+
+
+def status_of(main: Callable[[Stage], None], then: Callable[[Stage], None] | None = None) -> object:
+    with pytest.raises(SystemExit) as caught:
+        run_stage("bake", main, then)
+    return caught.value.code
+
+
+def raises(error: BaseException) -> Callable[[Stage], None]:
+    def main(stage: Stage) -> None:
+        raise error
+
+    return main
+
+
+def edits(path: str, text: str) -> Callable[[Stage], None]:
+    return lambda stage: (Path(path).write_text(text), None)[1]
+
+
+def test_a_good_end_writes_its_time_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[bool] = []
+
+    def main(stage: Stage) -> None:
+        stage.say("done")
+        stage.say_result(Path("bread"))
+
+    run_stage("bake", main, lambda stage: seen.append(TIMING.is_file()))
+    assert seen == [True]
+    assert set(json.loads(TIMING.read_text())) == {"seconds"}
+    assert capsys.readouterr().err == "bake: done\nbake: results in bread\n"
+    assert [path.name for path in TIMING.parent.iterdir()] == ["bake.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (UserError("the oven is cold:\n  light it"), 1, "bake: error: the oven is cold:"),
+        (PermissionError(13, "Permission denied", "bread"), 1, "Permission denied: 'bread'"),
+        (KeyboardInterrupt(), 130, "bake: interrupted\n"),
+    ],
+)
+def test_what_stops_a_stage(
+    capsys: pytest.CaptureFixture[str], error: BaseException, status: int, text: str
+) -> None:
+    followed: list[Stage] = []
+    assert status_of(raises(error), followed.append) == status
+    said = capsys.readouterr().err
+    assert said.startswith("bake: ")
+    assert text in said
+    assert "Traceback" not in said
+    assert not followed
+    assert not TIMING.exists()
+
+
+def test_a_defect_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_stage("bake", raises(ZeroDivisionError()))
+
+
+def test_missing_params_are_a_users_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("params.yaml").unlink()
+    assert status_of(lambda stage: None) == 1
+    assert capsys.readouterr().err == "bake: error: params.yaml is missing\n"
+
+
+@pytest.mark.parametrize(
+    ("main", "edited"),
+    [
+        (edits("params.yaml", PARAMS.replace("220", "180")), "params.yaml, section oven"),
+        (edits("src/bake.py", "more"), "src/bake.py"),
+        (
+            edits("params.yaml", "bake: {minutes: 9}\noven: {}\n"),
+            "params.yaml, section bake, params.yaml, section oven",
+        ),
+    ],
+)
+def test_an_edit_meanwhile_is_refused(
+    capsys: pytest.CaptureFixture[str], main: Callable[[Stage], None], edited: str
+) -> None:
+    assert status_of(main) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"bake: error: edited while the stage ran: {edited}. The result")
+    assert "run `dvc repro` again" in said
+    assert not TIMING.exists()
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        edits("params.yaml", "# a comment\n" + PARAMS.replace("a: 1", "a: 2")),
+        edits("flour", "data, which DVC itself looks after"),
+    ],
+)
+def test_an_edit_of_what_the_stage_does_not_read_passes(main: Callable[[Stage], None]) -> None:
+    run_stage("bake", main)
+    assert TIMING.is_file()
+
+
+def test_settings_are_those_of_the_section() -> None:
+    seen: list[int] = []
+
+    def main(stage: Stage) -> None:
+        seen.append(stage.settings(BakeSettings).minutes)
+        seen.append(stage.settings(OvenSettings, "oven").degrees)
+
+    run_stage("bake", main)
+    assert seen == [40, 220]
+
+
+def test_settings_are_validated(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("params.yaml").write_text("bake: {minuts: 40}\noven: {degrees: 220}\n")
+
+    def main(stage: Stage) -> None:
+        with pytest.raises(ConfigError):
+            stage.settings(OvenSettings, "freezer")
+        stage.settings(BakeSettings)
+
+    assert status_of(main) == 1
+    assert capsys.readouterr().err == (
+        "bake: error: params.yaml has 2 faults:\n"
+        "  bake.minutes: missing\n"
+        "  bake.minuts: unknown key (did you mean bake.minutes?)\n"
+    )
+
+
+def test_the_main_repository_is_the_nearest_with_dvc(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main_root() == workspace
+    inner = workspace / "a" / "b"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    assert main_root() == workspace
+    (workspace / "a" / ".dvc").mkdir()
+    assert main_root() == workspace / "a"
+
+
+def test_a_queued_experiment_writes_its_time_into_the_main_repository(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
+    assert main_root() == tmp_path / "main"
+    run_stage("bake", lambda stage: None)
+    assert (tmp_path / "main" / TIMING).is_file()
+    assert not (workspace / ".cache").exists()
+
+
+def test_two_stages_in_one_workspace(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The stage of a `dvc` that was killed, and one that the next `dvc repro` begins beside it."""
+
+    def first(stage: Stage) -> None:
+        assert status_of(lambda second: Path("bread").touch()) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"bake: error: process {os.getpid()} is still at the stage bake in")
+        assert f"stop it (kill {os.getpid()}), and run again" in said
+
+    run_stage("bake", first)
+    assert not Path("bread").exists()
+    run_stage("bake", lambda stage: Path("bread").touch())
+    assert Path("bread").exists()
+
+
+def test_the_lock_of_a_stage_that_failed_is_free() -> None:
+    assert status_of(raises(UserError("the oven is cold"))) == 1
+    run_stage("bake", lambda stage: None)
+
+
+def test_collections_come_back_after_a_failure() -> None:
+    def bake() -> None:
+        with rare_collections():
+            assert gc.get_threshold() > usual
+            assert gc.get_freeze_count() > kept
+            raise UserError("no flour")
+
+    usual, kept = gc.get_threshold(), gc.get_freeze_count()
+    with pytest.raises(UserError):
+        bake()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, kept)
