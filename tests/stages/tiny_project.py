@@ -10,12 +10,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from attn2seq.cli.recipe import apply_recipe
+from attn2seq.workspace.check_params import check_params
 from attn2seq.workspace.stage import run_stage
-from pipeline.check import check_params
 
 PROJECT = Path(__file__).parents[2]
 STAGES = (
-    "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "report",
+    "code", "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "report",
 )  # fmt: skip
 TINY: dict[str, dict[str, Any]] = {
     "model": {
@@ -43,7 +43,7 @@ def write_params(root: Path, recipe: str, changes: Mapping[str, Mapping[str, Any
 
 
 def run_stages(root: Path) -> None:
-    """All eight, one after the other; the working directory must be `root`."""
+    """All of them, one after the other; the working directory must be `root`."""
     for shared in ("src", "pipeline", "dvc.yaml"):
         if not (root / shared).exists():
             os.symlink(PROJECT / shared, root / shared)
@@ -53,4 +53,4 @@ def run_stages(root: Path) -> None:
 
 def script_of(stage: str) -> str:
     """The name of a stage's script in pipeline/."""
-    return "tokenize_corpus" if stage == "tokenize" else stage
+    return {"tokenize": "tokenize_corpus", "code": "code_digests"}.get(stage, stage)

@@ -11,15 +11,18 @@ import pytest
 from attn2seq.config import ConfigError, Settings
 from attn2seq.errors import UserError
 from attn2seq.workspace.stage import Stage, main_root, rare_collections, run_stage
+from attn2seq.workspace.syntax_digest import parse
 
 DVC_YAML = """\
 stages:
   bake:
-    cmd: bake
+    cmd: python -m pipeline.bake
     params: [bake, oven]
-    deps: [src/bake.py, flour]
+    deps: [results/code/bake.txt, flour]
 """
 PARAMS = "bake: {minutes: 40}\noven: {degrees: 220}\nother: {a: 1}\n"
+CODE = "HEAT = 220\n"
+NOTES = f"{parse(CODE.encode()).digest}  pipeline.bake\n"
 TIMING = Path(".cache/timings/bake.json")
 
 
@@ -35,7 +38,12 @@ class OvenSettings(Settings):
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with one stage, as the working directory."""
     root = (tmp_path / "repository").resolve()
-    for path, text in {"dvc.yaml": DVC_YAML, "params.yaml": PARAMS, "src/bake.py": "pass"}.items():
+    for path, text in {
+        "dvc.yaml": DVC_YAML,
+        "params.yaml": PARAMS,
+        "pipeline/bake.py": CODE,
+        "results/code/bake.txt": NOTES,
+    }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     (root / ".dvc").mkdir()
@@ -111,7 +119,7 @@ def test_missing_params_are_a_users_mistake(capsys: pytest.CaptureFixture[str]) 
     ("main", "edited"),
     [
         (edits("params.yaml", PARAMS.replace("220", "180")), "params.yaml, section oven"),
-        (edits("src/bake.py", "more"), "src/bake.py"),
+        (edits("pipeline/bake.py", "HEAT = 180"), "pipeline.bake"),
         (
             edits("params.yaml", "bake: {minutes: 9}\noven: {}\n"),
             "params.yaml, section bake, params.yaml, section oven",
@@ -133,11 +141,27 @@ def test_an_edit_meanwhile_is_refused(
     [
         edits("params.yaml", "# a comment\n" + PARAMS.replace("a: 1", "a: 2")),
         edits("flour", "data, which DVC itself looks after"),
+        edits("pipeline/bake.py", f"# a comment\n{CODE}"),
     ],
 )
 def test_an_edit_of_what_the_stage_does_not_read_passes(main: Callable[[Stage], None]) -> None:
     run_stage("bake", main)
     assert TIMING.is_file()
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [("0000000000000000  pipeline.bake\n", "older than the code"), (None, "missing")],
+)
+def test_code_that_nothing_notes_is_refused(
+    capsys: pytest.CaptureFixture[str], notes: str | None, said: str
+) -> None:
+    """DVC would record the result under the notes."""
+    path = Path("results/code/bake.txt")
+    path.write_text(notes) if notes else path.unlink()
+    assert status_of(lambda stage: Path("bread").touch()) == 1
+    assert f"results/code/bake.txt is {said}, and the result would be" in capsys.readouterr().err
+    assert not Path("bread").exists()
 
 
 def test_settings_are_those_of_the_section() -> None:

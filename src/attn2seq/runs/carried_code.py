@@ -4,7 +4,7 @@ import ast
 import shutil
 from pathlib import Path
 
-ENTRY = "pyfunc.py"
+ENTRIES = ("runs/served_model.py", "pyfunc.py")  # now, and in old commits
 
 
 def carried_files(package: Path) -> list[Path]:
@@ -13,7 +13,7 @@ def carried_files(package: Path) -> list[Path]:
     Found by reading, since the package may be that of another commit than this one.
     """
     seen: set[Path] = set()
-    waiting = [package / ENTRY]
+    waiting = [entry_of(package)]
     while waiting:
         file = waiting.pop()
         if file not in seen:
@@ -21,6 +21,11 @@ def carried_files(package: Path) -> list[Path]:
             waiting += _imported(file, package)
     rooms = {folder for file in seen for folder in file.parents if folder.is_relative_to(package)}
     return sorted(seen | {room / "__init__.py" for room in rooms})
+
+
+def entry_of(package: Path) -> Path:
+    """What MLflow starts from."""
+    return next(package / path for path in ENTRIES if (package / path).exists())
 
 
 def copy_carried(package: Path, folder: Path) -> Path:

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from attn2seq.runs.carried_code import ENTRY, copy_carried
+from attn2seq.runs.carried_code import copy_carried, entry_of
 from attn2seq.runs.logged_models import requirements
 from attn2seq.runs.record import ModelFiles
 from attn2seq.whole import write_json
@@ -31,7 +31,7 @@ def log_model(store_uri: str, run: Any, model: ModelFiles) -> str:
             flavor=mlflow.pyfunc,
             flavor_name="pyfunc.ModelFromCode",
             run_id=run.info.run_id,
-            python_model=str(package / ENTRY),
+            python_model=str(entry_of(package)),
             code_paths=[str(package)],
             artifacts={"model": str(folder)},
             pip_requirements=requirements(),

@@ -4,6 +4,7 @@ dvc.lock is the witness: a file counts as a state's only if its md5 is the one t
 Small results come from git, larger ones from DVC's cache, as far as it still has them.
 """
 
+import hashlib
 import io
 import json
 import re
@@ -17,13 +18,17 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from attn2seq.errors import UserError
+from attn2seq.runs.carried_code import ENTRIES
 from attn2seq.runs.collect import SCORES, Circumstances, collected_record
 from attn2seq.runs.files import REPORT
 from attn2seq.runs.record import RunRecord
+from attn2seq.workspace.code_digests import CODE as NOTES
+from attn2seq.workspace.code_digests import stage_digests, text_of
 from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, digest, inputs_of_lock, md5_of
 
 SHOWN = ("results/", "models/", "data/prepared")
 PACKAGE = "src/attn2seq"
+CODE = (PACKAGE, "pipeline", "dvc.yaml")
 MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
 EXPERIMENT_REF = re.compile(r"^refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)$")
 
@@ -136,7 +141,7 @@ def commit_source(root: Path, commit: str, cache: Path, scratch: Path) -> Source
 
     lock = git(root, "show", f"{commit}:dvc.lock") or b""
     params = git(root, "show", f"{commit}:params.yaml")
-    archive = git(root, "archive", "--format=tar", commit, PACKAGE)
+    archive = git(root, "archive", "--format=tar", commit, *CODE)
     if archive is not None:
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(scratch, filter="data")
@@ -229,11 +234,19 @@ def _says(params: str, inputs: Inputs) -> bool:
 
 def _package(code: Path | None, inputs: Inputs) -> Path | None:
     """The library, if it is the one that the run used and can serve a model."""
-    if code is None or not (code / PACKAGE / "pyfunc.py").exists():
+    if code is None or not any((code / PACKAGE / path).exists() for path in ENTRIES):
         return None
-    used = {path: md5 for path, md5 in inputs.code.items() if path.startswith("src/")}
-    same = all((code / path).exists() and md5_of(code / path) == md5 for path, md5 in used.items())
+    same = all(_is_of_code(code, path, md5) for path, md5 in inputs.code.items())
     return code / PACKAGE if same else None
+
+
+def _is_of_code(code: Path, path: str, md5: str) -> bool:
+    """Whether the code under `code` is that of a dep on code: a file, a folder, a stage's notes."""
+    if not path.startswith(NOTES.as_posix()):
+        return (code / path).exists() and md5_of(code / path) == md5
+    stage = PurePosixPath(path).stem
+    texts = (text_of(stage_digests(code, stage, generated)) for generated in (True, False))
+    return md5 in {hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for text in texts}
 
 
 def _from_cache(cache: Path, md5: str, target: Path) -> bool:

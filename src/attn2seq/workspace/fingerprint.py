@@ -13,10 +13,13 @@ from typing import Any
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
+from attn2seq.workspace.code_digests import is_generated, stage_digests
 
 RUN_STAGES = ("download", "prepare", "tokenize", "train", "decode", "evaluate")
 RAW = "data/raw"
-CODE_ROOTS = ("src/", "pipeline/")
+# Deps that are code: the notes of the stage `code`, and what its own notes are made from. In the
+# dvc.lock of an old commit the second stands for all stages.
+CODE_ROOTS = ("results/code/", "src/", "pipeline/")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def stage_inputs(root: Path, name: str, params: Mapping[str, Any]) -> dict[str, 
         sections = list(params)  # the entry `params.yaml:` stands for the whole file
     return {
         "params": {section: params.get(section) for section in sections},
-        "code": {path: md5_of(root / path) for path in code_deps(stage)},
+        "code": stage_digests(root, name, is_generated(root, params)),
     }
 
 

@@ -13,14 +13,17 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+import attn2seq
 from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.whole import write_json
+from attn2seq.workspace.code_digests import is_generated, refuse_other_code, stage_files
 from attn2seq.workspace.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
 from attn2seq.workspace.lock import sole_stage
 
 PARAMS = Path("params.yaml")
 ENSEMBLE = Path("data/ensemble")
+NOTING = "code"  # the stage that notes the code of the others
 _OBJECTS_TO_COLLECTION = 100_000
 S = TypeVar("S", bound=Settings)
 
@@ -32,6 +35,11 @@ class Stage:
     name: str
     params: dict[str, Any]
     inputs: dict[str, Any]  # its params and code digests as they stood when it began
+
+    @property
+    def root(self) -> Path:
+        """The workspace, an absolute path."""
+        return Path.cwd()
 
     def settings(self, kind: type[S], section: str | None = None) -> S:
         """The validated section, by default the one named like the stage. Raises ConfigError."""
@@ -71,6 +79,8 @@ def run_stage(
             params = read_yaml(PARAMS)
             stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
             _refuse_newer_code(stage)
+            if name != NOTING:
+                refuse_other_code(stage.root, name, stage.inputs["code"])
             main(stage)
             _refuse_edits(stage)
             _write_timing(stage, time.monotonic() - started)
@@ -124,19 +134,23 @@ def _refuse_newer_code(stage: Stage) -> None:
     package = sys.modules.get("pipeline")
     if spec is None or package is None or not spec.name.startswith("pipeline."):
         return  # the process is not the stage's own
-    newer = [path for path in stage.inputs["code"] if _last_saved(Path(path)) > package.BEGUN]
+    if not Path(attn2seq.__file__).is_relative_to(stage.root):
+        raise UserError(
+            f"the package attn2seq was loaded from {Path(attn2seq.__file__).parent}, which is not "
+            "in this folder: the result would be recorded under other code. Set PYTHONPATH=src, as "
+            "dvc.yaml does"
+        )
+    files = stage_files(stage.root, stage.name, is_generated(stage.root, stage.params))
+    newer = [
+        path.relative_to(stage.root).as_posix()
+        for path in files.values()
+        if path.stat().st_mtime > package.BEGUN
+    ]
     if newer:
         raise UserError(
             f"edited while the stage began: {', '.join(newer)}. What it has loaded may be the "
             "state before the edit; run `dvc repro` again"
         )
-
-
-def _last_saved(path: Path) -> float:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return max(
-        (file.stat().st_mtime for file in files if "__pycache__" not in file.parts), default=0.0
-    )
 
 
 def _refuse_edits(stage: Stage) -> None:

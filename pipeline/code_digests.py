@@ -1,0 +1,20 @@
+"""Note what code each stage runs, module by module: the stages depend on these notes."""
+
+from attn2seq.config import read_yaml
+from attn2seq.whole import whole_file
+from attn2seq.workspace.code_digests import CODE, is_generated, stage_digests, text_of
+from attn2seq.workspace.stage import Stage, run_stage
+
+
+def main(stage: Stage) -> None:
+    """Read src/attn2seq, pipeline and the corpus's catalogue entry, write results/code."""
+    generated = is_generated(stage.root, stage.params)
+    for name in read_yaml(stage.root / "dvc.yaml")["stages"]:
+        if name != stage.name:
+            with whole_file(CODE / f"{name}.txt") as beside:
+                text = text_of(stage_digests(stage.root, name, generated))
+                beside.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_stage("code", main)

@@ -1,0 +1,162 @@
+"""What code a stage runs: a digest for each module that its script imports, directly or not.
+
+DVC does not see imports. The stage `code` writes these digests to `results/code/<stage>.txt`, and
+each stage depends on its own file, so an edit makes stale just the stages that run what was edited.
+What counts of a module is said in syntax_digest.py.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from attn2seq.config import read_yaml
+from attn2seq.errors import UserError
+from attn2seq.workspace.syntax_digest import Module, parse
+
+# Where the notes of the stage `code` lie.
+CODE = Path("results/code")
+# Where modules lie, and which packages are the project's own.
+SOURCES = ("src", ".")
+PACKAGES = ("attn2seq", "pipeline")
+# What can change no output, with the reason; neither these nor what they import count.
+APART = {
+    "attn2seq": "the door of the library: it imports something only when asked to",
+    "attn2seq.errors": "kinds of errors: one that is raised leaves no output",
+    "attn2seq.runs.": "shows in MLflow what the stages wrote",
+    "attn2seq.workspace.code_digests": "names results and makes none",
+    "attn2seq.workspace.fingerprint": "names results and makes none",
+    "attn2seq.workspace.lock": "keeps a second stage from starting",
+    "attn2seq.workspace.stop_requests": "says when to stop; what resumes ends in the same bytes",
+}
+# Counts only where the corpus is one that it makes.
+GENERATOR = "attn2seq.phrasebook"
+# Files that no module of a package reads: caches, a mark for type checkers, what editors leave.
+LEFT_BEHIND = ("__pycache__", "py.typed", ".*", "*~", "#*#", "*.swp", "*.orig", "*.rej")
+
+
+def stage_digests(root: Path, stage: str, corpus_is_generated: bool) -> dict[str, str]:
+    """Module or data file -> digest, of all that the stage runs, as it stands under `root` now.
+
+    A data file is any file of a package's folder that is no module. Raises UserError for a script
+    that is missing or a module that Python cannot read.
+    """
+    digests = {}
+    for name, path in stage_files(root, stage, corpus_is_generated).items():
+        digests[name] = _module(path).digest if path.suffix == ".py" else _sha256(path.read_bytes())
+    return digests
+
+
+def stage_files(root: Path, stage: str, corpus_is_generated: bool) -> dict[str, Path]:
+    """Module or data file -> its path, of all that the stage runs."""
+    apart = APART if corpus_is_generated else APART | {f"{GENERATOR}.": "makes no corpus here"}
+    files: dict[str, Path] = {}
+    waiting = [script_of(root, stage)]
+    while waiting:
+        name = waiting.pop()
+        if name in files or _is_apart(name, apart):
+            continue
+        path = module_file(root, name)
+        if path is None:
+            continue  # a name within a module, or another package
+        files[name] = path
+        waiting += _module(path).imports
+        waiting += [name.rpartition(".")[0]] if "." in name else []
+    packages = {path.parent for name, path in files.items() if path.name != "__init__.py"}
+    data = (file for package in packages for file in _data_files(package))
+    return dict(sorted((files | {_relative(file, root): file for file in data}).items()))
+
+
+def text_of(digests: Mapping[str, str]) -> str:
+    """The contents of `results/code/<stage>.txt`: a line for each module or data file."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+
+
+def code_digest(root: Path, stages: Iterable[str], corpus_is_generated: bool) -> str:
+    """Eight hexadecimal digits that name the code of several stages together."""
+    texts = (text_of(stage_digests(root, stage, corpus_is_generated)) for stage in stages)
+    return _sha256("\0".join(texts).encode())[:8]
+
+
+def refuse_other_code(root: Path, stage: str, digests: Mapping[str, str]) -> None:
+    """Raises UserError where the notes of the stage `code` are not of this code: DVC would record
+    the result under theirs.
+    """
+    notes = root / CODE / f"{stage}.txt"
+    if notes.is_file() and notes.read_text(encoding="utf-8") == text_of(digests):
+        return
+    raise UserError(
+        f"{CODE / notes.name} is {'older than the code' if notes.is_file() else 'missing'}, and "
+        "the result would be recorded under it: run `dvc repro`, which begins with the stage code"
+    )
+
+
+def is_generated(root: Path, params: Mapping[str, Any]) -> bool:
+    """Whether the corpus that params name is made by the project's own generator.
+
+    Where its entry cannot be read the answer is yes: then all code counts.
+    """
+    section = params.get("download")
+    corpus = section.get("corpus") if isinstance(section, Mapping) else None
+    try:
+        entry = read_yaml(root / "data" / "catalogue" / f"{corpus}.yaml")
+    except (UserError, OSError):
+        return True
+    return "generator" in entry
+
+
+def script_of(root: Path, stage: str) -> str:
+    """The module that dvc.yaml runs for the stage."""
+    command = str(read_yaml(root / "dvc.yaml")["stages"][stage]["cmd"])
+    return command.partition("-m ")[2].split()[0]
+
+
+def module_file(root: Path, name: str) -> Path | None:
+    """The file of one of the project's own modules."""
+    if name.partition(".")[0] not in PACKAGES:
+        return None
+    for source in SOURCES:
+        path = root.joinpath(source, *name.split("."))
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+def _is_apart(name: str, apart: Mapping[str, str]) -> bool:
+    return name in apart or any(
+        entry.endswith(".") and f"{name}.".startswith(entry) for entry in apart
+    )
+
+
+def _data_files(package: Path) -> Iterator[Path]:
+    """The files of a package, and of its folders that are no packages."""
+    for path in sorted(package.iterdir()):
+        if any(path.match(pattern) for pattern in LEFT_BEHIND):
+            continue
+        if path.is_dir() and not (path / "__init__.py").exists():
+            yield from _data_files(path)
+        elif path.is_file() and path.suffix != ".py":
+            yield path
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix().removeprefix("src/")
+
+
+@cache
+def _read(path: Path, _: int) -> Module:
+    """A module, parsed once for each time that it is saved."""
+    try:
+        return parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{path} is not valid Python: {error}") from None
+
+
+def _module(path: Path) -> Module:
+    return _read(path, path.stat().st_mtime_ns)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
