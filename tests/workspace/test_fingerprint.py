@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from attn2seq.workspace.fingerprint import Inputs, inputs_of_lock, md5_of, run_fingerprint
 
+ROOT = Path(__file__).parents[2]
 INPUTS = Inputs({"train": {"learning_rate": 0.001}}, {"src/a.py": "0cc1"}, "12.dir")
 
 
@@ -19,8 +20,10 @@ def test_a_folder_has_the_md5_that_dvc_gives_it(tmp_path: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "__pycache__").mkdir()
-    (folder / "__pycache__" / "left.pyc").write_text("out")
-    (tmp_path / ".dvcignore").write_text("__pycache__/\n")
+    for name in ("__pycache__/left.pyc", ".a.txt.swp", "a/c.txt~", "#b.txt#", ".DS_Store"):
+        (folder / name).write_text("out")
+    (folder / ".#b.txt").symlink_to("user@host.1234")  # the lock of an editor, a link to nowhere
+    (tmp_path / ".dvcignore").write_bytes((ROOT / ".dvcignore").read_bytes())
 
     def dvc(*arguments: str) -> None:
         subprocess.run([sys.executable, "-m", "dvc", *arguments, "-q"], cwd=tmp_path, check=True)

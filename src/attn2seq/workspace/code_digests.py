@@ -7,6 +7,7 @@ What counts of a module is said in syntax_digest.py.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ APART = {
 }
 # Counts only where the corpus is one that it makes.
 GENERATOR = "attn2seq.phrasebook"
-# Files that no module of a package reads: caches, a mark for type checkers, what editors leave.
-LEFT_BEHIND = ("__pycache__", "py.typed", ".*", "*~", "#*#", "*.swp", "*.orig", "*.rej")
+# Caches, half-written outputs, what editors and desktops leave beside a file: as in .dvcignore.
+LEFT_BEHIND = ("__pycache__", "*.new", ".*.sw?", ".#*", "*~", "#*#", ".DS_Store")
 
 
 def stage_digests(root: Path, stage: str, corpus_is_generated: bool) -> dict[str, str]:
@@ -106,6 +107,11 @@ def is_generated(root: Path, params: Mapping[str, Any]) -> bool:
     return "generator" in entry
 
 
+def is_left_behind(name: str) -> bool:
+    """Whether a file or folder of this name is neither code nor data."""
+    return any(fnmatchcase(name, pattern) for pattern in LEFT_BEHIND)
+
+
 def script_of(root: Path, stage: str) -> str:
     """The module that dvc.yaml runs for the stage."""
     command = str(read_yaml(root / "dvc.yaml")["stages"][stage]["cmd"])
@@ -133,7 +139,7 @@ def _is_apart(name: str, apart: Mapping[str, str]) -> bool:
 def _data_files(package: Path) -> Iterator[Path]:
     """The files of a package, and of its folders that are no packages."""
     for path in sorted(package.iterdir()):
-        if any(path.match(pattern) for pattern in LEFT_BEHIND):
+        if is_left_behind(path.name) or path.name == "py.typed":
             continue
         if path.is_dir() and not (path / "__init__.py").exists():
             yield from _data_files(path)

@@ -13,7 +13,7 @@ from typing import Any
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from attn2seq.workspace.code_digests import is_generated, stage_digests
+from attn2seq.workspace.code_digests import is_generated, is_left_behind, stage_digests
 
 RUN_STAGES = ("download", "prepare", "tokenize", "train", "decode", "evaluate")
 RAW = "data/raw"
@@ -123,10 +123,13 @@ def digest(value: Any) -> str:
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    # What .dvcignore leaves out is left out here.
-    return (
-        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    )
+    for path in folder.iterdir():
+        if is_left_behind(path.name):
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.is_file():
+            yield path
 
 
 def _file_md5(path: Path) -> str:

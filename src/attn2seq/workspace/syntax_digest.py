@@ -62,6 +62,8 @@ class _Canonical:
         for name, value in ast.iter_fields(node):
             if value is None or value == [] or name in ("ctx", "kind", "type_comment"):
                 continue
+            if isinstance(node, ast.JoinedStr):  # Python 3.12 has empty texts in some of them
+                value = [item for item in value if not (_is_string(item) and not item.value)]
             if name == "returns" or (name == "annotation" and isinstance(node, ast.arg)):
                 continue
             self._parts.append(f"{name}=")
