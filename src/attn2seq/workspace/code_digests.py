@@ -87,9 +87,10 @@ def refuse_other_code(root: Path, stage: str, digests: Mapping[str, str]) -> Non
     notes = root / CODE / f"{stage}.txt"
     if notes.is_file() and notes.read_text(encoding="utf-8") == text_of(digests):
         return
+    state = "older than the code" if notes.is_file() else "missing"
     raise UserError(
-        f"{CODE / notes.name} is {'older than the code' if notes.is_file() else 'missing'}, and "
-        "the result would be recorded under it: run `dvc repro`, which begins with the stage code"
+        f"{CODE / notes.name} is {state}, and the result would be recorded under it: run `dvc "
+        "repro`, which writes it first, or where there is no DVC `python -m pipeline.code_digests`"
     )
 
 
