@@ -111,7 +111,7 @@ SHA = "0" * 64
         ),
         ({"files": [{"path": "/etc/passwd"}]}, "files.0.path: must lie in data/local/"),
         (
-            {"files": [{"path": "a/mine.tsv"}, {"path": "b/mine.tsv"}]},
+            {"files": [{"path": "mine.tsv"}, {"path": "mine.tsv"}]},
             "files: 2 files have the name mine.tsv",
         ),
         (

@@ -115,7 +115,7 @@ def test_a_generated_corpus_has_no_files(entry: MakeEntry) -> None:
 def test_faults_of_all_kinds_come_together(entry: MakeEntry) -> None:
     found = faults(
         entry(
-            files=[{"path": "../mine.tsv"}, {"path": "mine.tsv"}],
+            files=[{"path": "../mine.tsv"}, {"path": "mine.tsv"}, {"path": "mine.tsv"}],
             splits={"train": {"file": "mine.tsv/a"}},
             remove_from_src="(",
             max_columns=2,

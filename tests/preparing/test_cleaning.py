@@ -97,3 +97,15 @@ def test_many_texts_are_cleaned_like_one(form: UnicodeForm, odd: str) -> None:
         texts = ["the house", "dürfen wir?"]
         texts.insert(place, odd)
         assert normalise_texts(texts, form) == [normalise_text(text, form) for text in texts]
+
+
+@pytest.mark.parametrize("unseen", "\u00ad\u200b\u2060\ufeff\u200e\u202c\u061c")
+def test_characters_that_nobody_sees_go(unseen: str) -> None:
+    assert normalise_text(f"a{unseen}b {unseen}", "nfc") == "ab"
+    assert normalise_texts([f"a{unseen}b", unseen, "c"], "none") == ["ab", "", "c"]
+
+
+@pytest.mark.parametrize("text", ["می\u200cخواهم", "👩\u200d🔬", "क्\u200dष"])
+def test_joiners_stay(text: str) -> None:
+    """Persian and Indic words and emoji are spelt with them."""
+    assert normalise_text(text, "nfc") == text

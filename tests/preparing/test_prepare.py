@@ -243,3 +243,32 @@ def test_a_corpus_with_a_dev_set_of_its_own_keeps_it(
     contents = {"train.tsv": "a\tb\n", "dev.tsv": "c\td\n", "test.tsv": "t\tu\n"}
     with pytest.raises(UserError, match=r"prepare\.dev_share: mine has a dev set of its own; set"):
         prepared(raw_corpus(contents, **GIVEN), prepare_settings(dev_share=0.2))
+
+
+def test_a_line_that_train_would_drop_is_not_drawn_for_dev_or_test(
+    raw_corpus: Corpus, prepare_settings: Settings, prepared: Prepared
+) -> None:
+    """One of 3,000 words takes more memory than training has, and is no sentence."""
+    lines = [f"{'word ' * (3_000 if i % 2 else 3)}{i}\tWort {i}" for i in range(40)]
+    raw = raw_corpus({"mine.tsv": "\n".join(lines)}, make_splits={"dev": 6, "test": 6, "seed": 1})
+    tables, account = prepared(raw, prepare_settings(max_words=100))
+    assert [len(tables[split]) for split in ("train", "dev", "test")] == [8, 6, 6]
+    assert account["train"]["dropped"]["max_words"] == 20
+    check_account(account)
+
+
+def test_a_long_line_of_a_given_set_stays_and_is_named(
+    raw_corpus: Corpus, prepare_settings: Settings, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    content = {"train.tsv": "a\tb", "dev.tsv": f"c\td\n{'e ' * 200}\tf", "test.tsv": "g\th"}
+    raw = raw_corpus(content, **GIVEN)
+    metrics = tmp_path / "metrics.json"
+    prepare_corpus(
+        raw, tmp_path / "prepared", metrics, prepare_settings(max_words=100), said.append
+    )
+    assert [line for line in said if "longer than prepare.max_words" in line] == [
+        "dev: pairs longer than prepare.max_words and max_characters allow in train: 1, all kept; "
+        "the longest is line 2 of its file, 200 words"
+    ]
+    assert len(pd.read_parquet(tmp_path / "prepared/dev.parquet")) == 2

@@ -219,3 +219,35 @@ def test_a_key_that_stands_twice_tells_the_line(raw_corpus: Corpus) -> None:
     raw = raw_corpus({"mine.tsv": "IN: a OUT: b\nIN: a OUT: b IN: c\n"}, **KEY_VALUE)
     with pytest.raises(UserError, match=r"mine\.tsv, line 2: the key 'IN:' stands twice"):
         rows(raw)
+
+
+NESTED = '{"id": 1, "translation": {"en": "Hello.", "de": "Hallo."}}\n'
+
+
+def test_a_dot_reaches_into_an_object_of_json(raw_corpus: Corpus) -> None:
+    changes = {"reader": "json_lines", "delimiter": None, "columns": None}
+    keys = {"src": "translation.en", "tgt": "translation.de"}
+    raw = raw_corpus({"mine.tsv": NESTED}, keys=keys, **changes)
+    assert rows(raw) == [Row(1, "Hello.", ["Hallo."])]
+    dotted = '{"a.b": "Hello.", "a": {"b": "no", "c": "Hallo."}}\n'
+    raw = raw_corpus({"mine.tsv": dotted}, keys={"src": "a.b", "tgt": "a.c"}, **changes)
+    assert rows(raw) == [Row(1, "Hello.", ["Hallo."])]
+
+
+@pytest.mark.parametrize(
+    ("line", "keys", "fault"),
+    [
+        (NESTED, {"src": "translation", "tgt": "id"}, "translation.en reaches into it"),
+        (NESTED, {"src": "translation.fr", "tgt": "id"}, "line 1, in 'translation': the key 'fr'"),
+        ("[" + NESTED.strip() + ",\n", {"src": "a", "tgt": "b"}, "each line must hold one object"),
+    ],
+)
+def test_objects_and_lists_of_json_are_told(
+    raw_corpus: Corpus, line: str, keys: dict[str, str], fault: str
+) -> None:
+    raw = raw_corpus(
+        {"mine.tsv": line}, keys=keys, reader="json_lines", delimiter=None, columns=None
+    )
+    with pytest.raises(UserError) as caught:
+        rows(raw)
+    assert fault in str(caught.value)

@@ -13,6 +13,7 @@ import pytest
 from attn2seq.catalogue.catalogue import read_catalogue_entry, read_raw_entry
 from attn2seq.catalogue.entry import CatalogueEntry, Generator
 from attn2seq.errors import UserError
+from attn2seq.reading.readers import read_rows
 from attn2seq.sources import download, fetch
 from attn2seq.sources.download import Places, download_corpus, resolve_mirror
 
@@ -229,3 +230,45 @@ def test_the_mirror_setting(tmp_path: Path) -> None:
 def test_a_mirror_setting_that_cannot_be_used(tmp_path: Path, value: str, fault: str) -> None:
     with pytest.raises(UserError, match=fault):
         resolve_mirror(value, tmp_path)
+
+
+def test_files_of_the_same_name_in_folders(
+    tmp_path: Path, write_entry: Callable[..., Path]
+) -> None:
+    """Named in splits as in `files`; where one alone has the name, its last part will do, too."""
+    sides = [
+        f"{split}/seq.{side}" for split in ("train", "valid", "test") for side in ("in", "out")
+    ]
+    for name in sides:
+        (tmp_path / "local" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "local" / name).write_text(f"{name}\n")
+    splits = {
+        ours: {"src": f"{theirs}/seq.in", "tgt": f"{theirs}/seq.out"}
+        for ours, theirs in (("train", "train"), ("dev", "valid"), ("test", "test"))
+    }
+    parallel = {"reader": "parallel_lines", "delimiter": None, "columns": None, "make_splits": None}
+    files = [{"path": name} for name in sides]
+    entry = read_catalogue_entry(write_entry(files=files, splits=splits, **parallel), "mine")
+    download_corpus(entry, tmp_path / "raw", places(tmp_path), ignore)
+    assert [row.src for row in read_rows(tmp_path / "raw", entry, "dev")] == ["valid/seq.in"]
+
+    for name in ("sub/a.en", "a.en"):
+        splits = {"train": {"src": name, "tgt": "train/seq.out"}}
+        files = [{"path": "sub/a.en"}, {"path": "train/seq.out"}]
+        made = parallel | {"make_splits": {"dev": 1, "test": 1, "seed": 1}}
+        (tmp_path / "local/sub").mkdir(exist_ok=True)
+        (tmp_path / "local/sub/a.en").write_text("a\n")
+        entry = read_catalogue_entry(write_entry(files=files, splits=splits, **made), "mine")
+        download_corpus(entry, tmp_path / "raw", places(tmp_path), ignore)
+        assert [row.src for row in read_rows(tmp_path / "raw", entry, "train")] == ["a"]
+
+
+def test_accents_of_a_file_s_name_are_encoded_in_either_way(
+    tmp_path: Path, write_entry: Callable[..., Path]
+) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local/Gru\u0308\u00dfe.tsv").write_text("Hello.\tHallo.\n")
+    name = "Gr\u00fc\u00dfe.tsv"
+    folder = write_entry(files=[{"path": name}], splits={"train": {"file": name}})
+    download_corpus(read_catalogue_entry(folder, "mine"), tmp_path / "raw", places(tmp_path), print)
+    assert (tmp_path / "raw" / name).read_text() == "Hello.\tHallo.\n"

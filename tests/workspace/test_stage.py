@@ -160,7 +160,10 @@ def test_code_that_nothing_notes_is_refused(
     path = Path("results/code/bake.txt")
     path.write_text(notes) if notes else path.unlink()
     assert status_of(lambda stage: Path("bread").touch()) == 1
-    assert f"results/code/bake.txt is {said}, and the result would be recorded" in capsys.readouterr().err
+    assert (
+        f"results/code/bake.txt is {said}, and the result would be recorded"
+        in capsys.readouterr().err
+    )
     assert not Path("bread").exists()
 
 

@@ -59,7 +59,7 @@ class SourceFile(Settings):
 
     @property
     def name(self) -> str:
-        """How splits name it: the last part of its address or path."""
+        """The last part of its address or path."""
         return (self.url or self.path or "").rsplit("/", maxsplit=1)[-1]
 
 
@@ -163,6 +163,42 @@ class CatalogueEntry(Settings):
     """Scores on top of the usual ones."""
     licence: Text
     citation: Text
+
+    def stored(self) -> dict[str, SourceFile]:
+        """The files by their names in data/raw.
+
+        That is the last part of the address or path, or the whole path where others end alike.
+        """
+        names = [file.name for file in self.files]
+        return {
+            file.path if file.path and names.count(file.name) > 1 else file.name: file
+            for file in self.files
+        }
+
+    def locate(self, name: str) -> tuple[str, str] | None:
+        """The file in data/raw that a split names, and the member where it is an archive.
+
+        A split may name a file by its last part or by its path. None for an unknown file.
+        """
+        for stored, file in self.stored().items():
+            for known in (stored, file.path or stored):
+                if name == known or name.startswith(f"{known}/"):
+                    return stored, name[len(known) + 1 :]
+        return None
+
+    def located(self, files: SplitFiles) -> SplitFiles:
+        """The files of a split by their names in data/raw."""
+
+        def place(name: str | None) -> str | None:
+            found = self.locate(name) if name else None
+            return name if found is None else "/".join(part for part in found if part)
+
+        return SplitFiles(
+            src=place(files.src),
+            tgt=place(files.tgt),
+            references=[str(place(name)) for name in files.references],
+            file=place(files.file),
+        )
 
 
 def gives(entry: CatalogueEntry, split: str) -> bool:

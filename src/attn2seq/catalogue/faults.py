@@ -57,6 +57,7 @@ def combination_faults(entry: CatalogueEntry) -> list[str]:
     """What is wrong between keys that are each well formed."""
     return [
         *_reader_faults(entry),
+        *_delimiter_faults(entry),
         *(fault for place, file in enumerate(entry.files) for fault in _file_faults(place, file)),
         *_name_faults(entry),
         *_split_faults(entry),
@@ -79,6 +80,17 @@ def _record_in(annotation: Any) -> type[BaseModel]:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
     raise TypeError(f"{annotation} holds no record")
+
+
+def _delimiter_faults(entry: CatalogueEntry) -> list[str]:
+    """YAML reads single quotes and bare words as they stand."""
+    delimiter = entry.delimiter or ""
+    if len(delimiter) == 2 and delimiter in ("\\t", "\\n", "\\r", "\\s"):
+        return [
+            f"delimiter: a backslash and the letter {delimiter[1]}, which no line holds; in double "
+            f'quotes, "{delimiter}", YAML reads it as the character that is meant'
+        ]
+    return []
 
 
 def _reader_faults(entry: CatalogueEntry) -> list[str]:
@@ -117,7 +129,7 @@ def _file_faults(place: int, file: SourceFile) -> list[str]:
 
 
 def _name_faults(entry: CatalogueEntry) -> list[str]:
-    counts = Counter(file.name for file in entry.files)
+    counts = Counter(file.path or file.name for file in entry.files)
     faults = [
         f"files: {count} files have the name {plain(name)}"
         for name, count in counts.items()
@@ -168,12 +180,13 @@ def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> lis
 
 
 def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
-    known = [file.name for file in entry.files]
-    file, _, member = name.partition("/")
-    if file not in known:
-        guess = nearest(file, known)
+    known = list(entry.stored())
+    found = entry.locate(name)
+    if found is None:
+        guess = nearest(name, known) or nearest(name.partition("/")[0], known)
         hint = f"did you mean {plain(guess)}?" if guess else f"known: {some(known)}"
-        return [f"{at}: {plain(file)} is not among files ({hint})"]
+        return [f"{at}: {plain(name)} is not among files ({hint})"]
+    file, member = found
     if file.endswith(ARCHIVES) and not member:
         return [f"{at}: {plain(file)} is an archive; name a file in it, as {plain(file)}/train.txt"]
     if member and not file.endswith(ARCHIVES):

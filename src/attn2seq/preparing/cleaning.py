@@ -7,14 +7,19 @@ from typing import Literal
 
 from attn2seq.preparing.settings import UnicodeForm
 
-# Control characters that are no white space: nobody writes them, and tools stumble over them.
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+# Control characters that are not white space, and characters that nobody sees: soft hyphens, spaces
+# of no width, byte order marks, marks of direction. Two texts that look alike differ by them. The
+# joiners U+200C and U+200D stay, since Persian words and emoji are spelt with them.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
 
 _FORMS: dict[str, Literal["NFC", "NFKC"]] = {"nfc": "NFC", "nfkc": "NFKC"}
 
 
 def normalise_text(text: str, form: UnicodeForm) -> str:
-    """The text on one line: Unicode form, no control characters, white space squeezed.
+    """The text on one line: Unicode form, no invisible characters, white space squeezed.
 
     `normalise_text(" a\\u2028 b\\n", "nfc")` gives `"a b"`.
     """
@@ -47,5 +52,5 @@ def in_unicode_form(text: str, form: UnicodeForm) -> str:
 
 
 def has_controls(text: str) -> bool:
-    """Whether `normalise_text` takes control characters out of the text."""
+    """Whether `normalise_text` takes control or invisible characters out of the text."""
     return _CONTROLS.search(text) is not None

@@ -20,6 +20,20 @@ REASONS = (
 )
 
 
+def too_long(settings: PrepareSettings, src: str, tgt: str) -> str | None:
+    """The setting by which a pair is too long, or None."""
+    if settings.max_words and max(word_count(src), word_count(tgt)) > settings.max_words:
+        return "max_words"
+    if settings.max_characters and max(len(src), len(tgt)) > settings.max_characters:
+        return "max_characters"
+    return None
+
+
+def word_count(text: str) -> int:
+    """Words of a normalised text that is not empty."""
+    return text.count(" ") + 1
+
+
 class PairFilter:
     """Says of training pairs whether to leave them out, and why; it remembers the pairs kept."""
 
@@ -44,13 +58,9 @@ class PairFilter:
         settings = self._settings
         if not src or not tgt:
             return "empty"
-        fewer, more = src.count(" ") + 1, tgt.count(" ") + 1
-        if fewer > more:
-            fewer, more = more, fewer
-        if settings.max_words and more > settings.max_words:
-            return "max_words"
-        if settings.max_characters and max(len(src), len(tgt)) > settings.max_characters:
-            return "max_characters"
+        if reason := too_long(settings, src, tgt):
+            return reason
+        fewer, more = sorted((word_count(src), word_count(tgt)))
         if settings.max_length_ratio and more > settings.max_length_ratio * fewer:
             return "max_length_ratio"
         if settings.drop_leaked_sources and src in self._evaluation_sources:

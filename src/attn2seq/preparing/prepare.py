@@ -11,7 +11,7 @@ from attn2seq.catalogue.catalogue import read_raw_entry
 from attn2seq.catalogue.entry import CatalogueEntry, MakeSplits, gives
 from attn2seq.errors import UserError
 from attn2seq.preparing.cleaning import normalise_texts
-from attn2seq.preparing.filtering import REASONS, PairFilter
+from attn2seq.preparing.filtering import REASONS, PairFilter, too_long, word_count
 from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
 from attn2seq.preparing.keys import text_key
 from attn2seq.preparing.settings import PrepareSettings
@@ -52,8 +52,9 @@ def prepare_corpus(
     """Write the tables of train, dev and test, the corpus's facts, and the account `metrics`.
 
     `raw` is what download left; the folder `prepared` is written as a whole. Dev and test keep
-    every pair that has text on both sides; only train is filtered. The account's part `hygiene`
-    says what else one should know of the corpus. Raises UserError.
+    every pair that has text on both sides; only train is filtered, and what is made from train is
+    made of pairs that are not too long for it. The account's part `hygiene` says what else one
+    should know of the corpus. Raises UserError.
     """
     entry = read_raw_entry(raw)
     if settings.dev_share and gives(entry, "dev"):
@@ -101,6 +102,12 @@ class _Corpus:
         assert sizes is not None
         return sizes.model_copy(update={"dev": share}) if share else sizes
 
+    def may_be_scored(self, row: Row) -> bool:
+        """Whether a row of train may go to dev or test: one that train would drop may not."""
+        return _has_text(row) and not any(
+            too_long(self.settings, row.src, tgt) for tgt in row.targets
+        )
+
     def rows(self, split: str) -> Iterator[Row]:
         """The rows of a given split, normalised, without their empty targets."""
         form = self.settings.unicode_form
@@ -135,6 +142,7 @@ def _evaluation_tables(
         tables[split] = [row for row in rows if _has_text(row)]
         kept = len(tables[split])
         accounts[split] = Account(len(rows), kept, 0, {"empty": len(rows) - kept})
+        _tell_long_pairs(corpus, split, tables[split])
         if not kept:
             raise UserError(
                 f"no pair of {split} has text on both sides ({len(rows):,} were read); "
@@ -143,17 +151,30 @@ def _evaluation_tables(
     made = [split for split in EVALUATION_SPLITS if split not in tables]
     if not made:
         return tables, accounts, None
-    sources = (row.src for row in corpus.rows("train") if _has_text(row))
+    sources = (row.src for row in corpus.rows("train") if corpus.may_be_scored(row))
     splitter = SourceSplitter(sources, corpus.sizes(), _source_keys(tables))
     pairs: Tables = {split: [] for split in made}
     for row in corpus.rows("train"):
-        if _has_text(row) and (split := splitter.split_of(row.src)) in pairs:
+        if corpus.may_be_scored(row) and (split := splitter.split_of(row.src)) in pairs:
             pairs[split].append(row)
     for split, rows in pairs.items():
         tables[split] = merge_sources(rows)
         kept = len(tables[split])
         accounts[split] = Account(len(rows), kept, len(rows) - kept, {"empty": 0})
     return tables, accounts, splitter
+
+
+def _tell_long_pairs(corpus: _Corpus, split: str, rows: list[Row]) -> None:
+    """A set that is given is scored whole; its longest pairs decide how much memory that takes."""
+    settings = corpus.settings
+    long = [row for row in rows if too_long(settings, row.src, row.targets[0])]
+    if long:
+        longest = max(long, key=lambda row: len(row.src) + len(row.targets[0]))
+        corpus.say(
+            f"{split}: pairs longer than prepare.max_words and max_characters allow in train: "
+            f"{len(long):,}, all kept; the longest is line {longest.line:,} of its file, "
+            f"{max(map(word_count, (longest.src, longest.targets[0]))):,} words"
+        )
 
 
 def _write_train(
@@ -175,7 +196,7 @@ def _write_train(
                 batch = [
                     row
                     for row in batch
-                    if not _has_text(row) or splitter.split_of(row.src) == "train"
+                    if not corpus.may_be_scored(row) or splitter.split_of(row.src) == "train"
                 ]
             pairs = [(row.src, row.targets[0] if row.targets else "") for row in batch]
             for src, tgt in pairs:

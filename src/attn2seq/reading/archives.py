@@ -14,9 +14,10 @@ import lzma
 import stat
 import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -29,6 +30,9 @@ from attn2seq.errors import UserError
 MAX_DIRECTORY_BYTES = 32 << 20
 # What xz may keep of the text to refer back to; `xz -9` takes a quarter of it.
 MAX_WINDOW_BYTES = 256 << 20
+
+# How the names of packed files end.
+PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst")
 
 # What Python's modules raise on bytes that are not what they seem.
 DAMAGE = (
@@ -75,7 +79,7 @@ def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
     with _damage_told(path):
         archive = stack.enter_context(zipfile.ZipFile(file))
         file.ration = None
-        found = archive.NameToInfo.get(member)
+        found = _named(archive.NameToInfo, member)
         if found is None:
             raise _no_member(path, member, archive.namelist())
         if found.is_dir() or stat.S_ISLNK(found.external_attr >> 16):
@@ -94,7 +98,7 @@ def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
 
 def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
     with _damage_told(path):
-        file = stack.enter_context(_Rationed(_unpacked(stack, path), path, MAX_DIRECTORY_BYTES))
+        file = stack.enter_context(_Rationed(_tar(stack, path), path, MAX_DIRECTORY_BYTES))
         archive = stack.enter_context(tarfile.TarFile(fileobj=file))
         found, names, end = None, [], -1
         for info in archive:
@@ -102,7 +106,7 @@ def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
                 raise tarfile.ReadError("a size is negative")
             end = archive.offset
             names.append(info.name)
-            if info.name == member.rstrip("/"):
+            if composed(info.name) == composed(member.rstrip("/")):
                 found = info
         file.ration = None
         while file.read(_CHUNK_BYTES):
@@ -113,6 +117,21 @@ def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
             raise _no_file(path, member)
         opened = archive.extractfile(found)
     return stack.enter_context(cast(BinaryIO, opened))
+
+
+def composed(name: str) -> str:
+    """A name with its accents composed: file systems write them in one way or the other."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _named(infos: Mapping[str, zipfile.ZipInfo], member: str) -> zipfile.ZipInfo | None:
+    if member in infos:
+        return infos[member]
+    return {composed(name): info for name, info in infos.items()}.get(composed(member))
+
+
+def _tar(stack: ExitStack, path: Path) -> Any:
+    return unpacked(stack, cast(BinaryIO, stack.enter_context(path.open("rb"))), str(path))
 
 
 def _no_member(path: Path, member: str, known: list[str]) -> UserError:
@@ -147,18 +166,31 @@ class _Rationed(io.BufferedReader):
         return content
 
 
-def _unpacked(stack: ExitStack, path: Path) -> Any:
-    """The bytes of a tar, whatever it is packed with."""
-    file = stack.enter_context(path.open("rb"))
-    start = file.read(6)
-    file.seek(0)
+def unpacked(stack: ExitStack, file: BinaryIO, label: str) -> BinaryIO:
+    """What a file unpacks to: gzip, bzip2, xz or Zstandard, told by how it begins; else itself.
+
+    Raises UserError where the file is damaged, naming it as `label`.
+    """
+    buffered = file if hasattr(file, "peek") else io.BufferedReader(cast(io.RawIOBase, file))
+    try:
+        start = cast(io.BufferedReader, buffered).peek(6)[:6]
+    except (*DAMAGE, OSError) as error:
+        raise damage(f"{label} is damaged or cut short", error) from None
     if start.startswith(b"\x1f\x8b"):
-        return stack.enter_context(gzip.GzipFile(fileobj=file))
-    if start.startswith(b"BZh"):
-        return stack.enter_context(bz2.BZ2File(file))
-    if start == b"\xfd7zXZ\x00":
-        return _XzReader(file)
-    return file
+        opened: Any = stack.enter_context(gzip.GzipFile(fileobj=buffered))
+    elif start.startswith(b"BZh"):
+        opened = stack.enter_context(bz2.BZ2File(buffered))
+    elif start == b"\xfd7zXZ\x00":
+        opened = _XzReader(buffered)
+    elif start.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow as pa  # its reader bounds what a file may ask to be remembered
+
+        opened = stack.enter_context(pa.CompressedInputStream(buffered, "zstd"))
+    elif label.endswith(PACKED):
+        raise UserError(f"{label} is not packed, though its name says so; get it again")
+    else:
+        return buffered
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, opened)))
 
 
 class _XzReader(io.RawIOBase):

@@ -1,10 +1,9 @@
-"""Lines of text out of plain files, gzip files and archives, with their numbers.
+"""Lines of text out of plain files, packed files and archives, with their numbers.
 
 A line ends at a line feed and nowhere else: a Unicode line separator within a sentence is text.
 Only the named member of an archive is read, and nothing is ever unpacked to a path.
 """
 
-import gzip
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ from typing import BinaryIO, cast
 
 from attn2seq.config import plain
 from attn2seq.errors import UserError
-from attn2seq.reading.archives import DAMAGE, damage, open_member
+from attn2seq.reading.archives import DAMAGE, damage, open_member, unpacked
 
 # Bounds on what a file may unpack to, so that a small file cannot fill the memory or never end.
 MAX_TEXT_BYTES = 64 << 30
@@ -23,6 +22,15 @@ MAX_LINE_BYTES = 16 << 20
 _BLOCK_BYTES = 1 << 16
 
 _BOM = b"\xef\xbb\xbf"
+_LFS_POINTER = "version https://git-lfs.github.com/spec/"
+# How files begin that are no text, and what they are.
+_NOT_TEXT = {
+    b"PK\x03\x04": "a zip archive or an office document",
+    b"%PDF": "a PDF document",
+    b"PAR1": "a parquet table",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
 
 
 def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
@@ -33,12 +41,22 @@ def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
     the file is missing, damaged, empty, too large or not UTF-8.
     """
     label = f"{raw / plain(name)}"
-    number = 0
+    number, line = 0, ""
     with _open(raw, name) as file:
         for number, line in decoded_lines(file, label, MAX_LINE_BYTES):
+            if number == 1 and line.startswith(_LFS_POINTER):
+                raise UserError(
+                    f"{label} is a pointer of Git LFS, not the file itself: run `git lfs pull` in "
+                    "the repository that it comes from, and copy it again"
+                )
             yield number, line
     if not number:
         raise UserError(f"{label} is empty")
+    if number == 1 and "\r" in line:
+        raise UserError(
+            f"{label}: its lines end in carriage returns alone, so it reads as one line; convert "
+            "it, for example with `tr '\\r' '\\n'`"
+        )
 
 
 def decoded_lines(file: BinaryIO, label: str, longest: int) -> Iterator[tuple[int, str]]:
@@ -102,17 +120,18 @@ def _decode(line: bytes, label: str, number: int) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
+        kinds = [kind for start, kind in _NOT_TEXT.items() if line.startswith(start)]
+        seems = f"; it seems to be {kinds[0]}" if kinds and number == 1 else ""
         raise UserError(
             f"{label}, line {number}: not UTF-8 (byte 0x{line[error.start]:02x} at position "
-            f"{error.start + 1}); save the file as UTF-8"
+            f"{error.start + 1}){seems}; save the file as UTF-8 text"
         ) from None
 
 
 @contextmanager
 def _open(raw: Path, name: str) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked."""
-    file_name, _, member = name.partition("/")
-    path = raw / file_name
+    path, member = _split(raw, name)
     if not path.is_file():
         raise UserError(f"{path} is missing; run download again")
     with ExitStack() as stack:
@@ -120,7 +139,13 @@ def _open(raw: Path, name: str) -> Iterator[BinaryIO]:
             file = open_member(stack, path, member)
         else:
             file = cast(BinaryIO, stack.enter_context(path.open("rb")))
-        if (member or file_name).endswith(".gz"):
-            packed = stack.enter_context(gzip.GzipFile(fileobj=file))
-            file = cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, packed)))
-        yield file
+        yield unpacked(stack, file, f"{raw / plain(name)}")
+
+
+def _split(raw: Path, name: str) -> tuple[Path, str]:
+    """The file that a name begins with, and what of it follows: a member of an archive."""
+    parts = name.split("/")
+    for end in range(1, len(parts)):
+        if not (raw / "/".join(parts[:end])).is_dir():
+            return raw / "/".join(parts[:end]), "/".join(parts[end:])
+    return raw / name, ""

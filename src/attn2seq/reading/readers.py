@@ -32,7 +32,7 @@ def read_rows(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Row]:
     Further references are read for dev and test alone. Blank lines come as a row of empty texts,
     except in parallel files, where they are lines as any other. Raises UserError.
     """
-    files = split_files(entry, split)
+    files = entry.located(split_files(entry, split))
     several = split != "train"
     if files.file is None:
         yield from _read_parallel(raw, files, several)
@@ -155,7 +155,9 @@ def _json(keys: Keys, label: Path, several: bool) -> Parse:
         try:
             values = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{at}: not JSON ({error})") from None
+            array = number == 1 and line.lstrip().startswith("[")
+            hint = "; each line must hold one object, not all of them a list" if array else ""
+            raise UserError(f"{at}: not JSON ({error}){hint}") from None
         if not isinstance(values, dict):
             raise UserError(f"{at}: must be a JSON object with keys, got {line[:40]!r}")
         src, tgt = (_only_text(values, key, at) for key in (keys.src, keys.tgt))
@@ -173,7 +175,13 @@ def _only_text(values: dict[str, object], key: str, at: str) -> str:
 
 
 def _texts(values: dict[str, object], key: str, at: str) -> list[str]:
-    """The texts at a key: a text or a number, several in a list, or none where it is null."""
+    """The texts at a key: a text or a number, several in a list, or none where it is null.
+
+    A dot reaches into an object: `translation.en`, unless a key is spelt so.
+    """
+    outer, _, inner = key.partition(".")
+    if key not in values and inner and isinstance(nested := values.get(outer), dict):
+        return _texts(nested, inner, f"{at}, in {outer!r}")
     if key not in values:
         guess = nearest(key, list(values))
         hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(values)}"
@@ -182,7 +190,9 @@ def _texts(values: dict[str, object], key: str, at: str) -> list[str]:
     items: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
     for item in items:
         if not isinstance(item, str):
-            raise UserError(f"{at}: {key!r} must hold text, got {_kind(item)}")
+            first = next(iter(item), None) if isinstance(item, dict) else None
+            reach = f"; {key}.{first} reaches into it" if first else ""
+            raise UserError(f"{at}: {key!r} must hold text, got {_kind(item)}{reach}")
         # JSON can spell half a character, which no text file can hold.
         if any("\ud800" <= character <= "\udfff" for character in item):
             raise UserError(
