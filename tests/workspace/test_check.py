@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
+from smallest_entry import ENTRY
 
 from attn2seq.config import ConfigError, read_yaml
-from attn2seq.workspace.check_params import SECTIONS, check_params
+from attn2seq.workspace import check_params as check_params_module
+from attn2seq.workspace.check_params import SECTIONS, check_params, check_surroundings
 from attn2seq.workspace.stage import Stage
 from pipeline import check
 
@@ -207,3 +210,28 @@ def test_faulty_vectors_of_the_catalogue_are_found_too(
     path.write_text(path.read_text(encoding="utf-8") + "licens: none\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"download\.src_vectors: (.|\n)*licens: unknown key"):
         check_params(params, tmp_path / "catalogue")
+
+
+def test_what_sound_params_need_on_this_machine(
+    params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files in data/local/, and a driver for a GPU: missed here, and not by a stage hours later."""
+    catalogue, local = tmp_path / "catalogue", tmp_path / "local"
+    catalogue.mkdir()
+    values = ENTRY | {"files": [{"path": "sub/mine.tsv"}]}
+    YAML(typ="safe").dump(values, catalogue / "mine.yaml")
+    params["download"] |= {"corpus": "mine", "src_vectors": "own.txt"}
+    params["train"]["device"] = "cuda"
+    monkeypatch.setattr(check_params_module, "_has_nvidia_driver", lambda: False)
+    with pytest.raises(ConfigError) as caught:
+        check_surroundings(params, catalogue, local, tmp_path)
+    told = str(caught.value).split("\n")
+    assert told[0] == "params.yaml has 3 faults:"
+    assert told[1].startswith(f"  download.corpus: {local}/sub/mine.tsv is missing, which data/cat")
+    assert told[2].startswith("  download.src_vectors: no vectors 'own.txt'")
+    assert told[3].startswith("  train.device: cuda, but no NVIDIA driver is installed")
+    (local / "sub").mkdir(parents=True)
+    (local / "sub/mine.tsv").touch()
+    (local / "own.txt").touch()
+    monkeypatch.setattr(check_params_module, "_has_nvidia_driver", lambda: True)
+    check_surroundings(params, catalogue, local, tmp_path)

@@ -14,7 +14,6 @@ import lzma
 import stat
 import struct
 import tarfile
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from typing import Any, BinaryIO, cast
 
 from attn2seq.config import nearest, plain, some
 from attn2seq.errors import UserError
+from attn2seq.reading.names import composed
 
 # All names in the archive and what it says of them: 65,536 members of a tar. Python keeps ten times
 # as many bytes of a zip's entries, so of these a quarter is read: still some 80,000 members.
@@ -117,11 +117,6 @@ def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
             raise _no_file(path, member)
         opened = archive.extractfile(found)
     return stack.enter_context(cast(BinaryIO, opened))
-
-
-def composed(name: str) -> str:
-    """A name with its accents composed: file systems write them in one way or the other."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _named(infos: Mapping[str, zipfile.ZipInfo], member: str) -> zipfile.ZipInfo | None:

@@ -10,7 +10,7 @@ from attn2seq.catalogue.catalogue import write_raw_entry
 from attn2seq.catalogue.entry import CatalogueEntry, SourceFile
 from attn2seq.errors import UserError
 from attn2seq.phrasebook.phrasebook import generate_phrasebook
-from attn2seq.reading.archives import composed
+from attn2seq.reading.names import as_written
 from attn2seq.reading.readers import split_files
 from attn2seq.sources.fetch import MAX_FILE_BYTES, FetchError, Say, fetch
 from attn2seq.sources.vectors import FOLDER, VectorsEntry, write_index
@@ -114,7 +114,7 @@ def _generate(entry: CatalogueEntry, folder: Path, say: Say) -> None:
 def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Say) -> int:
     """Copy one file to `target`; returns its size in bytes."""
     if file.path is not None:
-        path = _as_written(places.local / file.path)
+        path = as_written(places.local / file.path)
         if not path.is_file():
             raise UserError(
                 f"{path} is missing: the {owner.kind} {owner.name} takes it from there. A queued "
@@ -139,14 +139,6 @@ def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Sa
         "Without a network, set CORPUS_MIRROR to a folder (or an address) that holds it as "
         f"{wanted}, and run again"
     )
-
-
-def _as_written(path: Path) -> Path:
-    """The file of that name, whichever way its accents are encoded: as one character or as two."""
-    if path.is_file() or not path.parent.is_dir():
-        return path
-    same = [file for file in path.parent.iterdir() if composed(file.name) == composed(path.name)]
-    return same[0] if same else path
 
 
 def _copy(source: Path, target: Path, sha256: str | None, owner: _Owner) -> int:

@@ -1,5 +1,6 @@
 """Every error of params.yaml at once: its sections, and what no section can see alone."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.model.settings import ModelSettings
 from attn2seq.preparing.cleaning import normalise_text
 from attn2seq.preparing.settings import DownloadSettings, PrepareSettings
+from attn2seq.reading.names import as_written
 from attn2seq.report.settings import ReportSettings
-from attn2seq.sources.vectors import read_vectors_entry
+from attn2seq.sources.vectors import find_vectors, read_vectors_entry
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
 from attn2seq.workspace.track_settings import TrackSettings
@@ -56,17 +58,62 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
         raise ConfigError(format_faults("params.yaml", faults))
 
 
-def check_ensemble(names: list[str], ensemble: Path) -> None:
-    """Raises ConfigError for models that are not there, long before decode looks for them."""
+def check_surroundings(
+    values: Mapping[str, Any], catalogue: Path, local: Path, ensemble: Path
+) -> None:
+    """What params that are sound in themselves need here: files, models, a GPU.
+
+    Raises ConfigError that lists every fault, long before a stage looks for them.
+    """
+    records, _ = collect_faults(SECTIONS, values)
+    faults: list[str] = []
+    download, train, decode = (records.get(name) for name in ("download", "train", "decode"))
+    if isinstance(download, DownloadSettings):
+        faults += _missing_file_faults(download, catalogue, local)
+    if isinstance(decode, DecodeSettings):
+        faults += _ensemble_faults(decode.ensemble, ensemble)
+    for section, settings in (("train", train), ("decode", decode)):
+        if getattr(settings, "device", None) == "cuda" and not _has_nvidia_driver():
+            faults.append(
+                f"{section}.device: cuda, but no NVIDIA driver is installed on this machine: set "
+                "it to auto, which takes a GPU where there is one, or to cpu"
+            )
+    if faults:
+        raise ConfigError(format_faults("params.yaml", faults))
+
+
+def _missing_file_faults(download: DownloadSettings, catalogue: Path, local: Path) -> list[str]:
+    faults = []
+    entry = read_catalogue_entry(catalogue, download.corpus)
+    for file in entry.files:
+        if file.path is not None and not as_written(local / file.path).is_file():
+            faults.append(
+                f"download.corpus: {local / file.path} is missing, which data/catalogue/"
+                f"{entry.name}.yaml names: put it there, or correct files.path. A queued "
+                "experiment sees a file only once it is known to git (`git add`)"
+            )
+    for side in ("src", "tgt"):
+        if name := getattr(download, f"{side}_vectors"):
+            try:
+                find_vectors(catalogue, local, name)
+            except UserError as error:
+                faults.append(f"download.{side}_vectors: {error}")
+    return faults
+
+
+def _has_nvidia_driver() -> bool:
+    """Whether a GPU may be there; torch, which knows, takes seconds to be imported."""
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _ensemble_faults(names: list[str], ensemble: Path) -> list[str]:
     there = sorted(path.parent.name for path in ensemble.glob("*/config.json"))
-    faults = [
+    return [
         f"decode.ensemble: {ensemble / name} holds no model (there: {some(there)}): copy a model's "
         "folder there, or leave the name out"
         for name in names
         if name not in there
     ]
-    if faults:
-        raise ConfigError(format_faults("params.yaml", faults))
 
 
 def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
