@@ -8,6 +8,7 @@ import pytest
 
 from attn2seq.config import ConfigError, read_yaml
 from attn2seq.workspace.check_params import SECTIONS, check_params
+from attn2seq.workspace.paths import CHECKED
 from attn2seq.workspace.stage import Stage
 from pipeline import check
 
@@ -144,10 +145,10 @@ def test_an_ensemble_s_models_must_be_there(
         "params.yaml has 2 faults:",
         *(f"  decode.ensemble: data/ensemble/{name} {there}" for name in ("seed3", "seed4")),
     ]
-    assert not check.OK.exists()
+    assert not CHECKED.exists()
     params["decode"]["ensemble"] = ["seed2"]
     check.main(Stage("check", params, {}))
-    assert check.OK.is_file()
+    assert CHECKED.is_file()
 
 
 def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:

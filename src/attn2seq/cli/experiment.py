@@ -30,7 +30,8 @@ from attn2seq.runs.restore import experiments, git
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.runs.sweeps import note_sweep
 from attn2seq.workspace.check_params import check_params
-from attn2seq.workspace.stage import PARAMS, main_root
+from attn2seq.workspace.paths import CACHE, CATALOGUE, PARAMS
+from attn2seq.workspace.stage import main_root
 
 Overrides = list[str]  # key=value, as dvc exp run -S takes them
 Describe = Callable[[str], None]  # replaces the parent run's description
@@ -59,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
     group = None
     if len(points) > 1:
-        sweep = note_sweep(root / ".cache", ", ".join(values_of(points)), names)
+        sweep = note_sweep(root / CACHE, ", ".join(values_of(points)), names)
         group = Group(corpora[0], NOTE, sweep)
     with _sweep(group, store) as describe:
         _run_all(names, points, options)
@@ -99,7 +100,7 @@ def _check(point: Overrides) -> str:
             raise UserError(f"{', '.join(point)}: {reason}") from None
         values = read_yaml(params)
     try:
-        check_params(values, Path("data/catalogue"))
+        check_params(values, CATALOGUE)
     except UserError as error:
         raise UserError(f"with {', '.join(point)}, {error}") from None
     return str(values["download"]["corpus"])

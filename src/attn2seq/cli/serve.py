@@ -16,7 +16,8 @@ from attn2seq.errors import UserError
 from attn2seq.runs.mlflow_store import Tracker
 from attn2seq.runs.registry import CHAMPION, Registry
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
-from attn2seq.workspace.stage import PARAMS, main_root
+from attn2seq.workspace.paths import PARAMS
+from attn2seq.workspace.stage import main_root
 
 PORT = 5001
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from attn2seq.runs.outage import Outage
 from attn2seq.whole import write_json
-from attn2seq.workspace.fingerprint import RAW, inputs_of_workspace, md5_of, run_fingerprint
+from attn2seq.workspace.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
+from attn2seq.workspace.paths import RAW
 from attn2seq.workspace.stage import Stage, main_root
 
 # Each of the two ends itself before (see follow.py and patience.py), if it still can.
@@ -30,7 +31,7 @@ def follow(
     if not _enabled(stage):
         yield
         return
-    if not Path(RAW).exists():
+    if not RAW.exists():
         stage.say(f"not shown in MLflow: {RAW} is not here, and a run's name follows from it too")
         yield
         return

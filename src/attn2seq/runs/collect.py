@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attn2seq.metrics import judged_by
 from attn2seq.runs.files import CORPUS, artifacts_of
-from attn2seq.runs.judging import judged_by
 from attn2seq.runs.record import JUDGED_TAG, DataSet, Group, ModelFiles, Point, RunRecord
 from attn2seq.workspace.fingerprint import Inputs, md5_of, run_fingerprint
 

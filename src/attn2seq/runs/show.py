@@ -29,7 +29,8 @@ from attn2seq.runs.patience import complete_within_limits
 from attn2seq.runs.record import Completed, RunRecord, Store, TrackingUnavailableError
 from attn2seq.runs.sweeps import sweep_of
 from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
-from attn2seq.workspace.stage import PARAMS, main_root
+from attn2seq.workspace.paths import PARAMS
+from attn2seq.workspace.stage import main_root
 
 # Seconds until a server counts as down: short beside a training, longer where files are sent.
 FOLLOW_TIMEOUT_S, COMPLETE_TIMEOUT_S = 3, 20

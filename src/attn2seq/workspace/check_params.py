@@ -26,6 +26,7 @@ from attn2seq.report.settings import ReportSettings
 from attn2seq.sources.vectors import read_vectors_entry
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
+from attn2seq.workspace.paths import PARAMS
 from attn2seq.workspace.track_settings import TrackSettings
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -53,7 +54,7 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
     if isinstance(download, DownloadSettings):
         faults += _corpus_faults(catalogue, download, records.get("prepare"))
     if faults:
-        raise ConfigError(format_faults("params.yaml", faults))
+        raise ConfigError(format_faults(str(PARAMS), faults))
 
 
 def check_ensemble(names: list[str], ensemble: Path) -> None:
@@ -66,7 +67,7 @@ def check_ensemble(names: list[str], ensemble: Path) -> None:
         if name not in there
     ]
     if faults:
-        raise ConfigError(format_faults("params.yaml", faults))
+        raise ConfigError(format_faults(str(PARAMS), faults))
 
 
 def _combination_faults(records: Mapping[str, Settings]) -> list[str]:

@@ -16,11 +16,10 @@ from tqdm import tqdm
 from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.whole import write_json
-from attn2seq.workspace.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
+from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint, stage_inputs
 from attn2seq.workspace.lock import sole_stage
+from attn2seq.workspace.paths import PARAMS, RAW, TIMINGS
 
-PARAMS = Path("params.yaml")
-ENSEMBLE = Path("data/ensemble")
 _OBJECTS_TO_COLLECTION = 100_000
 S = TypeVar("S", bound=Settings)
 
@@ -110,9 +109,9 @@ def _remedy(error: Exception) -> str:
 
 def _write_timing(stage: Stage, seconds: float) -> None:
     """Times are no outputs, since they would change a result's digest: they lie in the cache."""
-    path = main_root() / ".cache" / "timings" / f"{stage.name}.json"
+    path = main_root() / TIMINGS / f"{stage.name}.json"
     values: dict[str, Any] = {"seconds": round(seconds, 1)}
-    if Path(RAW).exists():
+    if RAW.exists():
         inputs = inputs_of_workspace(Path.cwd(), stage.params)
         values["run_fingerprint"] = run_fingerprint(inputs)
     write_json(path, values)
