@@ -13,7 +13,8 @@ from pathlib import Path
 from attn2seq.comparison.runs import Run
 from attn2seq.config import nearest, read_yaml
 from attn2seq.errors import UserError
-from attn2seq.runs.collect import Circumstances, flat_params
+from attn2seq.runs.circumstances import Circumstances, circumstances, git
+from attn2seq.runs.collect import flat_params
 from attn2seq.runs.record import RunRecord
 from attn2seq.runs.restore import (
     NothingToRestoreError,
@@ -22,12 +23,10 @@ from attn2seq.runs.restore import (
     commit_source,
     dvc_cache,
     experiments,
-    git,
     restored_record,
     workspace_source,
 )
-from attn2seq.runs.show import circumstances
-from attn2seq.workspace.paths import CACHE, DVC_LOCK, PARAMS, PREPARED, RESULTS
+from attn2seq.workspace.paths import DVC_LOCK, PARAMS, PREPARED, RESULTS
 from attn2seq.workspace.stage import main_root
 
 NEEDED = ("evaluate/sentences.parquet", "train/history.csv", "train/metrics.json")
@@ -122,7 +121,7 @@ def _restored(name: str, source: Source, about: Circumstances, root: Path, scrat
     """
     folder = scratch / "files"
     try:
-        record = restored_record(source, about, root / CACHE, folder)
+        record = restored_record(source, about, root, folder)
     except NothingToRestoreError as error:
         raise UserError(f"{name} has no results to compare: {error}") from None
     return Run(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attn2seq.catalogue.catalogue import read_catalogue_entry
 from attn2seq.metrics import METRICS, judged_by
-from attn2seq.runs.restore import experiments, git
+from attn2seq.runs.circumstances import git
+from attn2seq.runs.restore import experiments
 from attn2seq.workspace.paths import CATALOGUE, SCORES
 
 FAILED = "failed"

@@ -15,8 +15,8 @@ from typing import Any
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS, leading
+from attn2seq.runs.circumstances import git
 from attn2seq.runs.collect import flat_params
-from attn2seq.runs.restore import git
 from attn2seq.workspace.paths import PARAMS, SCORES
 from attn2seq.workspace.stage import main_root
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from attn2seq.errors import UserError
+from attn2seq.runs.registry import ownerless_folders
 from attn2seq.runs.restore import dvc_cache
 from attn2seq.runs.show import store_of
-from attn2seq.runs.stored_files import ownerless_folders
 from attn2seq.workspace.paths import ARTIFACTS, CACHE, CHECKPOINTS, DOWNLOADS
 from attn2seq.workspace.stage import main_root
 

@@ -9,7 +9,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from attn2seq.errors import UserError
-from attn2seq.runs.restore import MD5, experiments, git
+from attn2seq.runs.circumstances import git
+from attn2seq.runs.restore import MD5, experiments
 from attn2seq.whole import whole_folder
 from attn2seq.workspace.paths import DVC_LOCK, MODEL, MODELS_OF_REVISIONS, PARAMS
 from attn2seq.workspace.stage import main_root

@@ -17,7 +17,7 @@ from attn2seq.cli.model_card import model_card
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import JUDGED_TAG
 from attn2seq.runs.registry import CARD, CHAMPION, Candidate, Registry
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
     try:
         corpus = read_yaml(PARAMS)["download"]["corpus"]
-        registry = Registry(Tracker(store, COMPLETE_TIMEOUT_S))
+        registry = Registry(Runs(store, COMPLETE_TIMEOUT_S))
         print(register(registry, corpus, options.run, options.force))
     except UserError as error:
         print(f"register: {error}", file=sys.stderr)

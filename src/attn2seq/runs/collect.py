@@ -7,52 +7,58 @@ together from a commit and DVC's cache (attn2seq.runs.restore). What is not ther
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from attn2seq.metrics import judged_by
-from attn2seq.runs.files import CORPUS, artifacts_of
+from attn2seq.runs.circumstances import Circumstances
+from attn2seq.runs.names import NOTE
 from attn2seq.runs.record import JUDGED_TAG, DataSet, Group, ModelFiles, Point, RunRecord
 from attn2seq.workspace.fingerprint import Inputs, md5_of, run_fingerprint
+from attn2seq.workspace.paths import (
+    CORPUS,
+    DECODED,
+    DVC_LOCK,
+    DVC_YAML,
+    EVALUATED,
+    HISTORY,
+    PARAMS,
+    PREPARE_METRICS,
+    PREPARED,
+    REPORT,
+    RESULTS,
+    SCORES,
+    TIMINGS,
+    TRAIN_METRICS,
+    TRAININGS,
+    WEIGHTS,
+)
 
-SCORES = "results/evaluate/metrics.json"
-WEIGHTS = "models/model/model.safetensors"
 SPLITS = ("train", "dev", "test")
 # Sections that no result of a run follows from.
 APART = ("report", "track")
 # A score of the decoded texts has the plain name; what training measures on the way, token by
 # token with the reference as its past, has a name of its own.
 CURVE_NAMES = {"dev_perplexity": "dev/token_perplexity", "dev_accuracy": "dev/token_accuracy"}
-
-NOTE = """\
-**What to look at**
-
-- *Chart view*, the second of the three buttons above the runs: curves and scores of all runs.
-  Scores of the decoded texts are `dev/...` and `test/...`; choose by dev, report test.
-- *Compare*: tick runs, press the button, and turn on *Show diff only* for what differs and what
-  came of it.
-- *Sort* by a score to see the best first. Sorted by *Created*, a sweep is one line, and the +
-  before it shows its runs.
-- A run's *Artifacts*: `report/index.html` is the whole report, `decode/test/attention_0.png` and
-  its neighbours are attention maps, `decode/test/nbest_head.jsonl` holds translations.
-- *Models*: `make register` gives the best model by dev score the alias `champion`.
-
-A run's name is what differs from the first run here, or the name of its DVC experiment.
-"""
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """How a run came about, as far as it is known; no result follows from it."""
-
-    git_commit: str | None = None
-    git_dirty: bool = False
-    dvc_exp_name: str | None = None
-    dvc_lock: str | None = None  # digest of dvc.lock, known only when the pipeline has ended
-    package: Path | None = None  # the library's code that goes with the model; None: no model
-    sweep: str | None = None  # the sweep that the experiment belongs to
+# Files that MLflow shows as they are, under their name in the workspace less `results/`.
+WHOLE = (
+    PARAMS,
+    DVC_LOCK,
+    PREPARE_METRICS,
+    HISTORY,
+    TRAIN_METRICS,
+    DECODED / "dev/hypotheses.txt",
+    DECODED / "test/hypotheses.txt",
+    SCORES,
+    EVALUATED / "signatures.json",
+    REPORT,
+)
+NBEST = DECODED / "test/nbest.jsonl"
+NBEST_LINES = 100
 
 
 def started_record(snapshot: Mapping[str, Any], about: Circumstances) -> RunRecord:
@@ -72,18 +78,18 @@ def collected_record(
     folder: Path,
     inputs: Inputs,
     about: Circumstances,
-    cache: Path,
-    leave_out: frozenset[str] = frozenset(),
+    root: Path,
+    leave_out: frozenset[Path] = frozenset(),
 ) -> RunRecord:
     """The record of a run whose files lie in `folder`.
 
-    `cache` is the main repository's `.cache`, which knows times and devices; `leave_out` names
-    files in `folder` that are not this run's.
+    `root` is the main repository, whose cache knows times and devices; `leave_out` names files in
+    `folder` that are not this run's.
     """
     fingerprint = run_fingerprint(inputs)
-    training = read_training(folder, cache)
+    training = read_training(folder, root)
     tags = _tags(inputs.params, about) | _score_tag(folder)
-    points = [*_curves(folder, cache, training), *_scores(folder), *_times(cache, fingerprint)]
+    points = [*_curves(folder, root, training), *_scores(folder), *_times(root, fingerprint)]
     return RunRecord(
         fingerprint=fingerprint,
         group=_group(inputs.params, about),
@@ -93,22 +99,19 @@ def collected_record(
         tags=tags if training is None else tags | _training_tags(training),
         points=points,
         data_sets=_data_sets(folder, inputs.params["download"]["corpus"]),
-        artifacts=artifacts_of(folder, leave_out),
+        artifacts=_artifacts(folder, leave_out),
         model=_model(folder, inputs.params, about.package),
         finished=(folder / SCORES).exists(),
     )
 
 
-def read_training(folder: Path, cache: Path) -> dict[str, Any] | None:
+def read_training(folder: Path, root: Path) -> dict[str, Any] | None:
     """Fingerprint and machine of the training that made the folder's model, whichever run it was
     for; None where it is not known here.
     """
     weights = folder / WEIGHTS
-    path = cache / "trainings" / f"{md5_of(weights)}.json" if weights.exists() else None
-    if path is None or not path.exists():
-        return None
-    training: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return training
+    path = root / TRAININGS / f"{md5_of(weights)}.json" if weights.exists() else None
+    return _read(path) if path is not None and path.exists() else None
 
 
 def flat_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -144,7 +147,7 @@ def curve_points(history: Path) -> list[Point]:
 
 
 def speed_points(speed: Path) -> list[Point]:
-    """Target tokens a second, from the training's own file of times."""
+    """Target tokens per second, from the training's own file of times."""
     # A resumed training measures the steps since its checkpoint anew: the last one counts.
     rates = {int(row["step"]): float(row["tokens_per_second"]) for row in _whole_rows(speed)}
     return [Point("train/tokens_per_second", step, rate) for step, rate in rates.items()]
@@ -156,24 +159,21 @@ def _whole_rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
 
 
-def _curves(folder: Path, cache: Path, training: Mapping[str, Any] | None) -> list[Point]:
-    points = curve_points(folder / "results/train/history.csv")
+def _curves(folder: Path, root: Path, training: Mapping[str, Any] | None) -> list[Point]:
+    points = curve_points(folder / HISTORY)
     if training is not None:
-        name = f"train-{training['train_fingerprint']}.csv"
-        points += speed_points(cache / "timings" / name)
+        points += speed_points(root / TIMINGS / f"train-{training['train_fingerprint']}.csv")
     return points
 
 
 def _scores(folder: Path) -> list[Point]:
     """The final scores, and what training says of the checkpoint that was kept."""
     points = []
-    evaluate = folder / SCORES
-    if evaluate.exists():
-        for split, scores in json.loads(evaluate.read_text(encoding="utf-8")).items():
+    if (folder / SCORES).exists():
+        for split, scores in _read(folder / SCORES).items():
             points += [_score(f"{split}/{name}", value) for name, value in scores.items()]
-    train = folder / "results/train/metrics.json"
-    if train.exists():
-        for name, value in json.loads(train.read_text(encoding="utf-8")).items():
+    if (folder / TRAIN_METRICS).exists():
+        for name, value in _read(folder / TRAIN_METRICS).items():
             side, _, rest = name.partition("_")
             measured = side in SPLITS and rest  # a loss, say, and not a number of steps
             points.append(_score(f"{side}/best_{rest}" if measured else f"train/{name}", value))
@@ -184,14 +184,33 @@ def _score(key: str, value: float | None) -> Point:
     return Point(key, 0, math.nan if value is None else float(value))
 
 
-def _times(cache: Path, fingerprint: str) -> list[Point]:
+def _times(root: Path, fingerprint: str) -> list[Point]:
     """How long each stage took that ran for this very run, and was not taken from DVC's cache."""
-    points = []
-    for path in sorted((cache / "timings").glob("*.json")):
-        timing = json.loads(path.read_text(encoding="utf-8"))
-        if timing.get("run_fingerprint") == fingerprint:
-            points.append(_score(f"time/{path.stem}_seconds", timing["seconds"]))
-    return points
+    timings = {path.stem: _read(path) for path in sorted((root / TIMINGS).glob("*.json"))}
+    return [
+        _score(f"time/{name}_seconds", timing["seconds"])
+        for name, timing in timings.items()
+        if timing.get("run_fingerprint") == fingerprint
+    ]
+
+
+def _artifacts(folder: Path, leave_out: frozenset[Path]) -> dict[str, Callable[[Path], object]]:
+    """What the run's folder has of files to be shown, each with what writes it to a path."""
+    shown = {path: path.relative_to(RESULTS if RESULTS in path.parents else ".") for path in WHOLE}
+    shown[CORPUS] = Path(CORPUS.name)
+    artifacts: dict[str, Callable[[Path], object]] = {
+        str(name): partial(shutil.copyfile, folder / path)
+        for path, name in shown.items()
+        if path not in leave_out and (folder / path).exists()
+    }
+    if (folder / NBEST).exists():
+        artifacts["decode/test/nbest_head.jsonl"] = partial(_copy_head, folder / NBEST)
+    return artifacts
+
+
+def _copy_head(source: Path, path: Path) -> None:
+    with source.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as head:
+        head.writelines(islice(lines, NBEST_LINES))
 
 
 def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
@@ -199,14 +218,14 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
 
     data_sets = []
     for split in SPLITS:
-        path = f"data/prepared/{split}.parquet"
+        path = PREPARED / f"{split}.parquet"
         if (folder / path).exists():
             metadata = parquet.read_metadata(folder / path)
             data_sets.append(
                 DataSet(
                     name=f"{corpus}/{split}",
                     digest=md5_of(folder / path)[:16],
-                    source=path,
+                    source=str(path),
                     rows=metadata.num_rows,
                     columns=tuple(metadata.schema.to_arrow_schema().names),
                     context=split,
@@ -228,7 +247,7 @@ def _model(folder: Path, params: Mapping[str, Any], package: Path | None) -> Mod
 def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:
     tags = {
         "corpus": str(params["download"]["corpus"]),
-        "mlflow.source.name": "dvc.yaml",
+        "mlflow.source.name": str(DVC_YAML),
         "mlflow.source.type": "LOCAL",
     }
     if about.git_commit is not None:
@@ -249,9 +268,12 @@ def _training_tags(training: Mapping[str, Any]) -> dict[str, str]:
 def _score_tag(folder: Path) -> dict[str, str]:
     """The score that runs of this corpus are judged by: `make register` looks for the best."""
     facts = folder / CORPUS
-    if not facts.exists():
-        return {}
-    return {JUDGED_TAG: judged_by(json.loads(facts.read_text(encoding="utf-8")))}
+    return {JUDGED_TAG: judged_by(_read(facts))} if facts.exists() else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
 
 
 def _group(params: Mapping[str, Any], about: Circumstances) -> Group:
