@@ -5,7 +5,6 @@ import pytest
 from attn2seq.report.content import (
     bucket_columns,
     bucket_label,
-    flatten,
     learning_curves,
     params_tables,
     rows_table,
@@ -68,8 +67,7 @@ def test_rows_kept_and_dropped() -> None:
     ]
 
 
-def test_flatten_and_params() -> None:
-    assert flatten({"a": {"b": 1}, "c": 2}, ".") == {"a.b": 1, "c": 2}
+def test_params_are_written_as_in_the_file() -> None:
     params = {"train": {"rate": 0.001, "amp": False, "betas": [0.9, 1], "name": "ü", "x": None}}
     assert params_tables(params) == {
         "train": {"rate": "0.001", "amp": "false", "betas": "[0.9, 1]", "name": "ü", "x": "null"}

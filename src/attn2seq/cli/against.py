@@ -11,10 +11,9 @@ without dvc.lock is taken at its word.
 from pathlib import Path
 
 from attn2seq.comparison.runs import Run
-from attn2seq.config import nearest, read_yaml
+from attn2seq.config import flat_params, nearest, read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import Circumstances, circumstances, git
-from attn2seq.runs.collect import flat_params
 from attn2seq.runs.record import RunRecord
 from attn2seq.runs.restore import (
     NothingToRestoreError,

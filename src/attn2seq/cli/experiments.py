@@ -12,11 +12,10 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from attn2seq.config import read_yaml
+from attn2seq.config import flat_params, read_yaml
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS, leading
 from attn2seq.runs.circumstances import git
-from attn2seq.runs.collect import flat_params
 from attn2seq.workspace.paths import PARAMS, SCORES
 from attn2seq.workspace.stage import main_root
 

@@ -1,6 +1,5 @@
 """What the page says outside the browser of sentences: tables and curves, from the results."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from attn2seq.config import flat_params
 from attn2seq.metrics import METRICS, Metric
 from attn2seq.report.figures import LineChart, line_chart, thin
 
@@ -103,31 +103,25 @@ def bucket_label(bucket: Mapping[str, Any]) -> str:
 def rows_table(prepared: Mapping[str, Any]) -> Table:
     """Rows kept and dropped: splits as columns, nested keys as rows ("dropped, duplicate")."""
     splits = [name for name in ("train", "dev", "test") if isinstance(prepared.get(name), Mapping)]
-    flat = {name: flatten(prepared[name], ", ") for name in splits}
+    flat = {name: _flat(prepared[name]) for name in splits}
     names = list(dict.fromkeys(name for values in flat.values() for name in values))
     rows = [(name.replace("_", " "), [flat[split].get(name) for split in splits]) for name in names]
     return Table(splits, rows)
 
 
-def flatten(values: Mapping[str, Any], joint: str) -> dict[str, Any]:
-    """`{"a": {"b": 1}, "c": 2}` gives `{"a.b": 1, "c": 2}` with the joint "."."""
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"a": {"b": 1}, "c": 2}` gives `{"a, b": 1, "c": 2}`."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            inner = flatten(value, joint)
-            flat |= {f"{key}{joint}{name}": item for name, item in inner.items()}
-        else:
-            flat[str(key)] = value
+        inner = _flat(value) if isinstance(value, Mapping) else None
+        flat |= {key: value} if inner is None else {f"{key}, {k}": v for k, v in inner.items()}
     return flat
 
 
 def params_tables(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """The settings by section, values written as in the file."""
     return {
-        section: {
-            key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for key, value in flatten(values, ".").items()
-        }
+        section: flat_params(values)
         for section, values in params.items()
         if isinstance(values, Mapping)
     }

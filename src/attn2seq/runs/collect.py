@@ -9,34 +9,19 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from attn2seq.config import flat_params
 from attn2seq.metrics import judged_by
 from attn2seq.runs.circumstances import Circumstances
 from attn2seq.runs.names import NOTE
 from attn2seq.runs.record import JUDGED_TAG, DataSet, Group, ModelFiles, Point, RunRecord
+from attn2seq.workspace import paths
 from attn2seq.workspace.fingerprint import Inputs, md5_of, run_fingerprint
-from attn2seq.workspace.paths import (
-    CORPUS,
-    DECODED,
-    DVC_LOCK,
-    DVC_YAML,
-    EVALUATED,
-    HISTORY,
-    PARAMS,
-    PREPARE_METRICS,
-    PREPARED,
-    REPORT,
-    RESULTS,
-    SCORES,
-    TIMINGS,
-    TRAIN_METRICS,
-    TRAININGS,
-    WEIGHTS,
-)
 
 SPLITS = ("train", "dev", "test")
 # Sections that no result of a run follows from.
@@ -46,32 +31,25 @@ APART = ("report", "track")
 CURVE_NAMES = {"dev_perplexity": "dev/token_perplexity", "dev_accuracy": "dev/token_accuracy"}
 # Files that MLflow shows as they are, under their name in the workspace less `results/`.
 WHOLE = (
-    PARAMS,
-    DVC_LOCK,
-    PREPARE_METRICS,
-    HISTORY,
-    TRAIN_METRICS,
-    DECODED / "dev/hypotheses.txt",
-    DECODED / "test/hypotheses.txt",
-    SCORES,
-    EVALUATED / "signatures.json",
-    REPORT,
+    paths.PARAMS,
+    paths.DVC_LOCK,
+    paths.PREPARE_METRICS,
+    paths.HISTORY,
+    paths.TRAIN_METRICS,
+    paths.DECODED / "dev/hypotheses.txt",
+    paths.DECODED / "test/hypotheses.txt",
+    paths.SCORES,
+    paths.EVALUATED / "signatures.json",
+    paths.REPORT,
 )
-NBEST = DECODED / "test/nbest.jsonl"
+NBEST = paths.DECODED / "test/nbest.jsonl"
 NBEST_LINES = 100
 
 
 def started_record(snapshot: Mapping[str, Any], about: Circumstances) -> RunRecord:
     """The record of a run whose training has just begun, from the snapshot of its inputs."""
     params = {name: values for name, values in snapshot["params"].items() if name not in APART}
-    return RunRecord(
-        fingerprint=snapshot["run_fingerprint"],
-        group=_group(params, about),
-        name=about.dvc_exp_name,
-        summary=_summary(params),
-        params=flat_params(params),
-        tags=_tags(params, about) | _training_tags(snapshot),
-    )
+    return _begun(snapshot["run_fingerprint"], params, about, snapshot)
 
 
 def collected_record(
@@ -87,47 +65,55 @@ def collected_record(
     `folder` that are not this run's.
     """
     fingerprint = run_fingerprint(inputs)
-    training = read_training(folder, root)
-    tags = _tags(inputs.params, about) | _score_tag(folder)
-    points = [*_curves(folder, root, training), *_scores(folder), *_times(root, fingerprint)]
-    return RunRecord(
-        fingerprint=fingerprint,
-        group=_group(inputs.params, about),
-        name=about.dvc_exp_name,
-        summary=_summary(inputs.params),
-        params=flat_params(inputs.params),
-        tags=tags if training is None else tags | _training_tags(training),
-        points=points,
-        data_sets=_data_sets(folder, inputs.params["download"]["corpus"]),
+    training = _training(folder, root)
+    begun = _begun(fingerprint, inputs.params, about, training)
+    facts = folder / paths.CORPUS
+    # `make register` looks for the best by this score.
+    judged = {JUDGED_TAG: judged_by(_read(facts))} if facts.exists() else {}
+    return replace(
+        begun,
+        tags={**begun.tags, **judged},
+        points=[*_curves(folder, root, training), *_scores(folder), *_times(root, fingerprint)],
+        data_sets=_data_sets(folder, begun.group.name),
         artifacts=_artifacts(folder, leave_out),
         model=_model(folder, inputs.params, about.package),
-        finished=(folder / SCORES).exists(),
+        finished=(folder / paths.SCORES).exists(),
     )
 
 
-def read_training(folder: Path, root: Path) -> dict[str, Any] | None:
+def _begun(
+    fingerprint: str, params: Mapping[str, Any], about: Circumstances, training: Mapping[str, Any]
+) -> RunRecord:
+    """What is known of a run before it has any result."""
+    corpus, model = str(params["download"]["corpus"]), params["model"]
+    tags = {
+        "corpus": corpus,
+        "mlflow.source.name": str(paths.DVC_YAML),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": about.git_commit,
+        "git_dirty": json.dumps(about.git_dirty) if about.git_commit else None,
+        "dvc_exp_name": about.dvc_exp_name,
+        "dvc_lock": about.dvc_lock,
+        "train_fingerprint": training.get("train_fingerprint"),
+    }
+    machine = {f"machine.{key}": str(value) for key, value in training.get("machine", {}).items()}
+    return RunRecord(
+        fingerprint=fingerprint,
+        group=Group(corpus, NOTE, about.sweep),
+        name=about.dvc_exp_name,
+        summary=f"{model['cell']} with attention {model['attention']}",
+        params=flat_params(params),
+        tags={key: value for key, value in tags.items() if value is not None} | machine,
+    )
+
+
+def _training(folder: Path, root: Path) -> dict[str, Any]:
     """Fingerprint and machine of the training that made the folder's model, whichever run it was
-    for; None where it is not known here.
+    for; empty where it is not known here.
     """
-    weights = folder / WEIGHTS
-    path = root / TRAININGS / f"{md5_of(weights)}.json" if weights.exists() else None
-    return _read(path) if path is not None and path.exists() else None
-
-
-def flat_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested params under dotted names, written as in params.yaml.
-
-    `{"train": {"seed": 1, "schedule": {"warmup": 4000}}}` gives
-    `{"train.seed": "1", "train.schedule.warmup": "4000"}`.
-    """
-    flat: dict[str, str] = {}
-    for key, value in params.items():
-        if isinstance(value, Mapping):
-            flat |= flat_params(value, f"{prefix}{key}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            flat[f"{prefix}{key}"] = text
-    return flat
+    weights = folder / paths.WEIGHTS
+    path = root / paths.TRAININGS / f"{md5_of(weights)}.json" if weights.exists() else None
+    return _read(path) if path is not None and path.exists() else {}
 
 
 def curve_points(history: Path) -> list[Point]:
@@ -159,21 +145,21 @@ def _whole_rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
 
 
-def _curves(folder: Path, root: Path, training: Mapping[str, Any] | None) -> list[Point]:
-    points = curve_points(folder / HISTORY)
-    if training is not None:
-        points += speed_points(root / TIMINGS / f"train-{training['train_fingerprint']}.csv")
+def _curves(folder: Path, root: Path, training: Mapping[str, Any]) -> list[Point]:
+    points = curve_points(folder / paths.HISTORY)
+    if training:
+        points += speed_points(root / paths.TIMINGS / f"train-{training['train_fingerprint']}.csv")
     return points
 
 
 def _scores(folder: Path) -> list[Point]:
     """The final scores, and what training says of the checkpoint that was kept."""
     points = []
-    if (folder / SCORES).exists():
-        for split, scores in _read(folder / SCORES).items():
+    if (folder / paths.SCORES).exists():
+        for split, scores in _read(folder / paths.SCORES).items():
             points += [_score(f"{split}/{name}", value) for name, value in scores.items()]
-    if (folder / TRAIN_METRICS).exists():
-        for name, value in _read(folder / TRAIN_METRICS).items():
+    if (folder / paths.TRAIN_METRICS).exists():
+        for name, value in _read(folder / paths.TRAIN_METRICS).items():
             side, _, rest = name.partition("_")
             measured = side in SPLITS and rest  # a loss, say, and not a number of steps
             points.append(_score(f"{side}/best_{rest}" if measured else f"train/{name}", value))
@@ -186,7 +172,7 @@ def _score(key: str, value: float | None) -> Point:
 
 def _times(root: Path, fingerprint: str) -> list[Point]:
     """How long each stage took that ran for this very run, and was not taken from DVC's cache."""
-    timings = {path.stem: _read(path) for path in sorted((root / TIMINGS).glob("*.json"))}
+    timings = {path.stem: _read(path) for path in sorted((root / paths.TIMINGS).glob("*.json"))}
     return [
         _score(f"time/{name}_seconds", timing["seconds"])
         for name, timing in timings.items()
@@ -196,8 +182,11 @@ def _times(root: Path, fingerprint: str) -> list[Point]:
 
 def _artifacts(folder: Path, leave_out: frozenset[Path]) -> dict[str, Callable[[Path], object]]:
     """What the run's folder has of files to be shown, each with what writes it to a path."""
-    shown = {path: path.relative_to(RESULTS if RESULTS in path.parents else ".") for path in WHOLE}
-    shown[CORPUS] = Path(CORPUS.name)
+    shown = {
+        path: path.relative_to(paths.RESULTS if paths.RESULTS in path.parents else ".")
+        for path in WHOLE
+    }
+    shown[paths.CORPUS] = Path(paths.CORPUS.name)
     artifacts: dict[str, Callable[[Path], object]] = {
         str(name): partial(shutil.copyfile, folder / path)
         for path, name in shown.items()
@@ -218,7 +207,7 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
 
     data_sets = []
     for split in SPLITS:
-        path = PREPARED / f"{split}.parquet"
+        path = paths.PREPARED / f"{split}.parquet"
         if (folder / path).exists():
             metadata = parquet.read_metadata(folder / path)
             data_sets.append(
@@ -235,51 +224,15 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
 
 
 def _model(folder: Path, params: Mapping[str, Any], package: Path | None) -> ModelFiles | None:
-    if package is None or not (folder / WEIGHTS).exists():
+    if package is None or not (folder / paths.WEIGHTS).exists():
         return None
     if params["decode"].get("ensemble"):
         return None  # the scores are those of several models, and a run logs its own alone
     # The code of another commit may know no form.
     form = params["prepare"].get("unicode_form", "none")
-    return ModelFiles((folder / WEIGHTS).parent, params["decode"], form, package)
-
-
-def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:
-    tags = {
-        "corpus": str(params["download"]["corpus"]),
-        "mlflow.source.name": str(DVC_YAML),
-        "mlflow.source.type": "LOCAL",
-    }
-    if about.git_commit is not None:
-        tags["mlflow.source.git.commit"] = about.git_commit
-        tags["git_dirty"] = json.dumps(about.git_dirty)
-    if about.dvc_exp_name is not None:
-        tags["dvc_exp_name"] = about.dvc_exp_name
-    if about.dvc_lock is not None:
-        tags["dvc_lock"] = about.dvc_lock
-    return tags
-
-
-def _training_tags(training: Mapping[str, Any]) -> dict[str, str]:
-    machine = {f"machine.{key}": str(value) for key, value in training.get("machine", {}).items()}
-    return {"train_fingerprint": training["train_fingerprint"]} | machine
-
-
-def _score_tag(folder: Path) -> dict[str, str]:
-    """The score that runs of this corpus are judged by: `make register` looks for the best."""
-    facts = folder / CORPUS
-    return {JUDGED_TAG: judged_by(_read(facts))} if facts.exists() else {}
+    return ModelFiles((folder / paths.WEIGHTS).parent, params["decode"], form, package)
 
 
 def _read(path: Path) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return values
-
-
-def _group(params: Mapping[str, Any], about: Circumstances) -> Group:
-    return Group(params["download"]["corpus"], NOTE, about.sweep)
-
-
-def _summary(params: Mapping[str, Any]) -> str:
-    model = params["model"]
-    return f"{model['cell']} with attention {model['attention']}"
