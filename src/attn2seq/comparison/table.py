@@ -47,10 +47,10 @@ def _row(name: str, score: ComparedScore) -> str:
 
 def _explained(samples: int) -> list[str]:
     text = (
-        f"p: how likely chance alone makes such a difference, by paired bootstrap (Koehn 2004) and "
-        f"approximate randomisation (Riezler and Maxwell 2005), {samples:,} samples each. A metric "
-        f"is called better or worse where both are below {LEVEL}; with many metrics, or many runs "
-        "compared, some will be so by chance."
+        f"p: the probability that a difference this large arises by chance, by paired bootstrap "
+        f"(Koehn 2004) and approximate randomisation (Riezler and Maxwell 2005), {samples:,} "
+        f"samples each. A metric is called better or worse where both are below {LEVEL}; among "
+        "many metrics, or many runs, some will be so by chance."
     )
     return wrap(text, WIDTH)
 

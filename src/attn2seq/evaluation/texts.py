@@ -110,7 +110,7 @@ def split_words(text: str) -> list[str]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text, parted at newlines alone: a rarer line separator is part of a line."""
+    """The lines of a text, split at newlines alone: a rarer line separator is part of a line."""
     try:
         lines = path.read_bytes().decode("utf-8").split("\n")
     except FileNotFoundError:

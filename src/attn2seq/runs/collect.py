@@ -29,7 +29,8 @@ APART = ("report", "track")
 # A score of the decoded texts has the plain name; what training measures on the way, token by
 # token with the reference as its past, has a name of its own.
 CURVE_NAMES = {"dev_perplexity": "dev/token_perplexity", "dev_accuracy": "dev/token_accuracy"}
-# Files that MLflow shows as they are, under their name in the workspace less `results/`.
+# Files that MLflow shows as they are, under their paths less the folder of results.
+INSIDE = f"{paths.RESULTS}/"
 WHOLE = (
     paths.PARAMS,
     paths.DVC_LOCK,
@@ -182,16 +183,13 @@ def _times(root: Path, fingerprint: str) -> list[Point]:
 
 def _artifacts(folder: Path, leave_out: frozenset[Path]) -> dict[str, Callable[[Path], object]]:
     """What the run's folder has of files to be shown, each with what writes it to a path."""
-    shown = {
-        path: path.relative_to(paths.RESULTS if paths.RESULTS in path.parents else ".")
-        for path in WHOLE
-    }
-    shown[paths.CORPUS] = Path(paths.CORPUS.name)
     artifacts: dict[str, Callable[[Path], object]] = {
-        str(name): partial(shutil.copyfile, folder / path)
-        for path, name in shown.items()
+        path.as_posix().removeprefix(INSIDE): partial(shutil.copyfile, folder / path)
+        for path in WHOLE
         if path not in leave_out and (folder / path).exists()
     }
+    if (folder / paths.CORPUS).exists():
+        artifacts[paths.CORPUS.name] = partial(shutil.copyfile, folder / paths.CORPUS)
     if (folder / NBEST).exists():
         artifacts["decode/test/nbest_head.jsonl"] = partial(_copy_head, folder / NBEST)
     return artifacts
