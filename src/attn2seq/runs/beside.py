@@ -7,9 +7,10 @@ the file that training writes, and a completion after a stage adds what is missi
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from attn2seq.runs.outage import Outage
 from attn2seq.whole import write_json
@@ -29,7 +30,7 @@ def follow(
     stage: Stage, train_fingerprint: str, machine: dict[str, str], history: Path, speed: Path
 ) -> Iterator[None]:
     """Show the training curve in MLflow while it grows, from a process of its own."""
-    if not _enabled(stage):
+    if not wanted(stage.params):
         yield
         return
     if not RAW.exists():
@@ -73,7 +74,7 @@ def remember_training(weights: Path, train_fingerprint: str, machine: dict[str, 
 
 def complete(stage: Stage) -> None:
     """Add to MLflow what the run has after this stage; a failure is said and changes nothing."""
-    if not _enabled(stage):
+    if not wanted(stage.params):
         return
     command = [*SHOW, "--after", stage.name]
     try:
@@ -82,8 +83,9 @@ def complete(stage: Stage) -> None:
         Outage(main_root(), _fingerprint(stage)).tell("MLflow is slow")
 
 
-def _enabled(stage: Stage) -> bool:
-    section = stage.params.get("track")
+def wanted(params: Mapping[str, Any]) -> bool:
+    """Whether params.yaml asks for runs to be shown without being told to."""
+    section = params.get("track")
     return isinstance(section, dict) and section.get("enabled") is True
 
 

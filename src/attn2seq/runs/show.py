@@ -17,6 +17,7 @@ from pathlib import Path
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs import restore
+from attn2seq.runs.beside import wanted
 from attn2seq.runs.circumstances import Circumstances, circumstances, sweep_of
 from attn2seq.runs.collect import collected_record
 from attn2seq.runs.follow import follow_training
@@ -35,7 +36,7 @@ COMPLETE_TIMEOUT_S = 20
 def main(arguments: list[str]) -> int:
     """The exit status: a store that does not answer is no fault of a stage, but of `make track`."""
     options = _parser().parse_args(arguments)
-    if options.quiet and not _enabled():
+    if options.quiet and not wanted(read_yaml(PARAMS)):
         return 0
     root = main_root()
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
@@ -79,12 +80,6 @@ def _complete_bounded(record: RunRecord, store: Store, root: Path) -> Shown | No
         return None
     outage.over()
     return shown
-
-
-def _enabled() -> bool:
-    """Whether params.yaml asks for runs to be shown without being told to."""
-    section = read_yaml(PARAMS).get("track")
-    return isinstance(section, dict) and section.get("enabled") is True
 
 
 def store_of(root: Path, uri: str | None) -> Store:
