@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
@@ -12,7 +11,8 @@ from attn2seq.decoding.outputs import write_decoded
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translator
 from attn2seq.model.device import describe_device
-from attn2seq.workspace.stage import ENSEMBLE, Stage, run_stage
+from attn2seq.workspace.paths import DECODED, ENSEMBLE, MODEL, PREPARED
+from attn2seq.workspace.stage import Stage, run_stage
 
 SECONDS_BETWEEN_LINES = 20
 
@@ -22,13 +22,12 @@ def main(stage: Stage) -> None:
     results/decode.
     """
     settings = stage.settings(DecodeSettings)
-    output = Path("results/decode")
     further = [ENSEMBLE / name for name in settings.ensemble]
-    translator = Translator(Path("models/model"), settings, stage.say, further)
+    translator = Translator(MODEL, settings, stage.say, further)
     number_type = str(translator.number_type).removeprefix("torch.")
     stage.say(f"on {describe_device(translator.device)}, {number_type}, {described(settings)}")
     for split in ("dev", "test"):
-        pairs = pd.read_parquet(Path("data/prepared") / f"{split}.parquet")
+        pairs = pd.read_parquet(PREPARED / f"{split}.parquet")
         sources, targets = pairs["src"].tolist(), pairs["tgt"].tolist()
         started = time.monotonic()
         with counted(stage, f"{split}, translating", len(sources)) as count:
@@ -40,8 +39,8 @@ def main(stage: Stage) -> None:
         )
         with counted(stage, f"{split}, scoring references", len(sources)) as count:
             references = translator.score(sources, targets, count)
-        write_decoded(output / split, sources, translations, references)
-    stage.say_result(output)
+        write_decoded(DECODED / split, sources, translations, references)
+    stage.say_result(DECODED)
 
 
 def described(settings: DecodeSettings) -> str:

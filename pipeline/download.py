@@ -1,15 +1,13 @@
 """Fetch, copy or make the raw files of the corpus that params.yaml names."""
 
 import os
-from pathlib import Path
 
 from attn2seq.catalogue.catalogue import read_catalogue_entry
 from attn2seq.preparing.settings import DownloadSettings
 from attn2seq.sources.download import Places, download_corpus, resolve_mirror
 from attn2seq.sources.vectors import find_vectors
+from attn2seq.workspace.paths import CATALOGUE, DOWNLOADS, LOCAL, RAW
 from attn2seq.workspace.stage import Stage, main_root, run_stage
-
-CATALOGUE, LOCAL, RAW = Path("data/catalogue"), Path("data/local"), Path("data/raw")
 
 
 def main(stage: Stage) -> None:
@@ -21,7 +19,7 @@ def main(stage: Stage) -> None:
     stage.say(f"{entry.title} ({entry.name}), licence: {entry.licence}")
     places = Places(
         local=LOCAL,
-        cache=main_root() / ".cache" / "downloads",
+        cache=main_root() / DOWNLOADS,
         mirror=resolve_mirror(os.environ.get("CORPUS_MIRROR"), main_root()),
     )
     download_corpus(entry, RAW, places, stage.say, vectors)

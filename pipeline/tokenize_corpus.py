@@ -1,13 +1,10 @@
 """Learn the vocabularies of the prepared pairs and write their token ids."""
 
-from pathlib import Path
-
 from attn2seq.sources.vectors import raw_vectors
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.splits import tokenize_splits
+from attn2seq.workspace.paths import PREPARED, RAW, TOKENIZED
 from attn2seq.workspace.stage import Stage, rare_collections, run_stage
-
-RAW, PREPARED, TOKENIZED = Path("data/raw"), Path("data/prepared"), Path("data/tokenized")
 
 
 def main(stage: Stage) -> None:

@@ -20,10 +20,18 @@ from attn2seq.training.history import History, Row
 from attn2seq.training.run import train_model
 from attn2seq.training.settings import TrainSettings
 from attn2seq.workspace.fingerprint import train_fingerprint
+from attn2seq.workspace.paths import (
+    CHECKPOINTS,
+    HISTORY,
+    MODEL,
+    TIMINGS,
+    TOKENIZED,
+    TRAIN_METRICS,
+    TRAINED,
+    WEIGHTS,
+)
 from attn2seq.workspace.stage import Stage, main_root, run_stage
 from attn2seq.workspace.stop_requests import stop_requests
-
-TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("results/train")
 
 
 def main(stage: Stage) -> None:
@@ -40,20 +48,19 @@ def main(stage: Stage) -> None:
         "torch": torch.__version__,
     }
     fingerprint = train_fingerprint(Path.cwd(), stage.inputs, machine)
-    speed = main_root() / ".cache" / "timings" / f"train-{fingerprint}.csv"
-    curve = RESULTS / "history.csv"
+    speed = main_root() / TIMINGS / f"train-{fingerprint}.csv"
     with (
-        CheckpointFolder(main_root() / ".cache" / "checkpoints" / fingerprint, stage.say) as folder,
-        follow(stage, fingerprint, machine, curve, speed),
+        CheckpointFolder(main_root() / CHECKPOINTS / fingerprint, stage.say) as folder,
+        follow(stage, fingerprint, machine, HISTORY, speed),
         stop_requests(started) as requests,
         repeatable(settings.deterministic, "train.deterministic"),
     ):
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        history = History(curve, also=speed_writer(speed))
+        TRAINED.mkdir(parents=True, exist_ok=True)
+        history = History(HISTORY, also=speed_writer(speed))
         train_model(
             TOKENIZED,
             MODEL,
-            RESULTS / "metrics.json",
+            TRAIN_METRICS,
             model_settings,
             settings,
             device,
@@ -63,7 +70,7 @@ def main(stage: Stage) -> None:
             stage.say,
             requests,
         )
-    remember_training(MODEL / "model.safetensors", fingerprint, machine)
+    remember_training(WEIGHTS, fingerprint, machine)
     stage.say_result(MODEL)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from attn2seq.config import read_yaml
-from attn2seq.evaluation.results import evaluate
+from attn2seq.evaluation.scores import evaluate
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.report.page import ReportInputs
 from attn2seq.tokenization.settings import TokenizeSettings

@@ -6,7 +6,7 @@ import pytest
 from tracked_workspace import run_stages, write_lock, write_workspace
 
 from attn2seq.runs import show as track
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 
 SET_BY_MLFLOW = (
     "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_HTTP_REQUEST_TIMEOUT", "DVC_EXP_NAME",
@@ -20,7 +20,7 @@ SET_BY_MLFLOW = (
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database without runs, made once: its migrations take a second."""
     root = tmp_path_factory.mktemp("database")
-    Tracker(track.store_of(root, None), 5)
+    Runs(track.store_of(root, None), 5)
     return root / "mlflow.db"
 
 

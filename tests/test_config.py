@@ -8,6 +8,7 @@ from attn2seq.config import (
     MAX_YAML_BYTES,
     ConfigError,
     Settings,
+    flat_params,
     nearest,
     plain,
     read_yaml,
@@ -167,3 +168,13 @@ def test_a_long_list_of_names_is_cut_in_a_message() -> None:
     assert some([]) == "nothing"
     assert some(str(n) for n in range(10)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert some(str(n) for n in range(11)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."
+
+
+def test_params_are_flat_and_written_as_in_params_yaml() -> None:
+    nested = {"train": {"schedule": {"warmup": 4000}, "tied": True, "name": "a", "none": None}}
+    assert flat_params(nested) == {
+        "train.schedule.warmup": "4000",
+        "train.tied": "true",
+        "train.name": "a",
+        "train.none": "null",
+    }

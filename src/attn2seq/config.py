@@ -7,6 +7,7 @@ ConfigError: params.yaml has 2 faults:
 """
 
 import difflib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -116,6 +117,22 @@ def shown(value: object) -> str:
     """A value as a message shows it: cut where it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+
+
+def flat_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested params under dotted names, written as in params.yaml.
+
+    `{"train": {"seed": 1, "schedule": {"warmup": 4000}}}` gives
+    `{"train.seed": "1", "train.schedule.warmup": "4000"}`.
+    """
+    flat: dict[str, str] = {}
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= flat_params(value, f"{prefix}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            flat[f"{prefix}{key}"] = text
+    return flat
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

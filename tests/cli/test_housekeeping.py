@@ -9,9 +9,9 @@ from tracked_workspace import run_stages, write_lock, write_workspace
 
 from attn2seq.cli import housekeeping
 from attn2seq.cli.housekeeping import Heap, caches_hint, checkpoints, readable, table
-from attn2seq.runs.mlflow_store import Tracker
-from attn2seq.runs.show import store_of, track_workspace
-from attn2seq.runs.stored_files import ownerless_folders
+from attn2seq.runs.mlflow_store import Runs
+from attn2seq.runs.registry import ownerless_folders
+from attn2seq.runs.show import show_workspace, store_of
 
 
 def training(folder: Path, name: str, *files: str) -> Path:
@@ -63,12 +63,12 @@ def test_files_of_deleted_runs_have_no_owner(
     run_stages(tmp_path)
     write_lock(tmp_path)
     store = store_of(tmp_path, None)
-    tracker = Tracker(store, 5)
-    completed = track_workspace(tracker, tmp_path, tmp_path / ".cache")
+    runs = Runs(store, 5)
+    completed = show_workspace(runs, tmp_path, tmp_path)
     lost = tmp_path / "mlartifacts" / "corpus" / "lost"
     lost.mkdir(parents=True)
     assert ownerless_folders(store) == [lost]
-    tracker.client.delete_run(completed.run_id)
+    runs.client.delete_run(completed.run_id)
     names = {folder.name for folder in ownerless_folders(store)}
     assert {"lost", completed.run_id} <= names
     with sqlite3.connect(tmp_path / "mlflow.db") as database:

@@ -8,7 +8,6 @@ from tracked_workspace import run_stages, write_lock
 
 from attn2seq.cli import register, serve
 from attn2seq.runs import show as track
-from attn2seq.runs.judging import better, judged_by
 
 
 def add_run(root: Path, beam_size: int) -> None:
@@ -62,25 +61,3 @@ def test_the_best_is_champion_and_a_worse_one_is_refused(
     assert len(client_of(finished).search_model_versions("name = 'toy-en-de'")) == 2
     assert register.main(["--run", "nobody"]) == 1
     assert "no run with a model is called 'nobody'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({"metrics": [], "bleu_tokenizer": "13a"}, "bleu"),
-        ({"metrics": ["moses_bleu"], "bleu_tokenizer": "13a"}, "bleu"),
-        ({"metrics": [], "bleu_tokenizer": "none"}, "exact_match"),
-        ({"metrics": ["word_error_rate"], "bleu_tokenizer": "none"}, "word_error_rate"),
-    ],
-)
-def test_each_corpus_has_a_score_that_judges(facts: dict[str, object], expected: str) -> None:
-    assert judged_by(facts) == expected
-
-
-def test_which_way_is_better() -> None:
-    nan = float("nan")
-    assert better("bleu", 2.0, 1.0)
-    assert not better("bleu", 1.0, 1.0)
-    assert better("word_error_rate", 1.0, 2.0)
-    assert better("bleu", 0.0, nan)
-    assert not better("word_error_rate", nan, 9.0)

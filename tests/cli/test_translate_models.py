@@ -11,7 +11,7 @@ from table_model import decode_settings
 from tiny_model import TEXTS
 
 from attn2seq.cli.command import main
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import Group, ModelFiles, RunRecord
 from attn2seq.runs.show import store_of
 
@@ -142,12 +142,12 @@ def test_addresses_in_mlflow(
     params = {"prepare.unicode_form": "nfkc"}
     files = ModelFiles(model_folder, DECODE, "nfc")
     record = RunRecord("f", Group("toy", ""), "a run", "lstm", params, {}, model=files)
-    tracker = Tracker(store_of(tmp_path, None), 5)
-    run_id = tracker.complete(record).run_id
-    model_id = tracker.client.get_run(run_id).data.tags["model_id"]
-    tracker.client.create_registered_model("toy")
-    tracker.client.create_model_version("toy", f"models:/{model_id}", run_id=run_id)
-    tracker.client.set_registered_model_alias("toy", "champion", "1")
+    runs = Runs(store_of(tmp_path, None), 5)
+    run_id = runs.complete(record).run_id
+    model_id = runs.client.get_run(run_id).data.tags["model_id"]
+    runs.client.create_registered_model("toy")
+    runs.client.create_model_version("toy", f"models:/{model_id}", run_id=run_id)
+    runs.client.set_registered_model_alias("toy", "champion", "1")
     for address in ("models:/toy@champion", "models:/toy/1", f"runs:/{run_id}/model"):
         assert translated(capsys, "--model", address, *TEXTS, WIDE) == by_folder
     for address in ("models:/toy@none", "models:/toy/2", "runs:/none/model"):

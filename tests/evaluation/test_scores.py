@@ -1,18 +1,22 @@
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from attn2seq.errors import UserError
 from attn2seq.evaluation.scores import (
-    ALWAYS,
     asked_measures,
+    evaluate,
     exact_match,
     probability_measures,
     score_split,
 )
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.evaluation.texts import CorpusFacts, SplitTexts
+from attn2seq.metrics import METRICS
 
 SETTINGS = EvaluateSettings(bootstrap_samples=200, seed=12345)
 MakeSplit = Callable[..., SplitTexts]
@@ -54,7 +58,8 @@ def test_exact_match_collapses_space_but_not_case(make_split: MakeSplit) -> None
 def test_a_corpus_gets_what_it_asks_for_and_no_more(make_split: MakeSplit) -> None:
     split = make_split(["a"], [["a"]])
     assert asked_measures(split, facts()) == {}
-    assert list(asked_measures(split, facts("moses_bleu"))) == ["moses_bleu"]
+    on_request = [name for name, metric in METRICS.items() if metric.on_request]
+    assert list(asked_measures(split, facts(*on_request))) == on_request
 
 
 def test_unknown_metric_of_a_corpus(make_split: MakeSplit) -> None:
@@ -68,10 +73,8 @@ def test_all_metrics_with_intervals_that_hold_them(make_split: MakeSplit) -> Non
                   for i, texts in enumerate(references)]  # fmt: skip
     split = make_split(hypotheses, references, nats=[1.0 + i for i in range(10)], tokens=[8] * 10)
     found = score_split(split, CorpusFacts("en", "13a", ("accuracy",)), SETTINGS)
-    assert set(found.metrics) == {
-        *ALWAYS,
-        "accuracy",
-    }
+    usual = {name for name, metric in METRICS.items() if not metric.on_request}
+    assert set(found.metrics) == usual | {"accuracy"}
     assert found.metrics["exact_match"] == 50.0
     for name, score in found.metrics.items():
         row = found.signatures[name]
@@ -117,3 +120,50 @@ def test_rows_of_sentences(make_split: MakeSplit) -> None:
     assert list(rows["bleu"]) == [100.0, 0.0]
     assert list(rows["hypothesis_words"]) == [2, 0]
     assert list(rows["src_words"]) == [2, 2]
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> tuple[Path, Path]:
+    prepared, decoded = tmp_path / "prepared", tmp_path / "decode"
+    prepared.mkdir()
+    facts = {"tgt_lang": "de", "bleu_tokenizer": "13a", "metrics": ["accuracy"]}
+    (prepared / "corpus.json").write_text(json.dumps(facts))
+    for split, size in (("train", 8), ("dev", 3), ("test", 4)):
+        texts = [f"line {place} of {split}" for place in range(size)]
+        pd.DataFrame({"src": texts, "tgt": texts}).to_parquet(prepared / f"{split}.parquet")
+        folder = decoded / split
+        folder.mkdir(parents=True)
+        (folder / "hypotheses.txt").write_text("\n".join([*texts[:-1], "wrong"]) + "\n")
+        pd.DataFrame({"nats": [1.0] * size, "tokens": [2] * size}).to_parquet(
+            folder / "reference_nats.parquet"
+        )
+    return prepared, decoded
+
+
+def test_writes_the_same_bytes_twice(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    metrics = evaluate(*inputs, first, SETTINGS)
+    evaluate(*inputs, second, SETTINGS)
+    names = sorted(path.name for path in first.iterdir())
+    assert names == ["analysis.json", "metrics.json", "sentences.parquet", "signatures.json"]
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert json.loads((first / "metrics.json").read_text()) == metrics
+    assert metrics["test"]["accuracy"] == 75.0
+    assert metrics["dev"]["exact_match"] == pytest.approx(66.6667)
+
+
+def test_sentences_of_both_splits(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    evaluate(*inputs, tmp_path / "out", SETTINGS)
+    rows = pd.read_parquet(tmp_path / "out" / "sentences.parquet")
+    assert list(rows["split"]) == ["dev"] * 3 + ["test"] * 4
+    assert list(rows["line"]) == [0, 1, 2, 0, 1, 2, 3]
+    needed = {"src", "hypothesis", "reference", "bleu", "chrf", "exact_match", "nats", "tokens"}
+    assert needed <= set(rows)
+
+
+def test_nothing_decoded_yet(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    (inputs[1] / "dev" / "hypotheses.txt").unlink()
+    with pytest.raises(UserError, match=r"dev/hypotheses.txt is missing"):
+        evaluate(*inputs, tmp_path / "out", SETTINGS)
+    assert not (tmp_path / "out" / "metrics.json").exists()

@@ -7,7 +7,10 @@ import sacrebleu
 from attn2seq.errors import UserError
 from attn2seq.evaluation.measures import Measure
 from attn2seq.evaluation.surface import (
+    ROUGE,
+    moses_measure,
     reference_streams,
+    rouge_measures,
     sentence_bleu,
     sentence_scores,
     surface_measures,
@@ -97,3 +100,67 @@ def test_order_of_sentences_changes_nothing() -> None:
 def test_unknown_tokeniser_is_named() -> None:
     with pytest.raises(UserError, match=r"bleu_tokenizer '13b' .*did you mean 13a\?"):
         measures(["a"], [["a"]], "13b")
+
+
+def test_moses_tokens_by_hand() -> None:
+    # Lower-cased, quotes straightened, cut: 9 tokens, of which "alter" is wrong.
+    hypothesis = "Ein Alter Mann, der „Hallo“ ruft"
+    reference = 'ein junger Mann , der " hallo " ruft'
+    matches = [(8, 9), (6, 8), (5, 7), (4, 6)]
+    wanted = 100 * math.prod(right / all_ for right, all_ in matches) ** 0.25
+    assert moses_measure([hypothesis], [[reference]], "de").score() == pytest.approx(wanted)
+
+
+def test_moses_bleu_without_a_match_of_four_tokens_is_zero() -> None:
+    # multi-bleu does not smooth; sacreBLEU's default would give some points.
+    assert moses_measure(["a b c x"], [["a b c d"]], "en").score() == 0
+    assert sacrebleu.corpus_bleu(["a b c x"], [["a b c d"]]).score > 0
+
+
+def test_the_language_decides_what_an_apostrophe_is() -> None:
+    # French gives l' homme est là, German l ' homme est là; the first column counts the tokens.
+    counts = {
+        language: moses_measure(["L'homme est là"], [["x"]], language).sums[0, 0]
+        for language in ("fr", "de")
+    }
+    assert counts == {"fr": 4, "de": 5}
+
+
+def test_moses_bleu_of_several_references_and_its_signature() -> None:
+    measure = moses_measure(["a b c d", "e f g h"], [["x y z w", "A b c d"], ["e f g h"]], "cs")
+    assert measure.score() == pytest.approx(100)
+    assert measure.signature.startswith("nrefs:2|case:lc|eff:no|tok:moses-cs|smooth:none|")
+
+
+@pytest.mark.parametrize(
+    "text", ["the cat sat", "Кошка сидит дома", "猫は家にいます", "แมวอยู่ในบ้าน", "القطة في البيت"]
+)
+def test_rouge_of_identical_lines_is_100_in_every_script(text: str) -> None:
+    found = rouge_measures([text], [[text]])
+    assert [found[name].score() for name in ROUGE] == pytest.approx([100.0] * 3)
+
+
+def test_rouge_by_hand() -> None:
+    # Three of four words are shared, one of three pairs; the longest common run in order is a b d.
+    found = rouge_measures(["a b x d"], [["a b c d"]])
+    assert found["rouge1"].score() == pytest.approx(75.0)
+    assert found["rouge2"].score() == pytest.approx(100 / 3)
+    assert found["rougeL"].score() == pytest.approx(75.0)
+
+
+def test_rouge_f_is_of_precision_and_recall() -> None:
+    # Precision 1/1, recall 1/3.
+    assert rouge_measures(["a"], [["a b c"]])["rouge1"].score() == pytest.approx(50.0)
+
+
+def test_rouge_best_reference_counts_and_sentences_are_averaged() -> None:
+    found = rouge_measures(["a b", "x"], [["c d", "a b"], ["y"]])
+    assert found["rouge1"].score() == pytest.approx(50.0)
+
+
+def test_case_is_no_difference_to_rouge() -> None:
+    assert rouge_measures(["ÜBER"], [["über"]])["rouge1"].score() == pytest.approx(100.0)
+
+
+def test_rouge_of_an_empty_hypothesis_is_0() -> None:
+    assert rouge_measures([""], [["a"]])["rougeL"].score() == 0.0

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from attn2seq.errors import UserError
-from attn2seq.evaluation.texts import read_corpus_facts, read_lines, read_split
+from attn2seq.evaluation.texts import read_corpus_facts, read_lines, read_split, split_words
 
 
 def write_split(folder: Path, hypotheses: str, nats: list[float]) -> tuple[Path, Path]:
@@ -66,3 +66,23 @@ def test_corpus_facts_without_a_key(tmp_path: Path) -> None:
     path.write_text('{"metrics": [], "tgt_lang": "de"}')
     with pytest.raises(UserError, match="no key 'bleu_tokenizer'"):
         read_corpus_facts(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Um 7 Uhr, Ada!", ["Um", "7", "Uhr", "Ada"]),
+        ("Не знаю…", ["Не", "знаю"]),
+        ("我爱你。", ["我", "爱", "你"]),
+        ("iPhone买了3个", ["iPhone", "买", "了", "3", "个"]),
+        ("すごい!", ["す", "ご", "い"]),
+        ("ที่", ["ที่"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("كتابٌ جديد", ["كتابٌ", "جديد"]),
+        ("cafe\u0301", ["cafe\u0301"]),
+        ("\u00a0 \u2028!?", []),
+        ("", []),
+    ],
+)
+def test_words_of_many_scripts(text: str, words: list[str]) -> None:
+    assert split_words(text) == words

@@ -25,16 +25,16 @@ def test_figures_by_hand(tmp_path: Path) -> None:
     # a, b and the space, beside the four special pieces; each text begins with a space.
     assert source == {
         "Pieces": "7",
-        "Pieces that train uses": "3 (100.0%)",
-        "Tokens of train": "8",
-        "Tokens of test": "6",
-        "Tokens a word of train": "4.00",
-        "Tokens a word of test": "3.00",
-        "Characters a token of test": "0.83",
-        "Longest text of train, tokens": "8",
-        "Unknown tokens of test": "1 (16.7%)",
-        "Different words of train": "1",
-        "Words of test that train lacks": "1 (50.0%)",
+        "Pieces used in train": "3 (100.0%)",
+        "Tokens in train": "8",
+        "Tokens in test": "6",
+        "Tokens per word in train": "4.00",
+        "Tokens per word in test": "3.00",
+        "Characters per token in test": "0.83",
+        "Longest text in train, tokens": "8",
+        "Unknown tokens in test": "1 (16.7%)",
+        "Distinct words in train": "1",
+        "Words in test not seen in train": "1 (50.0%)",
     }
 
 

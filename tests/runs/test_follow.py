@@ -16,8 +16,8 @@ from tracked_workspace import run_stages
 from attn2seq.runs import follow as follow_module
 from attn2seq.runs import mlflow_store as tracking
 from attn2seq.runs import show as track
-from attn2seq.runs.collect import Circumstances
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.circumstances import Circumstances
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint
 
 
@@ -63,8 +63,8 @@ def follow_once(root: Path, snapshot: Path, rows: Iterator[str]) -> None:
 
     training = threading.Thread(target=train)
     training.start()
-    tracker = Tracker(track.store_of(root, None), 5)
-    follow_module.follow(snapshot, tracker, Circumstances(), ended)
+    runs = Runs(track.store_of(root, None), 5)
+    follow_module.follow(snapshot, runs, Circumstances(), ended.wait)
     training.join()
 
 
@@ -72,7 +72,7 @@ def follow_once(root: Path, snapshot: Path, rows: Iterator[str]) -> None:
 def test_a_resumed_training_logs_no_step_twice(bare: Path, empty_database: Path) -> None:
     (bare / "mlflow.db").write_bytes(empty_database.read_bytes())
     run_stages(bare, "download")
-    snapshot = write_snapshot(bare, os.getpid())
+    snapshot = write_snapshot(bare, os.getppid())
     # The last line is half written: the 4 may be 4.5.
     follow_once(bare, snapshot, iter(["50,0,5.0,\n", "50,0,5.0,\n100,0,4"]))
     (run,) = runs_in(bare)
@@ -100,8 +100,8 @@ def test_a_history_that_training_has_not_touched_is_not_its_own(
     for name in ("history.csv", "metrics.json"):
         os.utime(bare / "results/train" / name, (old, old))
     snapshot = write_snapshot(bare, parent_pid=2**22 + 1)  # no such process: training is gone
-    tracker = Tracker(track.store_of(bare, None), 5)
-    follow_module.follow(snapshot, tracker, Circumstances(), threading.Event())
+    runs = Runs(track.store_of(bare, None), 5)
+    follow_module.follow(snapshot, runs, Circumstances(), lambda seconds: False)
     (run,) = runs_in(bare)
     assert run.data.metrics == {}
     assert run.info.status == "KILLED"
@@ -120,7 +120,7 @@ def test_how_busy_the_machine_is_is_shown_where_it_is_wanted(
     params.write_text(now, encoding="utf-8")
     run_stages(bare, "download")
     rows = ["50,0,5.0,\n"] * 4
-    follow_once(bare, write_snapshot(bare, os.getpid()), iter(rows))
+    follow_once(bare, write_snapshot(bare, os.getppid()), iter(rows))
     (run,) = runs_in(bare)
     assert ("system/cpu_utilization_percentage" in run.data.metrics) is wanted
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from attn2seq.runs.mlflow_store import Tracker
-from attn2seq.runs.record import DataSet, Group, Point, RunRecord, Store, TrackingUnavailableError
+from attn2seq.runs.mlflow_store import Runs
+from attn2seq.runs.record import DataSet, Group, Point, RunRecord, Store, StoreUnavailableError
 
 SET_BY_MLFLOW = (
     "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_LOGGING_LEVEL",
@@ -38,7 +38,7 @@ RECORD = RunRecord(
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forgets what a tracker sets."""
+    """Forgets what a runs sets."""
     for name in SET_BY_MLFLOW:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -53,8 +53,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def tracker(store: Store) -> Tracker:
-    return Tracker(store, request_timeout_s=5)
+def runs(store: Store) -> Runs:
+    return Runs(store, request_timeout_s=5)
 
 
 def history(store: Store, run_id: str, key: str) -> list[Any]:
@@ -63,25 +63,25 @@ def history(store: Store, run_id: str, key: str) -> list[Any]:
     return list(MlflowClient(store.uri).get_metric_history(run_id, key))
 
 
-def test_a_record_is_added_once(tracker: Tracker, store: Store) -> None:
-    first = tracker.complete(RECORD)
+def test_a_record_is_added_once(runs: Runs, store: Store) -> None:
+    first = runs.complete(RECORD)
     assert first.added == ("1 param", "1 tag", "1 point", "1 data set", "2 artifacts")
-    assert tracker.complete(RECORD) == replace(first, added=())
+    assert runs.complete(RECORD) == replace(first, added=())
     assert store.artifacts is not None
     files = store.artifacts / "toy-en-de" / first.run_id / "artifacts"
     assert (files / "in/b.txt").read_text() == "b"
 
 
-def test_only_what_is_missing_is_added_and_nothing_changed(tracker: Tracker, store: Store) -> None:
+def test_only_what_is_missing_is_added_and_nothing_changed(runs: Runs, store: Store) -> None:
     record = replace(RECORD, fingerprint="f" * 16)
-    run_id = tracker.complete(record).run_id
+    run_id = runs.complete(record).run_id
     changed = replace(
         record,
         params={"train.seed": "2", "train.steps": "100"},
         points=[Point("dev/bleu", 0, 99.0), Point("train/loss", 50, 4.0)],
         artifacts={"a.txt": write_text("other"), "c.txt": write_text("c")},
     )
-    again = tracker.complete(changed)
+    again = runs.complete(changed)
     assert again.run_id == run_id
     assert again.added == ("1 param", "1 point", "1 artifact")
     assert [point.value for point in history(store, run_id, "dev/bleu")] == [12.5]
@@ -90,32 +90,44 @@ def test_only_what_is_missing_is_added_and_nothing_changed(tracker: Tracker, sto
     assert (files / "a.txt").read_text() == "a"
 
 
-def test_many_points_fit(tracker: Tracker, store: Store) -> None:
+def test_many_points_fit(runs: Runs, store: Store) -> None:
     points = [Point("train/loss", step, float(step)) for step in range(2500)]
     record = replace(RECORD, fingerprint="many", points=[*points, Point("dev/ter", 0, math.nan)])
-    completed = tracker.complete(record)
+    completed = runs.complete(record)
     assert "2501 points" in completed.added
     assert len(history(store, completed.run_id, "train/loss")) == 2500
     assert math.isnan(history(store, completed.run_id, "dev/ter")[0].value)
 
 
-def test_a_batch_sent_again_is_one(tracker: Tracker, store: Store) -> None:
-    run_id = tracker.open_run(replace(RECORD, fingerprint="again")).run_id
-    for _ in range(2):
-        tracker.send(run_id, [Point("train/loss", 50, 4.0)], time_ms=1_000)
+def test_points_whose_answer_was_lost_are_there_once(
+    runs: Runs, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = runs.open_run(replace(RECORD, fingerprint="again")).run_id
+    points = [Point("train/loss", 50, 4.0)]
+    send = runs.client.log_batch
+
+    def loses_the_answer(*arguments: Any, **named: Any) -> None:
+        send(*arguments, **named)
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.client, "log_batch", loses_the_answer)
+        with pytest.raises(StoreUnavailableError):
+            runs.add_points(run_id, points)
+    assert runs.add_points(run_id, points) == 1
     assert len(history(store, run_id, "train/loss")) == 1
-    assert tracker.steps_there(run_id, "train/loss") == {50}
+    assert runs.add_points(run_id, points) == 0
 
 
-def test_the_latest_runs_come_first(tracker: Tracker) -> None:
+def test_the_latest_runs_come_first(runs: Runs) -> None:
     ids = [
-        tracker.open_run(replace(RECORD, fingerprint=name, group=Group(name, ""))).run_id
+        runs.open_run(replace(RECORD, fingerprint=name, group=Group(name, ""))).run_id
         for name in ("one", "two")
     ]
-    assert [run.run_id for run in tracker.latest(2)] == ids[::-1]
+    assert [run.run_id for run in runs.latest(2)] == ids[::-1]
 
 
-def test_runs_are_named_and_described_by_what_differs(tracker: Tracker, store: Store) -> None:
+def test_runs_are_named_and_described_by_what_differs(runs: Runs, store: Store) -> None:
     from mlflow import MlflowClient
 
     group = Group("named", "Look at the *charts*.")
@@ -130,7 +142,7 @@ def test_runs_are_named_and_described_by_what_differs(tracker: Tracker, store: S
         replace(record, fingerprint=f"{index}" * 16, **changes)
         for index, changes in enumerate(others, start=2)
     ]
-    shown = [tracker.complete(item) for item in records]
+    shown = [runs.complete(item) for item in records]
     changed = "cell=gru, train.seed=2"
     assert [run.name for run in shown] == [
         "baseline", changed, f"{changed} 333333", "it's plain",
@@ -143,24 +155,24 @@ def test_runs_are_named_and_described_by_what_differs(tracker: Tracker, store: S
     assert experiment.tags["mlflow.note.content"] == group.note
 
 
-def test_a_sweep_is_a_parent_with_its_children(tracker: Tracker, store: Store) -> None:
+def test_a_sweep_is_a_parent_with_its_children(runs: Runs, store: Store) -> None:
     from mlflow import MlflowClient
 
     group = Group("swept", "", "sweep 1: it's a seed")
     children = [
-        tracker.complete(replace(RECORD, fingerprint=name, group=group, finished=True))
+        runs.complete(replace(RECORD, fingerprint=name, group=group, finished=True))
         for name in ("first child", "second child")
     ]
-    parent = tracker.open_sweep(group)
+    parent = runs.open_sweep(group)
     client = MlflowClient(store.uri)
     wanted = f"tags.mlflow.parentRunId = '{parent.run_id}'"
     found = client.search_runs([parent.experiment_id], wanted)
     assert {run.info.run_id for run in found} == {child.run_id for child in children}
     shown = client.get_run(parent.run_id)
     assert (shown.info.run_name, shown.info.status) == (group.sweep, "FINISHED")
-    assert parent.run_id not in {run.run_id for run in tracker.latest(1000)}
+    assert parent.run_id not in {run.run_id for run in runs.latest(1000)}
     # A second look changes nothing.
-    again = tracker.complete(replace(RECORD, fingerprint="first child", group=group))
+    again = runs.complete(replace(RECORD, fingerprint="first child", group=group))
     assert again == replace(children[0], added=())
 
 
@@ -168,7 +180,7 @@ def test_what_a_killed_process_left_of_a_database_does_no_harm(tmp_path: Path) -
     (tmp_path / "mlflow.db.new").write_bytes(b"half of a database")
     database = tmp_path / "mlflow.db"
     store = Store(f"sqlite:///{database}", tmp_path / "lock", database, tmp_path / "artifacts")
-    assert Tracker(store, 5).complete(RECORD).added
+    assert Runs(store, 5).complete(RECORD).added
     assert [path.name for path in tmp_path.glob("mlflow.db*")] == ["mlflow.db"]
 
 
@@ -176,5 +188,5 @@ def test_what_a_killed_process_left_of_a_database_does_no_harm(tmp_path: Path) -
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = Store(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path / "lock")
-        with pytest.raises(TrackingUnavailableError, match=r"127\.0\.0\.1:\d+ does not answer"):
-            Tracker(store, request_timeout_s=1).complete(RECORD)
+        with pytest.raises(StoreUnavailableError, match=r"127\.0\.0\.1:\d+ does not answer"):
+            Runs(store, request_timeout_s=1).complete(RECORD)

@@ -97,7 +97,7 @@ def test_committed_states_and_experiments_come_back(
         assert len(run.inputs.dataset_inputs) == 3
         assert "model_id" in run.data.tags
         files = client_of(bare).list_artifacts(run.info.run_id, "decode/test")
-        assert "decode/test/attention_0.png" in [item.path for item in files]
+        assert "decode/test/nbest_head.jsonl" in [item.path for item in files]
 
 
 @pytest.mark.promise("inside")

@@ -1,8 +1,8 @@
-"""What a run consists of: names, steps and params."""
+"""What a run consists of: names and steps."""
 
 from pathlib import Path
 
-from attn2seq.runs.collect import curve_points, flat_params
+from attn2seq.runs.collect import curve_points
 
 
 def test_curve_names_and_steps(tmp_path: Path) -> None:
@@ -19,14 +19,4 @@ def test_curve_names_and_steps(tmp_path: Path) -> None:
         ("train/learning_rate", 50): 0.001,
         ("dev/loss", 100): 3.5,
         ("dev/token_accuracy", 100): 40.2,
-    }
-
-
-def test_params_are_flat_and_written_as_in_params_yaml() -> None:
-    nested = {"train": {"schedule": {"warmup": 4000}, "tied": True, "name": "a", "none": None}}
-    assert flat_params(nested) == {
-        "train.schedule.warmup": "4000",
-        "train.tied": "true",
-        "train.name": "a",
-        "train.none": "null",
     }

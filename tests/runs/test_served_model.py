@@ -24,7 +24,7 @@ from attn2seq.model.checkpoint import save_model, weights_of
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.runs.carried_code import carried_files
 from attn2seq.runs.logged_models import PACKAGES
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import Group, ModelFiles, RunRecord, Store
 from attn2seq.runs.registry import Registry
 
@@ -110,9 +110,9 @@ def test_the_champion_translates_and_serves_where_the_repository_is_not(
     store = Store(f"sqlite:///{database}", tmp_path / "lock", database, tmp_path / "artifacts")
     model = ModelFiles(model_folder, DECODE, "nfc")
     record = RunRecord("f", Group("toy", ""), None, "lstm", {}, {}, model=model, finished=True)
-    tracker = Tracker(store, 5)
-    assert tracker.complete(record).added == ("model",)
-    registry = Registry(tracker)
+    runs = Runs(store, 5)
+    assert runs.complete(record).added == ("model",)
+    registry = Registry(runs)
     (candidate,) = registry.candidates("toy")
     assert registry.crown("toy", candidate, "a card").version == "1"
     translator = Translator(model_folder, DecodeSettings.model_validate(DECODE))

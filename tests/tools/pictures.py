@@ -23,7 +23,7 @@ from browser import Browser, Page
 from attn2seq.cli.demo import MODEL, serving
 from attn2seq.errors import UserError
 from attn2seq.runs.links import COMPARED, links
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.stage import main_root
 
@@ -99,7 +99,7 @@ def take_comparison(browser: Browser) -> Path:
     store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
     if store.database is not None and not store.database.is_file():
         raise UserError("MLflow's comparison (no runs here: `make track` adds them)")
-    runs = Tracker(store, COMPLETE_TIMEOUT_S).latest(COMPARED)
+    runs = Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED)
     if len(runs) < 2:
         raise UserError("MLflow's comparison (there are fewer than two runs)")
     _, compared, *_ = links(store, runs, UI_PORT)

@@ -11,6 +11,7 @@ from smallest_entry import ENTRY
 from attn2seq.config import ConfigError, read_yaml
 from attn2seq.workspace import check_params as check_params_module
 from attn2seq.workspace.check_params import SECTIONS, check_params, check_surroundings
+from attn2seq.workspace.paths import CHECKED
 from attn2seq.workspace.stage import Stage
 from pipeline import check
 
@@ -147,10 +148,10 @@ def test_an_ensemble_s_models_must_be_there(
         "params.yaml has 2 faults:",
         *(f"  decode.ensemble: data/ensemble/{name} {there}" for name in ("seed3", "seed4")),
     ]
-    assert not check.OK.exists()
+    assert not CHECKED.exists()
     params["decode"]["ensemble"] = ["seed2"]
     check.main(Stage("check", params, {}))
-    assert check.OK.is_file()
+    assert CHECKED.is_file()
 
 
 def test_a_faulty_catalogue_entry_is_found_too(params: dict[str, Any], tmp_path: Path) -> None:
@@ -227,7 +228,7 @@ def test_what_sound_params_need_on_this_machine(
         check_surroundings(params, catalogue, local, tmp_path)
     told = str(caught.value).split("\n")
     assert told[0] == "params.yaml has 3 faults:"
-    assert told[1].startswith(f"  download.corpus: {local}/sub/mine.tsv is missing, which data/cat")
+    assert told[1].startswith(f"  download.corpus: {local}/sub/mine.tsv is missing, which ")
     assert told[2].startswith("  download.src_vectors: no vectors 'own.txt'")
     assert told[3].startswith("  train.device: cuda, but no NVIDIA driver is installed")
     (local / "sub").mkdir(parents=True)

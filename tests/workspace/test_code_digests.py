@@ -63,6 +63,14 @@ def test_a_message_where_no_output_can_change(tree: Path) -> None:
     assert stale(tree, path, "another process is still", "another one is still") == set()
 
 
+def test_a_path_counts_where_it_is_used(tree: Path) -> None:
+    path = "src/attn2seq/workspace/paths.py"
+    assert stale(tree, path, new="\nMORE = Path('more')\n") == set()
+    old, new = ('TOKENIZED = Path("data/%s")' % name for name in ("tokenized", "ids"))
+    changed = stale(tree, path, old, new)
+    assert changed == {"tokenize", "train", "report"}
+
+
 def test_german_inflection_counts_only_where_its_corpus_is_made(tree: Path) -> None:
     path = "src/attn2seq/phrasebook/german.py"
     assert stale(tree, path, generated=False) == set()

@@ -11,9 +11,9 @@ without dvc.lock is taken at its word.
 from pathlib import Path
 
 from attn2seq.comparison.runs import Run
-from attn2seq.config import nearest, read_yaml
+from attn2seq.config import flat_params, nearest, read_yaml
 from attn2seq.errors import UserError
-from attn2seq.runs.collect import Circumstances, flat_params
+from attn2seq.runs.circumstances import Circumstances, circumstances, git
 from attn2seq.runs.record import RunRecord
 from attn2seq.runs.restore import (
     NothingToRestoreError,
@@ -22,15 +22,13 @@ from attn2seq.runs.restore import (
     commit_source,
     dvc_cache,
     experiments,
-    git,
     restored_record,
     workspace_source,
 )
-from attn2seq.runs.show import circumstances
+from attn2seq.workspace.paths import DVC_LOCK, PARAMS, PREPARED, RESULTS
 from attn2seq.workspace.stage import main_root
 
 NEEDED = ("evaluate/sentences.parquet", "train/history.csv", "train/metrics.json")
-PREPARED = "data/prepared"
 NOT_COMPARED = {"report", "track"}
 SHOWN_TAGS = {
     "machine.device": "trained on",
@@ -44,7 +42,7 @@ def workspace_run(scratch: Path) -> Run:
     here = Path.cwd()
     run = _restored("workspace", workspace_source(here), circumstances(here), here, scratch)
     files = run.results.parent
-    needed = (f"{PREPARED}/test.parquet", *(f"results/{path}" for path in NEEDED))
+    needed = (f"{PREPARED}/test.parquet", *(f"{RESULTS}/{path}" for path in NEEDED))
     if gone := next((path for path in needed if not (files / path).is_file()), None):
         raise UserError(
             f"the workspace lacks {gone}, or has another than dvc.lock tells: `dvc checkout` "
@@ -84,7 +82,7 @@ def _names(root: Path) -> list[str]:
 
 
 def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:
-    if not git(root, "ls-tree", state.commit, "--", "dvc.lock"):
+    if not git(root, "ls-tree", state.commit, "--", str(DVC_LOCK)):
         raise UserError(f"{name} has no dvc.lock, so no results are recorded in it")
     about = Circumstances(git_commit=state.commit, dvc_exp_name=state.exp_name)
     source = commit_source(root, state.commit, dvc_cache(root), scratch / "code")
@@ -102,13 +100,13 @@ def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:
 def _folder_run(folder: Path, scratch: Path) -> Run:
     """Another workspace, or a results folder, with or without the files around it."""
     inside = (folder / "evaluate").is_dir()
-    workspace, results = (folder.parent, folder) if inside else (folder, folder / "results")
+    workspace, results = (folder.parent, folder) if inside else (folder, folder / RESULTS)
     if gone := _missing(results):
         raise UserError(f"{folder} is no folder of results: it has no {gone}")
-    if (workspace / "dvc.lock").is_file() and results == workspace / "results":
+    if (workspace / DVC_LOCK).is_file() and results == workspace / RESULTS:
         source = workspace_source(workspace.resolve())
         return _restored(str(folder), source, circumstances(workspace), workspace, scratch)
-    params = workspace / "params.yaml"
+    params = workspace / PARAMS
     values = read_yaml(params) if params.is_file() else {}
     known = {key: section for key, section in values.items() if key not in NOT_COMPARED}
     flat = flat_params(known)
@@ -122,11 +120,11 @@ def _restored(name: str, source: Source, about: Circumstances, root: Path, scrat
     """
     folder = scratch / "files"
     try:
-        record = restored_record(source, about, root / ".cache", folder)
+        record = restored_record(source, about, root, folder)
     except NothingToRestoreError as error:
         raise UserError(f"{name} has no results to compare: {error}") from None
     return Run(
-        name, folder / "results", record.params["download.corpus"], record.params, _facts(record)
+        name, folder / RESULTS, record.params["download.corpus"], record.params, _facts(record)
     )
 
 

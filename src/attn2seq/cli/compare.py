@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from attn2seq.cli.against import PREPARED, run_against, workspace_run
+from attn2seq.cli.against import run_against, workspace_run
 from attn2seq.comparison.compare import compare_runs
 from attn2seq.comparison.page import write_page
 from attn2seq.comparison.table import comparison_lines
@@ -18,15 +18,13 @@ from attn2seq.config import read_yaml, validate
 from attn2seq.errors import UserError
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.report.settings import ReportSettings
-from attn2seq.workspace.stage import PARAMS
-
-PAGES = Path("results/compare")
+from attn2seq.workspace.paths import COMPARISONS, CORPUS, PARAMS, PREPARED
 
 
 def main(arguments: list[str]) -> int:
     """The exit status: 1 after a user's mistake."""
     parser = argparse.ArgumentParser(prog="attn2seq.cli.compare", description=__doc__)
-    parser.add_argument("--page", action="store_true", help=f"write a page into {PAGES}, too")
+    parser.add_argument("--page", action="store_true", help=f"write a page into {COMPARISONS}, too")
     parser.add_argument("against", help="a commit, tag, branch, DVC experiment or folder")
     options = parser.parse_args(arguments)
     try:
@@ -57,8 +55,8 @@ def compare(against: str, page: bool) -> list[str]:
         compared = compare_runs(ours, theirs, prepared, scoring)
         lines = comparison_lines(ours, theirs, compared, scoring.bootstrap_samples)
         if page:
-            path = PAGES / f"{file_name(against)}.html"
-            write_page(ours, theirs, compared, prepared / "corpus.json", shown, path)
+            path = COMPARISONS / f"{file_name(against)}.html"
+            write_page(ours, theirs, compared, prepared / CORPUS.name, shown, path)
             lines += ["", f"open {path.resolve()}"]
     return lines
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from attn2seq.cli.model_source import find_model
 from attn2seq.errors import UserError
+from attn2seq.workspace.paths import MODEL, PREPARED
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
 HOST = "127.0.0.1"
-MODEL = "models/model"
-DEV = Path("data/prepared/dev.parquet")
+DEV = PREPARED / "dev.parquet"
 EXAMPLES, EXAMPLE_CHARACTERS = 4, 70
 
 
@@ -80,7 +80,7 @@ def _listen(port: int) -> socket.socket:
 
 def _examples(model: str) -> list[str]:
     """Sentences to begin with, from the dev set of the workspace's own model."""
-    if model != MODEL or not DEV.is_file():
+    if model != str(MODEL) or not DEV.is_file():
         return []
     import pandas as pd
 
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--model",
-        default=MODEL,
+        default=str(MODEL),
         help="model folder, revision or MLflow address, as for attn2seq translate; "
         "default %(default)s",
     )

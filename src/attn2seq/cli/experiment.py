@@ -22,15 +22,16 @@ from attn2seq.cli.experiment_names import experiment_names, values_of
 from attn2seq.cli.experiment_table import markdown_table, result_rows, table
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from attn2seq.runs.collect import NOTE
+from attn2seq.runs.circumstances import git, note_sweep
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
-from attn2seq.runs.mlflow_store import Tracker
-from attn2seq.runs.record import Group, Store, TrackingUnavailableError
-from attn2seq.runs.restore import experiments, git
+from attn2seq.runs.mlflow_store import Runs
+from attn2seq.runs.names import NOTE
+from attn2seq.runs.record import Group, Store, StoreUnavailableError
+from attn2seq.runs.restore import experiments
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
-from attn2seq.runs.sweeps import note_sweep
 from attn2seq.workspace.check_params import check_params
-from attn2seq.workspace.stage import PARAMS, main_root
+from attn2seq.workspace.paths import CATALOGUE, PARAMS
+from attn2seq.workspace.stage import main_root
 
 Overrides = list[str]  # key=value, as dvc exp run -S takes them
 Describe = Callable[[str], None]  # replaces the parent run's description
@@ -59,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
     group = None
     if len(points) > 1:
-        sweep = note_sweep(root / ".cache", ", ".join(values_of(points)), names)
+        sweep = note_sweep(root, ", ".join(values_of(points)), names)
         group = Group(corpora[0], NOTE, sweep)
     with _sweep(group, store) as describe:
         _run_all(names, points, options)
@@ -99,7 +100,7 @@ def _check(point: Overrides) -> str:
             raise UserError(f"{', '.join(point)}: {reason}") from None
         values = read_yaml(params)
     try:
-        check_params(values, Path("data/catalogue"))
+        check_params(values, CATALOGUE)
     except UserError as error:
         raise UserError(f"with {', '.join(point)}, {error}") from None
     return str(values["download"]["corpus"])
@@ -138,28 +139,28 @@ def _sweep(group: Group | None, store: Store) -> Iterator[Describe]:
     parent = None
     if group is not None:
         with _told():
-            tracker = Tracker(store, COMPLETE_TIMEOUT_S)
-            parent = tracker.open_sweep(group).run_id
-            tracker.reopen(parent)
+            runs = Runs(store, COMPLETE_TIMEOUT_S)
+            parent = runs.open_sweep(group).run_id
+            runs.reopen(parent)
 
     def describe(note: str) -> None:
         if parent is not None:
             with _told():
-                tracker.describe(parent, note)
+                runs.describe(parent, note)
 
     try:
         yield describe
     finally:
         if parent is not None:
             with _told():
-                tracker.end(parent, "FINISHED")
+                runs.end(parent, "FINISHED")
 
 
 @contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
-    except TrackingUnavailableError as error:
+    except StoreUnavailableError as error:
         print(f"{error}; `make track ALL=1` shows the runs later", file=sys.stderr)
 
 
@@ -168,7 +169,7 @@ def _say_how_to_go_on(store: Store, names: Sequence[str]) -> None:
     if names:
         print(f"\n`dvc exp apply {names[0]}` brings the best into the workspace")
     with _told():
-        print(how_to_look(store, Tracker(store, COMPLETE_TIMEOUT_S).latest(COMPARED), PORT))
+        print(how_to_look(store, Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED), PORT))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,9 +8,10 @@ from functools import cmp_to_key
 from pathlib import Path
 
 from attn2seq.catalogue.catalogue import read_catalogue_entry
-from attn2seq.runs.collect import SCORES
-from attn2seq.runs.judging import better, judged_by
-from attn2seq.runs.restore import experiments, git
+from attn2seq.metrics import METRICS, judged_by
+from attn2seq.runs.circumstances import git
+from attn2seq.runs.restore import experiments
+from attn2seq.workspace.paths import CATALOGUE, SCORES
 
 FAILED = "failed"
 
@@ -29,7 +30,7 @@ def result_rows(root: Path, names: Sequence[str], corpora: Sequence[str]) -> lis
     """The experiments of these names, each on its corpus, the best first and the failed last."""
     rows = []
     for name, corpus in zip(names, corpora, strict=True):
-        entry = read_catalogue_entry(Path("data/catalogue"), corpus)
+        entry = read_catalogue_entry(CATALOGUE, corpus)
         metric = judged_by(entry.model_dump())
         scores = _scores(root, name)
         rows.append(
@@ -64,7 +65,8 @@ def _order(one: Row, other: Row) -> int:
     if one.metric != other.metric:
         return -1 if one.metric < other.metric else 1
     first, second = (math.nan if row.dev is None else row.dev for row in (one, other))
-    return int(better(one.metric, second, first)) - int(better(one.metric, first, second))
+    better = METRICS[one.metric].better
+    return int(better(second, first)) - int(better(first, second))
 
 
 def _scores(root: Path, name: str) -> dict[str, dict[str, float | None]]:

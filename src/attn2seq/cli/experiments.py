@@ -12,18 +12,15 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from attn2seq.config import read_yaml
+from attn2seq.config import flat_params, read_yaml
 from attn2seq.errors import UserError
-from attn2seq.report.content import METRICS
-from attn2seq.runs.collect import flat_params
-from attn2seq.runs.restore import git
+from attn2seq.metrics import METRICS, leading
+from attn2seq.runs.circumstances import git
+from attn2seq.workspace.paths import PARAMS, SCORES
 from attn2seq.workspace.stage import main_root
 
 WIDTH = 120
 NAME_WIDTH = 30
-# At most four of them are shown; what a corpus asks for comes first.
-SCORES = ("accuracy", "word_error_rate", "bleu", "chrf", "exact_match", "perplexity")
-MOST_SCORES = 4
 # No result follows from these sections.
 APART = ("report.", "track.")
 
@@ -62,9 +59,10 @@ def rows_of(root: Path) -> list[Row]:
 
 def table(rows: Sequence[Row], params: set[str]) -> list[str]:
     """The lines, none wider than 120 columns; experiments of one commit are sorted by score."""
-    shown = [name for name in SCORES if any(_score(row, name) is not None for row in rows)]
-    shown = shown[:MOST_SCORES]
-    heads = "".join(f"{METRICS[name][0]:>{_width(name)}}" for name in shown)
+    shown = leading(
+        [name for name in METRICS if any(_score(row, name) is not None for row in rows)]
+    )
+    heads = "".join(f"{METRICS[name].label:>{_width(name)}}" for name in shown)
     lines = [f"{'':{NAME_WIDTH}}{heads}  params that differ from the commit above"]
     for baseline, experiments in _groups(rows):
         for row in (baseline, *_sorted(experiments, shown)):
@@ -82,7 +80,7 @@ def _baselines(root: Path) -> list[str]:
 
 def _known_params(root: Path) -> set[str]:
     """The dotted names in params.yaml."""
-    return set(flat_params(read_yaml(root / "params.yaml")))
+    return set(flat_params(read_yaml(root / PARAMS)))
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[Row, list[Row]]]:
@@ -103,7 +101,7 @@ def _sorted(experiments: Sequence[Row], shown: Sequence[str]) -> list[Row]:
     """By the first score, the best first; what has none yet stays behind."""
     if not shown:
         return list(experiments)
-    sign = -1 if METRICS[shown[0]][3] else 1
+    sign = -1 if METRICS[shown[0]].higher_is_better else 1
     return sorted(
         experiments,
         key=lambda row: (
@@ -134,21 +132,19 @@ def _changes(row: Row, baseline: Row, params: set[str]) -> Iterator[str]:
 
 def _score(row: Row, name: str) -> float | None:
     """DVC writes the file before a metric whose name stands in two of them."""
-    for key in (f"test.{name}", f"results/evaluate/metrics.json:test.{name}"):
+    for key in (f"test.{name}", f"{SCORES}:test.{name}"):
         if isinstance(row.get(key), int | float):
             return float(row[key])
     return None
 
 
 def _cell(score: float | None, name: str) -> str:
-    form = ".2f" if METRICS[name][2] else ".4f"
-    width = _width(name)
-    return f"{'–':>{width}}" if score is None else f"{score:>{width}{form}}"
+    return f"{'–' if score is None else METRICS[name].written(score):>{_width(name)}}"
 
 
 def _width(name: str) -> int:
     """That of a score's column: of its label, with room before it."""
-    return max(8, len(METRICS[name][0])) + 2
+    return max(8, len(METRICS[name].label)) + 2
 
 
 def _plain(value: object) -> str:

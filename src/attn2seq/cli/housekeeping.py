@@ -20,9 +20,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from attn2seq.errors import UserError
+from attn2seq.runs.registry import ownerless_folders
 from attn2seq.runs.restore import dvc_cache
 from attn2seq.runs.show import store_of
-from attn2seq.runs.stored_files import ownerless_folders
+from attn2seq.workspace.paths import ARTIFACTS, CACHE, CHECKPOINTS, DOWNLOADS
 from attn2seq.workspace.stage import main_root
 
 MANY_BYTES = 3_000_000_000  # from here on `make repro` mentions the caches
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     try:
         heaps = [
             unused_objects(root),
-            *checkpoints(root / ".cache" / "checkpoints", options.all),
+            *checkpoints(root / CHECKPOINTS, options.all),
             Heap(
                 "MLflow: files of deleted runs",
                 tuple(ownerless_folders(store_of(root, os.environ.get("MLFLOW_TRACKING_URI")))),
@@ -114,16 +115,16 @@ def holdings(root: Path) -> list[str]:
     """What each cache holds by now: `downloads 2.1 MB`."""
     places = {
         "DVC's cache": dvc_cache(root),
-        "checkpoints": root / ".cache" / "checkpoints",
-        "downloads": root / ".cache" / "downloads",
-        "MLflow's files": root / "mlartifacts",
+        "checkpoints": root / CHECKPOINTS,
+        "downloads": root / DOWNLOADS,
+        "MLflow's files": root / ARTIFACTS,
     }
     return [f"{name} {readable(size_of(path))}" for name, path in places.items()]
 
 
 def caches_hint(root: Path) -> str | None:
     """A line for the end of `make repro`, once the caches have grown large."""
-    places = (root / ".dvc" / "cache", root / ".cache", root / "mlartifacts")
+    places = (root / ".dvc" / "cache", root / CACHE, root / ARTIFACTS)
     size = sum(size_of(place) for place in places)
     if size < MANY_BYTES:
         return None

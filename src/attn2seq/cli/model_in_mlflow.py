@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from attn2seq.errors import UserError
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.stage import main_root
 
@@ -17,7 +17,7 @@ ADDRESS = re.compile(r"models:/([^/@]+([/@][^/@]+)?)|runs:/[^/]+/.+")
 def model_in_mlflow(address: str, scratch: Path) -> tuple[Path, str | None]:
     """The model folder, with decode.json in it, and the Unicode form that its run was told.
 
-    Files from a server come into `scratch`. Raises UserError, and TrackingUnavailableError where
+    Files from a server come into `scratch`. Raises UserError, and StoreUnavailableError where
     MLflow is not installed or does not answer.
     """
     if not ADDRESS.fullmatch(address):
@@ -31,8 +31,8 @@ def model_in_mlflow(address: str, scratch: Path) -> tuple[Path, str | None]:
             f"{address}: no runs here ({store.database} is missing). `make track` adds this "
             "workspace's run; MLFLOW_TRACKING_URI names a server"
         )
-    tracker = Tracker(store, COMPLETE_TIMEOUT_S)
-    with tracker.answering():
+    runs = Runs(store, COMPLETE_TIMEOUT_S)
+    with runs.answering():
         import mlflow
         from mlflow.exceptions import MlflowException
         from mlflow.models import Model
@@ -41,7 +41,7 @@ def model_in_mlflow(address: str, scratch: Path) -> tuple[Path, str | None]:
         try:
             files = Path(mlflow.artifacts.download_artifacts(address, dst_path=str(scratch)))
             run_id = Model.load(str(files)).run_id
-            run = tracker.client.get_run(run_id) if run_id else None
+            run = runs.client.get_run(run_id) if run_id else None
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise

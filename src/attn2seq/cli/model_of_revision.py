@@ -9,11 +9,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from attn2seq.errors import UserError
-from attn2seq.runs.restore import MD5, experiments, git
+from attn2seq.runs.circumstances import git
+from attn2seq.runs.restore import MD5, experiments
 from attn2seq.whole import whole_folder
+from attn2seq.workspace.paths import DVC_LOCK, MODEL, MODELS_OF_REVISIONS, PARAMS
 from attn2seq.workspace.stage import main_root
-
-MODEL = "models/model"
 
 
 def model_of_revision(revision: str) -> tuple[Path, dict[str, Any]]:
@@ -23,19 +23,19 @@ def model_of_revision(revision: str) -> tuple[Path, dict[str, Any]]:
     """
     root = main_root()
     commit = _commit(root, revision)
-    lock = _yaml_of(root, commit, "dvc.lock")
+    lock = _yaml_of(root, commit, str(DVC_LOCK))
     try:
         train = lock["stages"]["train"]
-        [md5] = [str(out["md5"]) for out in train["outs"] if out["path"] == MODEL]
+        [md5] = [str(out["md5"]) for out in train["outs"] if out["path"] == str(MODEL)]
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{revision} has no trained model: its dvc.lock names none") from None
     if not MD5.match(md5):
         raise UserError(f"the dvc.lock of {revision} is damaged: {MODEL} has the md5 {md5!r}")
-    folder = root / ".cache/models" / md5.removesuffix(".dir")
+    folder = root / MODELS_OF_REVISIONS / md5.removesuffix(".dir")
     if not folder.is_dir():
         with _not_to_be_had(revision):
             _fetch(root, commit, folder)
-    return folder, _yaml_of(root, commit, "params.yaml")
+    return folder, _yaml_of(root, commit, str(PARAMS))
 
 
 def _commit(root: Path, revision: str) -> str:
@@ -68,7 +68,7 @@ def _fetch(root: Path, commit: str, folder: Path) -> None:
     files = DVCFileSystem(str(root), rev=commit)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as beside:
-        for path in files.ls(MODEL, detail=False):
+        for path in files.ls(str(MODEL), detail=False):
             # A name alone: no entry of a cache says where a file is written.
             files.get_file(path, str(beside / PurePosixPath(path).name))
 

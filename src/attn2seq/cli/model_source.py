@@ -18,12 +18,11 @@ from attn2seq.config import read_yaml, shown, validate
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 from attn2seq.preparing.settings import UnicodeForm
+from attn2seq.workspace.paths import ENSEMBLE, PARAMS
 
 if TYPE_CHECKING:
     from attn2seq.decoding.translator import Translator
 
-PARAMS = Path("params.yaml")
-ENSEMBLE = Path("data/ensemble")
 MLFLOW_SCHEMES = ("models:/", "runs:/")
 OTHER_CODE_LOGGED = (
     "If other code than this logged the model: MLflow runs it with the code that lies beside it"

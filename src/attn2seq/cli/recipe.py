@@ -24,8 +24,8 @@ from attn2seq.config import ConfigError, format_faults, nearest, plain, read_yam
 from attn2seq.errors import UserError
 from attn2seq.whole import whole_file
 from attn2seq.workspace.check_params import check_params
+from attn2seq.workspace.paths import CATALOGUE, PARAMS, RECIPES
 
-PARAMS, RECIPES, CATALOGUE = Path("params.yaml"), Path("recipes"), Path("data/catalogue")
 DEFAULTS = "phrasebook-en-de"
 
 

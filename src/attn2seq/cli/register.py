@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from attn2seq.cli.model_card import model_card
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from attn2seq.runs.judging import better
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.metrics import METRICS
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import JUDGED_TAG
 from attn2seq.runs.registry import CARD, CHAMPION, Candidate, Registry
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
-from attn2seq.workspace.stage import PARAMS, main_root
+from attn2seq.workspace.paths import PARAMS
+from attn2seq.workspace.stage import main_root
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Judged:
 
     def beats(self, other: "Judged") -> bool:
         """Whether it is strictly better."""
-        return better(self.metric, self.score, other.score)
+        return METRICS[self.metric].better(self.score, other.score)
 
     def __str__(self) -> str:
         return f"{self.candidate.name} (dev/{self.metric} {self.score:.2f})"
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
     store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
     try:
         corpus = read_yaml(PARAMS)["download"]["corpus"]
-        registry = Registry(Tracker(store, COMPLETE_TIMEOUT_S))
+        registry = Registry(Runs(store, COMPLETE_TIMEOUT_S))
         print(register(registry, corpus, options.run, options.force))
     except UserError as error:
         print(f"register: {error}", file=sys.stderr)

@@ -13,10 +13,11 @@ from pathlib import Path
 from attn2seq.cli.local_server import HOST, refuse_taken, served
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.registry import CHAMPION, Registry
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
-from attn2seq.workspace.stage import PARAMS, main_root
+from attn2seq.workspace.paths import PARAMS
+from attn2seq.workspace.stage import main_root
 
 PORT = 5001
 
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
     try:
         name = read_yaml(PARAMS)["download"]["corpus"]
         refuse_taken(options.port, "make serve")
-        champion = Registry(Tracker(store, COMPLETE_TIMEOUT_S)).champion(name)
+        champion = Registry(Runs(store, COMPLETE_TIMEOUT_S)).champion(name)
         if champion is None:
             raise UserError(f"no model of {name} is champion yet: `make register` makes one")
     except UserError as error:

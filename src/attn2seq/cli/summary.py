@@ -5,34 +5,42 @@ from pathlib import Path
 from typing import Any
 
 from attn2seq.cli.housekeeping import caches_hint
+from attn2seq.metrics import METRICS
+from attn2seq.workspace.paths import (
+    CHECKED,
+    DECODED,
+    EVALUATED,
+    MODEL,
+    PREPARED,
+    RAW,
+    REPORT,
+    SCORES,
+    TIMINGS,
+    TOKENIZED,
+)
 from attn2seq.workspace.stage import main_root
 
 STAGES = {
-    "check": "results/check/ok",
-    "download": "data/raw",
-    "prepare": "data/prepared",
-    "tokenize": "data/tokenized",
-    "train": "models/model",
-    "decode": "results/decode",
-    "evaluate": "results/evaluate",
-    "report": "results/report/index.html",
+    "check": CHECKED,
+    "download": RAW,
+    "prepare": PREPARED,
+    "tokenize": TOKENIZED,
+    "train": MODEL,
+    "decode": DECODED,
+    "evaluate": EVALUATED,
+    "report": REPORT,
 }
-NAMES = {
-    "accuracy": "accuracy, %", "word_error_rate": "word error rate, %", "bleu": "BLEU",
-    "moses_bleu": "BLEU, Moses, lower", "chrf": "chrF", "ter": "TER", "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "exact_match": "exact match, %",
-    "perplexity": "perplexity", "bits_per_character": "bits per character",
-}  # fmt: skip
 
 
 def scores_table(metrics: dict[str, dict[str, Any]]) -> list[str]:
-    """A line a metric, a column a split; what a corpus asks to be scored by comes first."""
+    """A line per metric, a column per split; what a corpus asks to be scored by comes first."""
     splits = list(metrics)
     lines = [f"{'':22}" + "".join(f"{split:>12}" for split in splits)]
     scored = metrics[splits[-1]]
-    for key in [name for name in NAMES if name in scored]:
-        cells = "".join(f"{metrics[split][key]:>12.2f}" for split in splits)
-        lines.append(f"{NAMES[key]:22}{cells}")
+    for name, metric in METRICS.items():
+        if name in scored:
+            cells = "".join(f"{metric.written(metrics[split][name]):>12}" for split in splits)
+            lines.append(f"{metric.heading:22}{cells}")
     return lines
 
 
@@ -50,9 +58,9 @@ def times_table(timings: Path) -> list[str]:
 
 def main() -> None:
     root = main_root()
-    metrics = json.loads(Path("results/evaluate/metrics.json").read_text(encoding="utf-8"))
-    lines = [*scores_table(metrics), "", *times_table(root / ".cache" / "timings"), ""]
-    report = Path("results/report/index.html").resolve().as_uri()
+    metrics = json.loads(SCORES.read_text(encoding="utf-8"))
+    lines = [*scores_table(metrics), "", *times_table(root / TIMINGS), ""]
+    report = REPORT.resolve().as_uri()
     lines += [f"report:  {report}", "runs:    make ui   (MLflow, then http://127.0.0.1:5000)"]
     if hint := caches_hint(root):
         lines.append(hint)

@@ -23,6 +23,7 @@ from attn2seq.errors import UserError
 from attn2seq.preparing.cleaning import normalise_text
 from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.reading.lines import decoded_lines
+from attn2seq.workspace.paths import MODEL
 
 if TYPE_CHECKING:
     from attn2seq.decoding.translator import Translation, Translator
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--file", type=Path, help="translate the lines of this file instead")
     parser.add_argument(
         "--model",
-        default="models/model",
+        default=str(MODEL),
         help="model folder, revision (commit, tag, branch, DVC experiment), or MLflow address "
         "(models:/name@alias, runs:/id/model); default %(default)s",
     )

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 from attn2seq.cli.local_server import HOST, refuse_taken, served
 from attn2seq.errors import UserError
 from attn2seq.runs.links import COMPARED, PORT, Link, address_of, how_to_look, links
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import Store
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.stage import main_root
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     try:
         if store.artifacts is not None:
             refuse_taken(options.port, "make ui")
-        runs = Tracker(store, COMPLETE_TIMEOUT_S).latest(COMPARED)
+        runs = Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED)
     except UserError as error:
         print(f"ui: error: {error}", file=sys.stderr)
         return 1

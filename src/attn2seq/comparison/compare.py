@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from attn2seq.comparison.runs import SPLITS, Run, references_of, refuse_other_texts, texts_of
+from attn2seq.comparison.runs import SPLITS, Run, refuse_other_texts, texts_of
 from attn2seq.evaluation.measures import Measure
 from attn2seq.evaluation.scores import split_measures
 from attn2seq.evaluation.settings import EvaluateSettings
-from attn2seq.evaluation.significance import PairedResult, compare_paired
-from attn2seq.evaluation.texts import read_corpus_facts
+from attn2seq.evaluation.significance import bootstrap_p, randomisation_p
+from attn2seq.evaluation.texts import read_corpus_facts, read_table, references_of
+from attn2seq.metrics import METRICS
 
 # Below this p value a difference counts as more than chance.
 LEVEL = 0.05
@@ -38,6 +39,12 @@ class ComparedScore:
         """Whether both tests call the difference more than chance."""
         return max(self.bootstrap_p, self.randomisation_p) < LEVEL
 
+    def verdict(self, metric: str) -> str:
+        """`better` or `worse`, said of ours; nothing where chance may be the reason."""
+        if not self.is_clear:
+            return ""
+        return "better" if METRICS[metric].better(self.ours, self.theirs) else "worse"
+
 
 @dataclass(frozen=True)
 class ComparedSplit:
@@ -59,23 +66,18 @@ def compare_runs(
     corpus = read_corpus_facts(prepared / "corpus.json")
     compared = {}
     for split in SPLITS:
-        references = references_of(prepared, split)
+        references = references_of(read_table(prepared / f"{split}.parquet"))
         first, second = (texts_of(run.sentences(split), references) for run in (ours, theirs))
         first_measures, second_measures = (
             split_measures(texts, corpus, settings) for texts in (first, second)
         )
-        left_out = set(LEFT_OUT)
-        if (first.tokens != second.tokens).any():
-            left_out.add("perplexity")  # of tokens that are not the same
-        wanted = {name: item for name, item in first_measures.items() if name not in left_out}
-        found = compare_paired(second_measures, wanted, settings.bootstrap_samples, settings.seed)
-        compared[split] = ComparedSplit(
-            len(first),
-            {
-                name: _score(found[name], measure, second_measures[name], settings)
-                for name, measure in wanted.items()
-            },
-        )
+        other_tokens = (first.tokens != second.tokens).any()
+        scores = {
+            name: _score(measure, second_measures[name], settings)
+            for name, measure in first_measures.items()
+            if name not in LEFT_OUT and not (other_tokens and METRICS[name].needs == "tokens")
+        }
+        compared[split] = ComparedSplit(len(first), scores)
     return compared
 
 
@@ -93,16 +95,14 @@ def differing_params(ours: Run, theirs: Run) -> dict[str, tuple[str, str]]:
     return {name: (first, second) for name, (first, second) in values.items() if first != second}
 
 
-def _score(
-    found: PairedResult, ours: Measure, theirs: Measure, settings: EvaluateSettings
-) -> ComparedScore:
-    samples, seed = settings.bootstrap_samples, settings.seed
+def _score(ours: Measure, theirs: Measure, settings: EvaluateSettings) -> ComparedScore:
+    drawn = settings.bootstrap_samples, settings.seed
     return ComparedScore(
-        ours=found.system,
-        our_interval=ours.interval(samples, seed),
-        theirs=found.baseline,
-        their_interval=theirs.interval(samples, seed),
-        bootstrap_p=found.bootstrap_p,
-        randomisation_p=found.randomisation_p,
+        ours=ours.score(),
+        our_interval=ours.interval(*drawn),
+        theirs=theirs.score(),
+        their_interval=theirs.interval(*drawn),
+        bootstrap_p=bootstrap_p(theirs, ours, *drawn),
+        randomisation_p=randomisation_p(theirs, ours, *drawn),
         signature=ours.signature,
     )

@@ -11,7 +11,8 @@ from attn2seq.comparison.compare import LEVEL, ComparedSplit, differing_params
 from attn2seq.comparison.runs import Run
 from attn2seq.comparison.sentences import differing_sentences, outcomes
 from attn2seq.evaluation.texts import read_json
-from attn2seq.report.content import METRICS, history_points
+from attn2seq.metrics import METRICS, leading
+from attn2seq.report.content import history_points
 from attn2seq.report.figures import LineChart, line_chart
 from attn2seq.report.settings import ReportSettings
 from attn2seq.report.templating import language_tag, page_environment
@@ -20,12 +21,11 @@ from attn2seq.whole import whole_file
 TEMPLATES = Path(__file__).parent / "templates"
 PACKAGES = ("torch", "numpy", "sentencepiece", "sacrebleu", "rouge-score")
 CURVES = {
-    "dev_loss": "Dev loss, nats a token",
-    "train_loss": "Train loss, nats a token",
-    "dev_accuracy": "Dev tokens foreseen, %",
+    "dev_loss": "Dev loss, nats per token",
+    "train_loss": "Train loss, nats per token",
+    "dev_accuracy": "Dev token accuracy, %",
     "train_learning_rate": "Learning rate",
 }
-HEADLINE = 4
 
 
 def write_page(
@@ -54,7 +54,6 @@ def render_page(
 ) -> str:
     """The page's text. Raises UserError where a result is missing."""
     described = read_json(corpus)
-    names = list(dict.fromkeys((*described["metrics"], *compared["test"].scores)))
     sentences = differing_sentences(ours, theirs, settings.sentences)
     return page_environment(TEMPLATES).get_template("against.html").render(
         corpus=described,
@@ -62,7 +61,7 @@ def render_page(
         theirs=theirs,
         packages={"Python": python_version()} | {name: version(name) for name in PACKAGES},
         compared=compared,
-        headline=[name for name in names if METRICS[name][2]][:HEADLINE],
+        headline=leading(compared["test"].scores),
         metrics=METRICS,
         level=LEVEL,
         params=differing_params(ours, theirs),

@@ -33,14 +33,6 @@ class Run:
         return table[table["split"] == split].reset_index(drop=True)
 
 
-def references_of(prepared: Path, split: str) -> list[list[str]]:
-    """All references of each sentence. Raises UserError."""
-    pairs = read_table(prepared / f"{split}.parquet")
-    if "refs" in pairs:
-        return [[str(text) for text in texts] for texts in pairs["refs"]]
-    return [[str(text)] for text in pairs["tgt"]]
-
-
 def texts_of(rows: pd.DataFrame, references: list[list[str]]) -> SplitTexts:
     """A split as it is scored, from evaluate's rows and the references to score it against."""
     return SplitTexts(

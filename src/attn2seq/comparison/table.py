@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from attn2seq.comparison.compare import LEVEL, ComparedScore, ComparedSplit, differing_params
 from attn2seq.comparison.runs import Run
-from attn2seq.report.content import METRICS
+from attn2seq.metrics import METRICS
 
 WIDTH = 100
 
@@ -23,7 +23,7 @@ def comparison_lines(
     lines += ["", *_explained(samples), "", "signatures"]
     test = compared["test"].scores
     for metric, score in test.items():
-        lines += wrap(f"{METRICS[metric][0]}  {score.signature}", WIDTH, initial_indent="  ",
+        lines += wrap(f"{METRICS[metric].label}  {score.signature}", WIDTH, initial_indent="  ",
                       subsequent_indent="    ", break_on_hyphens=False)  # fmt: skip
     return [*lines, "", *_params_lines(ours, theirs)]
 
@@ -34,32 +34,23 @@ def _who(title: str, run: Run) -> list[str]:
     return lines + wrap(facts, WIDTH, initial_indent=" " * 10, subsequent_indent=" " * 10)
 
 
-def _row(metric: str, score: ComparedScore) -> str:
-    label, _, percent, more_is_better = METRICS[metric]
-    form = ".2f" if percent else ".4f"
-    better = (score.difference > 0) == more_is_better
-    mark = ("better" if better else "worse") if score.is_clear else ""
-    arrow = "↑" if more_is_better else "↓"
+def _row(name: str, score: ComparedScore) -> str:
+    metric = METRICS[name]
     return (
-        f"  {f'{label} {arrow}':26}{score.ours:>9{form}}{score.theirs:>10{form}}"
-        f"{_signed(score.difference, form):>12}"
+        f"  {f'{metric.label} {metric.arrow}':26}"
+        f"{metric.written(score.ours):>9}{metric.written(score.theirs):>10}"
+        f"{metric.written_difference(score.difference):>12}"
         f"{score.bootstrap_p:>15.4f}{score.randomisation_p:>15.4f}"
-        f"  {mark}"
+        f"  {score.verdict(name)}"
     ).rstrip()
-
-
-def _signed(difference: float, form: str) -> str:
-    """`+0.87`, or `0` where nothing is left of it after rounding."""
-    text = f"{difference:+{form}}"
-    return text if float(text) else "0"
 
 
 def _explained(samples: int) -> list[str]:
     text = (
-        f"p: how likely chance alone makes such a difference, by paired bootstrap (Koehn 2004) and "
-        f"approximate randomisation (Riezler and Maxwell 2005), {samples:,} samples each. A metric "
-        f"is called better or worse where both are below {LEVEL}; with many metrics, or many runs "
-        "compared, some will be so by chance."
+        f"p: the probability that a difference this large arises by chance, by paired bootstrap "
+        f"(Koehn 2004) and approximate randomisation (Riezler and Maxwell 2005), {samples:,} "
+        f"samples each. A metric is called better or worse where both are below {LEVEL}; among "
+        "many metrics, or many runs, some will be so by chance."
     )
     return wrap(text, WIDTH)
 

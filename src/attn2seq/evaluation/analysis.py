@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn2seq.evaluation.measures import Measure
-from attn2seq.evaluation.texts import SplitTexts
-from attn2seq.evaluation.words import split_words
+from attn2seq.evaluation.texts import SplitTexts, split_words
 
 # Lower bounds of the buckets; each reaches to the next one's bound.
 LENGTH_BOUNDS = (0, 4, 7, 10, 15, 20, 30, 50, 100, 200)

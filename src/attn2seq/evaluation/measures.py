@@ -1,4 +1,4 @@
-"""One metric as sums over sentences: a score, a score a sentence, an interval by resampling.
+"""One metric as sums over sentences: its score, its interval by resampling.
 
 Every metric of this project is a function of sums: BLEU of n-gram counts, perplexity of nats and
 tokens, ROUGE of sentence scores and a count of sentences. Sums are added first and divided once,
@@ -22,7 +22,7 @@ Numbers = NDArray[np.float64]
 class Measure:
     """A metric of one set of sentences.
 
-    `sums` has one row a sentence; `formula` takes the column sums of some rows and gives the
+    `sums` has one row per sentence; `formula` takes the column sums of some rows and gives the
     score; `signature` says how it was computed.
     """
 

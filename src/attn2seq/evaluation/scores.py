@@ -1,8 +1,9 @@
-"""All metrics of one split: the scores, how they were computed, and a row a sentence."""
+"""What evaluate leaves: all metrics of each split, how they were computed, a row per sentence."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,27 @@ import pandas as pd
 
 from attn2seq.config import nearest
 from attn2seq.errors import UserError
+from attn2seq.evaluation.analysis import analyse, count_words
 from attn2seq.evaluation.measures import Measure, Numbers, mean_measure
-from attn2seq.evaluation.moses import moses_measure
-from attn2seq.evaluation.rouge import rouge_measures
 from attn2seq.evaluation.settings import EvaluateSettings
-from attn2seq.evaluation.surface import sentence_bleu, sentence_scores, surface_measures
-from attn2seq.evaluation.texts import CorpusFacts, SplitTexts
-from attn2seq.evaluation.words import split_words
-
-ALWAYS = (
-    *("bleu", "chrf", "ter", "rouge1", "rouge2", "rougeL", "exact_match"),
-    *("perplexity", "bits_per_character"),
+from attn2seq.evaluation.surface import (
+    moses_measure,
+    rouge_measures,
+    sentence_bleu,
+    sentence_scores,
+    surface_measures,
 )
+from attn2seq.evaluation.texts import (
+    CorpusFacts,
+    SplitTexts,
+    read_corpus_facts,
+    read_split,
+    read_table,
+    split_words,
+)
+from attn2seq.whole import whole_file, write_json
+
+SPLITS = ("dev", "test")
 
 
 @dataclass(frozen=True)
@@ -29,13 +39,38 @@ class SplitScores:
     """The result of scoring one split.
 
     `metrics` by name, percentages on the 0-100 scale; `signatures` by name with the 95% interval;
-    `sentences` with one row a sentence; `measures` to score any part of the split.
+    `sentences` with one row per sentence; `measures` to score any part of the split.
     """
 
     metrics: dict[str, float]
     signatures: dict[str, dict[str, Any]]
     sentences: pd.DataFrame
     measures: dict[str, Measure]
+
+
+def evaluate(
+    prepared: Path, decoded: Path, output: Path, settings: EvaluateSettings
+) -> dict[str, dict[str, float]]:
+    """Score dev and test, write the results into the folder `output`, and return the metrics.
+
+    `prepared` holds the pairs and the corpus description, `decoded` a folder for each split.
+    Raises UserError.
+    """
+    corpus = read_corpus_facts(prepared / "corpus.json")
+    train_counts = count_words(read_table(prepared / "train.parquet")["src"])
+    scored: dict[str, SplitScores] = {}
+    analyses: dict[str, Any] = {}
+    for name in SPLITS:
+        split = read_split(prepared / f"{name}.parquet", decoded / name)
+        scored[name] = score_split(split, corpus, settings)
+        analyses[name] = analyse(split, scored[name].measures, train_counts)
+    metrics = {name: scores.metrics for name, scores in scored.items()}
+    write_json(output / "signatures.json", {name: s.signatures for name, s in scored.items()})
+    write_json(output / "analysis.json", analyses)
+    _write_sentences(output / "sentences.parquet", scored)
+    # Last, so that metrics are there only when all the rest is.
+    write_json(output / "metrics.json", metrics)
+    return metrics
 
 
 def score_split(split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettings) -> SplitScores:
@@ -82,7 +117,7 @@ def asked_measures(split: SplitTexts, corpus: CorpusFacts) -> dict[str, Measure]
     """The metrics that a corpus asks for on top of the usual ones.
 
     `accuracy` is exact match of labels; `word_error_rate` is that of pronunciations: the share of
-    words whose hypothesis equals no reference; `moses_bleu` is what `evaluation/moses.py` says.
+    words whose hypothesis equals no reference; `moses_bleu` is what `moses_measure` says.
     Raises UserError for an unknown name.
     """
     known: dict[str, Callable[[], Measure]] = {
@@ -127,7 +162,7 @@ def probability_measures(split: SplitTexts) -> dict[str, Measure]:
 
 
 def _perplexity(total: Numbers) -> float:
-    # A model that went astray can give thousands of nats a token, whose exp is no number.
+    # A model that went astray can give thousands of nats per token, whose exp is no number.
     return math.exp(min(float(total[0] / max(total[1], 1.0)), 700.0))
 
 
@@ -136,7 +171,7 @@ def _bits_per_character(total: Numbers) -> float:
 
 
 def _sentence_rows(split: SplitTexts, measures: dict[str, Measure]) -> pd.DataFrame:
-    """One row a sentence; lengths are numbers of words."""
+    """One row per sentence; lengths are numbers of words."""
     return pd.DataFrame(
         {
             "line": np.arange(len(split), dtype=np.int64),
@@ -157,3 +192,13 @@ def _sentence_rows(split: SplitTexts, measures: dict[str, Measure]) -> pd.DataFr
 
 def _word_counts(texts: list[str]) -> list[int]:
     return [len(split_words(text)) for text in texts]
+
+
+def _write_sentences(path: Path, scored: dict[str, SplitScores]) -> None:
+    parts = []
+    for name, scores in scored.items():
+        rows = scores.sentences.copy()
+        rows.insert(0, "split", name)
+        parts.append(rows)
+    with whole_file(path) as beside:
+        pd.concat(parts, ignore_index=True).to_parquet(beside, index=False)

@@ -7,8 +7,7 @@ much counts, as in Riezler and Maxwell's algorithm and unlike there: exact match
 and one sentence of a thousand would else be called significant.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,36 +18,6 @@ from attn2seq.evaluation.measures import Measure, Numbers
 MOST_DRAWS = 1 << 24
 # Two ways of adding up the same sums may differ by this much.
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class PairedResult:
-    """One metric of two systems; the p values are those of the difference having come by chance."""
-
-    baseline: float
-    system: float
-    bootstrap_p: float
-    randomisation_p: float
-
-
-def compare_paired(
-    baseline: Mapping[str, Measure], system: Mapping[str, Measure], samples: int, seed: int
-) -> dict[str, PairedResult]:
-    """Compare two systems by every metric that both have, row i of each being one sentence.
-
-    `samples` is the number of resampled test sets and of random exchanges. Raises UserError where
-    the systems have other numbers of sentences.
-    """
-    return {
-        name: PairedResult(
-            baseline=measure.score(),
-            system=system[name].score(),
-            bootstrap_p=bootstrap_p(measure, system[name], samples, seed),
-            randomisation_p=randomisation_p(measure, system[name], samples, seed),
-        )
-        for name, measure in baseline.items()
-        if name in system
-    }
 
 
 def bootstrap_p(baseline: Measure, system: Measure, samples: int, seed: int) -> float:

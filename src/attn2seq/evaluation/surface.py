@@ -1,21 +1,27 @@
-"""BLEU, chrF and TER by sacreBLEU: cased, on plain text as a reader sees it, with signatures.
+"""Metrics that compare hypotheses with references, text with text.
 
-Source of the maths: Papineni et al. 2002 (BLEU), Popović 2015 (chrF), Snover et al. 2006 (TER),
-as computed by sacreBLEU (Post 2018).
+BLEU (Papineni et al. 2002), chrF (Popović 2015) and TER (Snover et al. 2006) come from sacreBLEU
+(Post 2018), cased and on plain text as a reader sees it; ROUGE (Lin 2004) from rouge-score.
 """
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import sacremoses
+from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from attn2seq.config import nearest
 from attn2seq.errors import UserError
-from attn2seq.evaluation.measures import Measure, Numbers
+from attn2seq.evaluation.measures import Measure, Numbers, mean_measure
+from attn2seq.evaluation.texts import split_words
 
 # Written without spaces between words: TER would take a whole line for one word.
 UNSPACED_TOKENIZERS = ("zh", "ja-mecab")
+ROUGE = ("rouge1", "rouge2", "rougeL")
 
 
 def sacrebleu_metrics(bleu_tokenizer: str) -> dict[str, Any]:
@@ -83,3 +89,61 @@ def reference_streams(references: Sequence[Sequence[str]]) -> list[list[str | No
 def metric_formula(metric: Any) -> Any:
     """The score that a sacreBLEU metric makes of sums of its statistics."""
     return lambda total: float(metric._compute_score_from_stats(total).score)
+
+
+def moses_measure(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], language: str
+) -> Measure:
+    """The BLEU that older papers quote: of lower-cased text in Moses' tokens, not smoothed.
+
+    What `lowercase.perl | normalize-punctuation.perl | tokenizer.perl` and `multi-bleu.perl` gave,
+    by sacremoses and by sacreBLEU with its own tokeniser off. It grows with the number of tokens
+    that the tokeniser makes, so it compares with figures of the same kind alone. `language`
+    chooses the rules for dots and apostrophes.
+    """
+    normaliser, tokenizer = MosesPunctNormalizer(lang=language), MosesTokenizer(lang=language)
+
+    def tokens(text: str) -> str:
+        line: str = tokenizer.tokenize(normaliser.normalize(text.lower()), return_str=True)
+        return line
+
+    metric = BLEU(tokenize="none", smooth_method="none", force=True)
+    cut = [[tokens(text) for text in texts] for texts in references]
+    sums = metric._extract_corpus_statistics(
+        [tokens(text) for text in hypotheses], reference_streams(cut)
+    )
+    signature = (
+        f"nrefs:{max(map(len, cut))}|case:lc|eff:no|tok:moses-{language}|smooth:none|"
+        f"sacremoses:{sacremoses.__version__}"
+    )
+    return Measure(np.array(sums, dtype=np.float64), metric_formula(metric), signature)
+
+
+class UnicodeTokenizer:
+    """The form in which rouge-score takes a tokeniser.
+
+    Its own knows Latin letters and digits only: two identical Russian lines would score 0.
+    """
+
+    def tokenize(self, text: str) -> list[str]:
+        """Lower-case words; `tokenize("Не, не!")` gives `["не", "не"]`."""
+        return split_words(text.lower())
+
+
+def rouge_measures(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> dict[str, Measure]:
+    """ROUGE's F scores, averaged over sentences; of several references the best one counts."""
+    scorer = RougeScorer(list(ROUGE), tokenizer=UnicodeTokenizer())
+    found = [
+        scorer.score_multi(list(texts), hypothesis)
+        for hypothesis, texts in zip(hypotheses, references, strict=True)
+    ]
+    signature = (
+        f"case:lower|tok:unicode-words|f:1|refs:best|mean:sentences|"
+        f"rouge-score:{version('rouge-score')}"
+    )
+    return {
+        name: mean_measure(np.array([float(row[name].fmeasure) for row in found]), signature)
+        for name in ROUGE
+    }

@@ -1,4 +1,4 @@
-"""The texts and numbers of one split, read and checked against each other."""
+"""The texts and numbers of one split, read and checked against each other; words in any script."""
 
 import json
 from dataclasses import dataclass
@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import regex
 
 from attn2seq.errors import UserError
 from attn2seq.evaluation.measures import Numbers
+
+# In these scripts no space parts the words: each character, with its marks, stands for itself.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
+_WORD = regex.compile(
+    rf"[[{_UNSPACED}]&&[\p{{L}}\p{{N}}]]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+",
+    flags=regex.V1,
+)
 
 
 @dataclass(frozen=True)
@@ -57,12 +65,6 @@ def read_split(pairs_file: Path, decoded: Path) -> SplitTexts:
     Raises UserError where a file is missing, the numbers of lines differ, or nats are no numbers.
     """
     pairs = read_table(pairs_file)
-    targets = [str(text) for text in pairs["tgt"]]
-    references = (
-        [[str(text) for text in texts] for texts in pairs["refs"]]
-        if "refs" in pairs
-        else [[text] for text in targets]
-    )
     hypotheses_file, nats_file = decoded / "hypotheses.txt", decoded / "reference_nats.parquet"
     hypotheses = read_lines(hypotheses_file)
     nats = read_table(nats_file)
@@ -76,8 +78,8 @@ def read_split(pairs_file: Path, decoded: Path) -> SplitTexts:
         raise UserError(f"{pairs_file} holds no sentence: there is nothing to score")
     split = SplitTexts(
         sources=[str(text) for text in pairs["src"]],
-        targets=targets,
-        references=references,
+        targets=[str(text) for text in pairs["tgt"]],
+        references=references_of(pairs),
         hypotheses=hypotheses,
         nats=nats["nats"].to_numpy(np.float64),
         tokens=nats["tokens"].to_numpy(np.float64),
@@ -91,12 +93,28 @@ def read_split(pairs_file: Path, decoded: Path) -> SplitTexts:
     return split
 
 
+def references_of(pairs: pd.DataFrame) -> list[list[str]]:
+    """All references of each sentence of prepared pairs."""
+    if "refs" in pairs:
+        return [[str(text) for text in texts] for texts in pairs["refs"]]
+    return [[str(text)] for text in pairs["tgt"]]
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text: runs of letters, marks and numbers; case is kept.
+
+    `split_words("Um 7 Uhr, Ada!")` gives `["Um", "7", "Uhr", "Ada"]`;
+    `split_words("我爱你。")` gives `["我", "爱", "你"]`.
+    """
+    return [str(word) for word in _WORD.findall(text)]
+
+
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text, parted at newlines alone: a rarer line separator is part of a line."""
+    """The lines of a text, split at newlines alone: a rarer line separator is part of a line."""
     try:
         lines = path.read_bytes().decode("utf-8").split("\n")
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise missing(path) from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start})") from None
     return lines[:-1] if lines[-1] == "" else lines
@@ -107,7 +125,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise missing(path) from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
     if not isinstance(values, dict):
@@ -120,8 +138,9 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise missing(path) from None
 
 
-def _missing(path: Path) -> UserError:
+def missing(path: Path) -> UserError:
+    """What to raise where a result is not there."""
     return UserError(f"{path} is missing: run the stage that writes it (make repro)")

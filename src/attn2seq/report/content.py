@@ -1,7 +1,6 @@
 """What the page says outside the browser of sentences: tables and curves, from the results."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,27 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from attn2seq.config import flat_params
+from attn2seq.metrics import METRICS, Metric
 from attn2seq.report.figures import LineChart, line_chart, thin
 
 MOST_POINTS = 240
-
-# Name: how it is written, what it is, whether it lies in 0 to 100, whether more is better.
-METRICS = {
-    "bleu": ("BLEU", "n-grams shared with the reference", True, True),
-    "moses_bleu": ("BLEU, Moses", "lower-cased, Moses tokens: older papers' figure", True, True),
-    "chrf": ("chrF", "character n-grams shared", True, True),
-    "ter": ("TER", "edits for each word of the reference", True, False),
-    "rouge1": ("ROUGE-1", "words shared", True, True),
-    "rouge2": ("ROUGE-2", "word pairs shared", True, True),
-    "rougeL": ("ROUGE-L", "words shared in order", True, True),
-    "exact_match": ("Exact match", "sentences equal to a reference", True, True),
-    "accuracy": ("Accuracy", "labels right", True, True),
-    "word_error_rate": ("Word error rate", "words with no right pronunciation", True, False),
-    "perplexity": ("Perplexity", "of a token of the reference", False, False),
-    "bits_per_character": ("Bits per character", "of the reference", False, False),
-}
-HEADLINE = ("bleu", "chrf", "exact_match", "perplexity")
-OF_WHOLE_LINES = {"accuracy", "word_error_rate", "exact_match"}
 
 
 @dataclass(frozen=True)
@@ -45,10 +28,7 @@ class Score:
 class ScoreRow:
     """One metric on both splits, with how it was computed."""
 
-    label: str
-    meaning: str
-    percent: bool
-    more_is_better: bool
+    metric: Metric
     test: Score
     dev: Score
     signature: str
@@ -64,32 +44,27 @@ class Table:
 
 def score_rows(metrics: Mapping[str, Any], signatures: Mapping[str, Any]) -> dict[str, ScoreRow]:
     """The metrics in the order of METRICS, by name."""
-    rows = {}
-    for name, (label, meaning, percent, more_is_better) in METRICS.items():
-        if name not in metrics["test"]:
-            continue
-        test, dev = (
-            Score(metrics[split][name], signatures[split][name]["low"],
-                  signatures[split][name]["high"])
-            for split in ("test", "dev")
-        )  # fmt: skip
-        signature = signatures["test"][name]["signature"]
-        rows[name] = ScoreRow(label, meaning, percent, more_is_better, test, dev, signature)
-    return rows
+
+    def score(split: str, name: str) -> Score:
+        found = signatures[split][name]
+        return Score(metrics[split][name], found["low"], found["high"])
+
+    return {
+        name: ScoreRow(
+            metric, score("test", name), score("dev", name), signatures["test"][name]["signature"]
+        )
+        for name, metric in METRICS.items()
+        if name in metrics["test"]
+    }
 
 
-def headline(rows: Mapping[str, ScoreRow], asked: Sequence[str]) -> list[ScoreRow]:
-    """The four scores that stand at the top: first those that the corpus asks for."""
-    return [rows[name] for name in dict.fromkeys((*asked, *HEADLINE)) if name in rows][:4]
-
-
-def bucket_columns(asked: Sequence[str]) -> dict[str, str]:
+def bucket_columns(judged: str) -> dict[str, str]:
     """The scores shown of each bucket, the one drawn as a bar first.
 
-    That is exact match for corpora scored by whole lines, whose BLEU says little.
+    That is exact match for corpora judged by whole lines, whose BLEU says little.
     """
-    columns = {"bleu": "BLEU", "chrf": "chrF", "exact_match": "Exact"}
-    first = "exact_match" if OF_WHOLE_LINES & set(asked) else "bleu"
+    columns = {name: METRICS[name].label for name in ("bleu", "chrf", "exact_match")}
+    first = "bleu" if judged == "bleu" else "exact_match"
     return {first: columns[first], **columns}
 
 
@@ -99,11 +74,11 @@ def learning_curves(history: Path, best_step: int | None) -> list[LineChart]:
 
     charts = [
         line_chart(
-            "Loss, nats a token",
+            "Loss, nats per token",
             [("train", points("train_loss")), ("dev", points("dev_loss"))],
             best_step,
         ),
-        line_chart("Dev tokens foreseen, %", [("dev", points("dev_accuracy"))], best_step),
+        line_chart("Dev token accuracy, %", [("dev", points("dev_accuracy"))], best_step),
         line_chart("Learning rate", [("train", points("train_learning_rate"))], best_step),
         line_chart("Gradient norm", [("train", points("train_grad_norm"))], best_step),
     ]
@@ -128,31 +103,25 @@ def bucket_label(bucket: Mapping[str, Any]) -> str:
 def rows_table(prepared: Mapping[str, Any]) -> Table:
     """Rows kept and dropped: splits as columns, nested keys as rows ("dropped, duplicate")."""
     splits = [name for name in ("train", "dev", "test") if isinstance(prepared.get(name), Mapping)]
-    flat = {name: flatten(prepared[name], ", ") for name in splits}
+    flat = {name: _flat(prepared[name]) for name in splits}
     names = list(dict.fromkeys(name for values in flat.values() for name in values))
     rows = [(name.replace("_", " "), [flat[split].get(name) for split in splits]) for name in names]
     return Table(splits, rows)
 
 
-def flatten(values: Mapping[str, Any], joint: str) -> dict[str, Any]:
-    """`{"a": {"b": 1}, "c": 2}` gives `{"a.b": 1, "c": 2}` with the joint "."."""
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"a": {"b": 1}, "c": 2}` gives `{"a, b": 1, "c": 2}`."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            inner = flatten(value, joint)
-            flat |= {f"{key}{joint}{name}": item for name, item in inner.items()}
-        else:
-            flat[str(key)] = value
+        inner = _flat(value) if isinstance(value, Mapping) else None
+        flat |= {key: value} if inner is None else {f"{key}, {k}": v for k, v in inner.items()}
     return flat
 
 
 def params_tables(params: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """The settings by section, values written as in the file."""
     return {
-        section: {
-            key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for key, value in flatten(values, ".").items()
-        }
+        section: flat_params(values)
         for section, values in params.items()
         if isinstance(values, Mapping)
     }

@@ -22,32 +22,33 @@ class Finding:
 
 
 FINDINGS = (
-    Finding("sources_in_train", "Sources that stand in train",
-            "A model may know these by heart, so that they make scores too good.", "rows", 1),
-    Finding("pairs_in_train", "Pairs that stand in train",
-            "The same, with the very target.", "rows", 1),
-    Finding("sources_in_train_before_filters", "Sources in train before its filters",
-            "What prepare took out of train is the difference to the first line.", "rows", None),
-    Finding("repeated_pairs", "Pairs seen before",
+    Finding("sources_in_train", "Sources that also occur in train",
+            "A model may have memorised these, which inflates the scores.", "rows", 1),
+    Finding("pairs_in_train", "Pairs that also occur in train",
+            "The same, target included.", "rows", 1),
+    Finding("sources_in_train_before_filters", "Sources in train before filtering",
+            "The difference from the first line is what prepare removed from train.", "rows", None),
+    Finding("repeated_pairs", "Repeated pairs",
             "They count more than once, in the loss and in the scores.", "rows", 1),
-    Finding("repeated_sources", "Sources seen before",
-            "The split has fewer different sources than rows.", "rows", 10),
+    Finding("repeated_sources", "Repeated sources",
+            "The split has fewer distinct sources than rows.", "rows", 10),
     Finding("sources_with_several_targets", "Sources with several targets",
-            "A model cannot know which is wanted; dev and test do well to name them all as "
+            "A model cannot know which one is wanted; dev and test should list them all as "
             "references.", "sources", 10),
-    Finding("length_ratio_outliers", "Pairs of unlike lengths",
-            "One side is three times as long as the other lets expect: often the two do not belong "
-            "together, or one is cut.", "rows", 1),
+    Finding("length_ratio_outliers", "Pairs with mismatched lengths",
+            "One side is three times as long as the other would suggest: often the two do not "
+            "belong together, or one is truncated.", "rows", 1),
     Finding("source_equals_target", "Targets equal to their source",
             "Often left untranslated: a model learns to copy.", "rows", 1),
-    Finding("texts_wrongly_decoded", "Texts that look wrongly decoded",
-            "Such as Ã¼ for ü: a model learns these letters, and no score shows it.",
+    Finding("texts_wrongly_decoded", "Texts with encoding errors",
+            "Such as Ã¼ for ü: a model learns these characters, and no score shows it.",
             "texts_read", 0.1),
     Finding("texts_with_control_characters", "Texts with control characters",
-            "Prepare takes them out; many of them hint at a file that was made wrongly.",
+            "Prepare removes them; many of them suggest that a file was produced incorrectly.",
             "texts_read", 0.1),
     Finding("texts_changed_by_unicode_form", "Texts in another Unicode form",
-            "Prepare writes all in one form, so that one letter is one token.", "texts_read", None),
+            "Prepare converts all texts to one form, so that one character is one token.",
+            "texts_read", None),
 )  # fmt: skip
 LENGTHS = {
     "src_words": "Source, words",

@@ -1,12 +1,12 @@
 """The report: one HTML file that needs nothing else, the same bytes from the same results."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attn2seq.errors import UserError
+from attn2seq.evaluation.texts import missing, read_json
+from attn2seq.metrics import METRICS, judged_by, leading
 from attn2seq.report import content
 from attn2seq.report.hygiene import LONG_FACTOR, data_tables
 from attn2seq.report.sentences import browsed_sentences
@@ -40,22 +40,22 @@ def write_report(
 def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: ReportSettings) -> str:
     """The page's text. Raises UserError where a result is missing."""
     history, sentences_file = inputs.train / "history.csv", inputs.evaluate / "sentences.parquet"
-    for path in (history, sentences_file):
-        if not path.exists():
-            raise _missing(path)
-    trained = _read(inputs.train / "metrics.json")
-    corpus = _read(inputs.corpus)
+    if gone := next((path for path in (history, sentences_file) if not path.exists()), None):
+        raise missing(gone)
+    trained = read_json(inputs.train / "metrics.json")
+    corpus = read_json(inputs.corpus)
     rows = content.score_rows(
-        _read(inputs.evaluate / "metrics.json"), _read(inputs.evaluate / "signatures.json")
+        read_json(inputs.evaluate / "metrics.json"), read_json(inputs.evaluate / "signatures.json")
     )
-    analysis = _read(inputs.evaluate / "analysis.json")["test"]
-    prepared = _read(inputs.prepare / "metrics.json")
+    analysis = read_json(inputs.evaluate / "analysis.json")["test"]
+    prepared = read_json(inputs.prepare / "metrics.json")
     sentences, worst = browsed_sentences(sentences_file, inputs.decode / "test", settings)
     return page_environment().get_template("index.html").render(
         corpus=corpus,
         scores=rows,
-        headline=content.headline(rows, corpus["metrics"]),
-        bucket_columns=content.bucket_columns(corpus["metrics"]),
+        headline=[rows[name] for name in leading(rows)],
+        metrics=METRICS,
+        bucket_columns=content.bucket_columns(judged_by(corpus)),
         trained=trained,
         curves=content.learning_curves(history, trained.get("best_step")),
         analysis=analysis,
@@ -72,16 +72,3 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         source_tag=language_tag(corpus["src_lang"]),
         target_tag=language_tag(corpus["tgt_lang"]),
     )  # fmt: skip
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise _missing(path) from None
-    assert isinstance(values, dict)
-    return values
-
-
-def _missing(path: Path) -> UserError:
-    return UserError(f"{path} is missing: run the stage that writes it (make repro)")

@@ -18,7 +18,7 @@ SPECIAL_PIECES = EOS_ID + 1
 
 
 def vocabulary_table(tokenized: Path, prepared: Path) -> Table:
-    """A row a figure, a column a side; words are parted by spaces. Raises UserError.
+    """A row per figure, a column per side; words are separated by spaces. Raises UserError.
 
     `tokenized` holds what tokenize wrote, `prepared` the texts of each split.
     """
@@ -44,16 +44,16 @@ def _figures(tokenized: Path, prepared: Path, side: str) -> dict[str, str]:
     new = sum(count for word, count in words["test"].items() if word not in words["train"])
     return {
         "Pieces": f"{size:,}",
-        "Pieces that train uses": _share(used, size - SPECIAL_PIECES),
-        "Tokens of train": f"{tokens['train']:,}",
-        "Tokens of test": f"{tokens['test']:,}",
-        "Tokens a word of train": _ratio(tokens["train"], words["train"].total()),
-        "Tokens a word of test": _ratio(tokens["test"], words["test"].total()),
-        "Characters a token of test": _ratio(sum(map(len, texts["test"])), tokens["test"]),
-        "Longest text of train, tokens": f"{int(stores['train'].lengths.max(initial=0)):,}",
-        "Unknown tokens of test": _share(int(counts["test"][UNK_ID]), tokens["test"]),
-        "Different words of train": f"{len(words['train']):,}",
-        "Words of test that train lacks": _share(new, words["test"].total()),
+        "Pieces used in train": _share(used, size - SPECIAL_PIECES),
+        "Tokens in train": f"{tokens['train']:,}",
+        "Tokens in test": f"{tokens['test']:,}",
+        "Tokens per word in train": _ratio(tokens["train"], words["train"].total()),
+        "Tokens per word in test": _ratio(tokens["test"], words["test"].total()),
+        "Characters per token in test": _ratio(sum(map(len, texts["test"])), tokens["test"]),
+        "Longest text in train, tokens": f"{int(stores['train'].lengths.max(initial=0)):,}",
+        "Unknown tokens in test": _share(int(counts["test"][UNK_ID]), tokens["test"]),
+        "Distinct words in train": f"{len(words['train']):,}",
+        "Words in test not seen in train": _share(new, words["test"].total()),
     }
 
 

@@ -7,17 +7,20 @@ the file that training writes, and a completion after a stage adds what is missi
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from attn2seq.runs.outage import Outage
 from attn2seq.whole import write_json
-from attn2seq.workspace.fingerprint import RAW, inputs_of_workspace, md5_of, run_fingerprint
+from attn2seq.workspace.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
+from attn2seq.workspace.paths import RAW, SNAPSHOTS, TRAININGS
 from attn2seq.workspace.stage import Stage, main_root
 
-# Each of the two ends itself before (see follow.py and patience.py), if it still can.
+SHOW = [sys.executable, "-m", "attn2seq.runs.show"]
+# What a follower has after training has ended; what a completion has, which ends itself before (see
+# outage.py) if it still can.
 PATIENCE_SECONDS = 10
 COMPLETION_SECONDS = 120
 
@@ -27,18 +30,30 @@ def follow(
     stage: Stage, train_fingerprint: str, machine: dict[str, str], history: Path, speed: Path
 ) -> Iterator[None]:
     """Show the training curve in MLflow while it grows, from a process of its own."""
-    if not _enabled(stage):
+    if not wanted(stage.params):
         yield
         return
-    if not Path(RAW).exists():
+    if not RAW.exists():
         stage.say(f"not shown in MLflow: {RAW} is not here, and a run's name follows from it too")
         yield
         return
-    snapshot = _snapshot(stage, train_fingerprint, machine, history, speed)
-    follower = subprocess.Popen(
-        [sys.executable, "-m", "attn2seq.runs.show", "--follow", str(snapshot)],
-        stdin=subprocess.PIPE,
+    fingerprint = _fingerprint(stage)
+    # The run's inputs as they stand at its start.
+    snapshot = main_root() / SNAPSHOTS / f"{fingerprint}.json"
+    write_json(
+        snapshot,
+        {
+            "run_fingerprint": fingerprint,
+            "train_fingerprint": train_fingerprint,
+            "machine": machine,
+            "params": stage.params,
+            "workspace": str(Path.cwd()),
+            "history": str(history.resolve()),
+            "speed": str(speed),
+            "parent_pid": os.getpid(),
+        },
     )
+    follower = subprocess.Popen([*SHOW, "--follow", str(snapshot)], stdin=subprocess.PIPE)
     try:
         yield
     finally:
@@ -48,47 +63,31 @@ def follow(
             follower.wait(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             follower.kill()
-            Outage(main_root() / ".cache", snapshot.stem).tell("MLflow is slow")
+            Outage(main_root(), fingerprint).tell("MLflow is slow")
 
 
 def remember_training(weights: Path, train_fingerprint: str, machine: dict[str, str]) -> None:
     """Note which training made these weights, for runs that take them from DVC's cache."""
     values = {"train_fingerprint": train_fingerprint, "machine": machine}
-    write_json(main_root() / ".cache" / "trainings" / f"{md5_of(weights)}.json", values)
+    write_json(main_root() / TRAININGS / f"{md5_of(weights)}.json", values)
 
 
 def complete(stage: Stage) -> None:
     """Add to MLflow what the run has after this stage; a failure is said and changes nothing."""
-    if not _enabled(stage):
+    if not wanted(stage.params):
         return
-    command = [sys.executable, "-m", "attn2seq.runs.show", "--after", stage.name]
+    command = [*SHOW, "--after", stage.name]
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, timeout=COMPLETION_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd(), stage.params))
-        Outage(main_root() / ".cache", fingerprint).tell("MLflow is slow")
+        Outage(main_root(), _fingerprint(stage)).tell("MLflow is slow")
 
 
-def _enabled(stage: Stage) -> bool:
-    section = stage.params.get("track")
+def wanted(params: Mapping[str, Any]) -> bool:
+    """Whether params.yaml asks for runs to be shown without being told to."""
+    section = params.get("track")
     return isinstance(section, dict) and section.get("enabled") is True
 
 
-def _snapshot(
-    stage: Stage, train_fingerprint: str, machine: dict[str, str], history: Path, speed: Path
-) -> Path:
-    """The run's inputs as they stand at its start, for the follower to read."""
-    fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd(), stage.params))
-    values: dict[str, Any] = {
-        "run_fingerprint": fingerprint,
-        "train_fingerprint": train_fingerprint,
-        "machine": machine,
-        "params": stage.params,
-        "workspace": str(Path.cwd()),
-        "history": str(history.resolve()),
-        "speed": str(speed),
-        "parent_pid": os.getpid(),
-    }
-    path = main_root() / ".cache" / "runs" / f"{fingerprint}.json"
-    write_json(path, values)
-    return path
+def _fingerprint(stage: Stage) -> str:
+    return run_fingerprint(inputs_of_workspace(Path.cwd(), stage.params))

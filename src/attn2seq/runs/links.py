@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from attn2seq.runs.judging import LOWER_IS_BETTER
+from attn2seq.metrics import METRICS
 from attn2seq.runs.record import Shown, Store
 
 PORT = 5000  # where `make ui` serves unless told
@@ -58,7 +58,7 @@ def _best_first(run: Shown) -> str:
     if run.judged_by is None:
         return ""
     key = quote(f"metrics.`dev/{run.judged_by}`", safe="")
-    ascending = json.dumps(run.judged_by in LOWER_IS_BETTER)
+    ascending = json.dumps(not METRICS[run.judged_by].higher_is_better)
     return f"&orderByKey={key}&orderByAsc={ascending}"
 
 

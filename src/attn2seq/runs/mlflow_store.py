@@ -1,32 +1,28 @@
 """Runs in MLflow: a view of files, from which it can be rebuilt.
 
-Only this, the files named tracked_*, registry.py and pyfunc.py know MLflow.
-
 One `run_fingerprint` is one run, found by its tag. Everything here adds what is missing and leaves
 alone what is there, so the same record may be given any number of times:
 
-    tracker = Tracker(store, request_timeout_s=10)
-    tracker.complete(record).added   # ("18 params", "52 points", "model"), and () the next time
+    runs = Runs(store, request_timeout_s=10)
+    runs.complete(record).added   # ("18 params", "52 points", "model"), and () the next time
 """
 
 import logging
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from attn2seq.runs.groups import data_set_input, experiment_of, quoted
 from attn2seq.runs.log_model import log_model
 from attn2seq.runs.logged_models import logged_before
+from attn2seq.runs.mlflow_client import answering, connected, data_set_input, quieten, quoted
 from attn2seq.runs.names import description, run_name
 from attn2seq.runs.record import (
     JUDGED_TAG,
-    Completed,
     DataSet,
     Group,
     ModelFiles,
@@ -34,31 +30,29 @@ from attn2seq.runs.record import (
     RunRecord,
     Shown,
     Store,
-    TrackingUnavailableError,
 )
 
 FINGERPRINT_TAG, MODEL_TAG, SWEEP_TAG = "run_fingerprint", "model_id", "sweep"
 NOTE_TAG, PARENT_TAG = "mlflow.note.content", "mlflow.parentRunId"
 OF_RECORDS = f"tags.{FINGERPRINT_TAG} LIKE '%'"  # every run but the parents of sweeps
 SAMPLING_S = 5  # between two looks at the machine
-METRICS_A_BATCH, PARAMS_A_BATCH = 1000, 100  # what a server takes in one request
-
-Status = Literal["FINISHED", "KILLED"]
 
 
-class Tracker:
-    """Adds to the runs of one store. Every method may raise TrackingUnavailableError."""
+class Runs:
+    """The runs of one store. Every method may raise StoreUnavailableError."""
 
     def __init__(self, store: Store, request_timeout_s: int) -> None:
-        _quieten(request_timeout_s)
+        quieten(request_timeout_s)
         self.store = store
+        self._steps: dict[tuple[str, str], set[int]] = {}  # run and key -> the steps it has
+        self._times_ms: dict[tuple[str, Point], int] = {}
         with self.answering():
-            self.client = self._connect()
+            self.client = connected(store)
 
     def open_run(self, record: RunRecord) -> Shown:
         """The record's run, and its experiment, both created where they are missing."""
         with self.answering(), FileLock(self.store.lock, timeout=60):
-            experiment = experiment_of(self.client, self.store, record.group)
+            experiment = self._experiment(record.group)
             run = self._find(experiment, f"tags.{FINGERPRINT_TAG} = '{record.fingerprint}'")
             return _shown(self._create_run(experiment, record) if run is None else run)
 
@@ -66,7 +60,7 @@ class Tracker:
         """The parent run of the group's sweep, created where it is missing; shown as ended."""
         assert group.sweep is not None
         with self.answering(), FileLock(self.store.lock, timeout=60):
-            experiment = experiment_of(self.client, self.store, group)
+            experiment = self._experiment(group)
             run = self._find(experiment, f"tags.{SWEEP_TAG} = {quoted(group.sweep)}")
             if run is None:
                 tags = {SWEEP_TAG: group.sweep, NOTE_TAG: "A sweep; its runs are listed below it."}
@@ -74,36 +68,56 @@ class Tracker:
                 self.client.set_terminated(run.info.run_id, "FINISHED")
             return _shown(run)
 
-    def complete(self, record: RunRecord) -> Completed:
+    def complete(self, record: RunRecord) -> Shown:
         """Add whatever the record has and the run lacks."""
-        shown = self.open_run(record)
+        run_id = self.open_run(record).run_id
         with self.answering():
-            run = self.client.get_run(shown.run_id)
+            from mlflow.entities import Param, RunTag
+
+            run = self.client.get_run(run_id)
+            tags = dict(record.tags)
+            if record.group.sweep is not None and PARENT_TAG not in run.data.tags:
+                tags[PARENT_TAG] = self.open_sweep(record.group).run_id
+            for key in {point.key for point in record.points} - set(run.data.metrics):
+                self._steps.setdefault((run_id, key), set())
+            new_params = [Param(*item) for item in _missing(record.params, run.data.params)]
+            new_tags = [RunTag(*item) for item in _missing(tags, run.data.tags)]
+            self.client.log_batch(run_id, params=new_params, tags=new_tags)
             added = [
-                self._add_params(run, record.params),
-                self._add_tags(run, {**record.tags, **self._parent(run, record.group)}),
-                self._add_points(run, record.points),
-                self._add_data_sets(run, record.data_sets),
-                self._add_artifacts(shown.run_id, record.artifacts),
+                _counted(len(new_params), "param"),
+                _counted(len(new_tags), "tag"),
+                _counted(self.add_points(run_id, record.points), "point"),
+                _counted(self._add_data_sets(run, record.data_sets), "data set"),
+                _counted(self._add_artifacts(run_id, record.artifacts), "artifact"),
                 self._add_model(run, record.model),
             ]
             if record.finished and run.info.status != "FINISHED":
-                self.client.set_terminated(shown.run_id, "FINISHED")
-        return Completed(**vars(shown), added=tuple(word for word in added if word))
+                self.client.set_terminated(run_id, "FINISHED")
+        return _shown(run, tuple(filter(None, added)))
 
-    def steps_there(self, run_id: str, key: str) -> set[int]:
-        """The steps at which the run has a value of this metric."""
+    def add_points(self, run_id: str, points: Sequence[Point]) -> int:
+        """Add those that the run lacks; their number.
+
+        One that got no answer may be given again: of the same time, it is the same point.
+        """
+        from mlflow.entities import Metric
+
         with self.answering():
-            return {point.step for point in self.client.get_metric_history(run_id, key)}
-
-    def send(self, run_id: str, points: Sequence[Point], time_ms: int) -> None:
-        """Add points, whether or not they are there; sent again with the same time they are one."""
-        with self.answering():
-            from mlflow.entities import Metric
-
-            metrics = [Metric(point.key, point.value, time_ms, point.step) for point in points]
-            for chunk in _chunks(metrics, METRICS_A_BATCH):
-                self.client.log_batch(run_id, metrics=chunk)
+            now_ms = int(time.time() * 1000)
+            missing = [point for point in points if point.step not in self._there(run_id, point)]
+            metrics = [
+                Metric(
+                    point.key,
+                    point.value,
+                    self._times_ms.setdefault((run_id, point), now_ms),
+                    point.step,
+                )
+                for point in missing
+            ]
+            self.client.log_batch(run_id, metrics=metrics)
+        for point in missing:
+            self._there(run_id, point).add(point.step)
+        return len(missing)
 
     @contextmanager
     def system_metrics(self, run_id: str) -> Iterator[None]:
@@ -126,7 +140,7 @@ class Tracker:
         with self.answering():
             self.client.update_run(run_id, status="RUNNING")
 
-    def end(self, run_id: str, status: Status) -> None:
+    def end(self, run_id: str, status: Literal["FINISHED", "KILLED"]) -> None:
         """Show the run as ended."""
         with self.answering():
             self.client.set_terminated(run_id, status)
@@ -144,29 +158,28 @@ class Tracker:
             found = self.client.search_runs(ids, OF_RECORDS, max_results=count, order_by=order)
         return [_shown(run) for run in found]
 
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Whatever goes wrong between us and MLflow's store becomes one kind of error."""
-        faults = _faults()
-        try:
-            yield
-        except faults as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            said = f"MLflow at {self.store.uri} does not answer ({reason})"
-            raise TrackingUnavailableError(said) from error
+    def answering(self) -> AbstractContextManager[None]:
+        """Within it, whatever goes wrong with the store is a StoreUnavailableError."""
+        return answering(self.store)
 
-    def _connect(self) -> Any:
-        from mlflow import MlflowClient
-
-        # Migrations write to a logger of their own.
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        self.store.lock.parent.mkdir(parents=True, exist_ok=True)
-        database = self.store.database
-        if database is not None and not database.exists():
-            with FileLock(self.store.lock, timeout=60):
-                if not database.exists():
-                    _create_database(database)
-        return MlflowClient(self.store.uri)
+    def _experiment(self, group: Group) -> str:
+        """The id of the group's experiment, created where it is missing, with its note."""
+        found = self.client.get_experiment_by_name(group.name)
+        if found is not None and found.lifecycle_stage == "active":
+            if NOTE_TAG not in found.tags:
+                self.client.set_experiment_tag(found.experiment_id, NOTE_TAG, group.note)
+            return str(found.experiment_id)
+        if found is not None:
+            # A deleted experiment keeps its name from being used: give it another.
+            self.client.restore_experiment(found.experiment_id)
+            aside = f"{group.name} (deleted, {found.experiment_id})"
+            self.client.rename_experiment(found.experiment_id, aside)
+            self.client.delete_experiment(found.experiment_id)
+        folder = self.store.artifacts
+        location = None if folder is None else (folder.absolute() / group.name).as_uri()
+        # The kind makes the UI open on runs, not on traces of language models.
+        tags = {"mlflow.experimentKind": "custom_model_development", NOTE_TAG: group.note}
+        return str(self.client.create_experiment(group.name, location, tags))
 
     def _find(self, experiment: str, wanted: str) -> Any:
         """The oldest run of the experiment that is as wanted, or None."""
@@ -185,44 +198,22 @@ class Tracker:
         tags = {FINGERPRINT_TAG: record.fingerprint, NOTE_TAG: note}
         return self.client.create_run(experiment, tags=tags, run_name=name)
 
-    def _parent(self, run: Any, group: Group) -> dict[str, str]:
-        """The tag that makes the run a child of its sweep."""
-        if group.sweep is None or PARENT_TAG in run.data.tags:
-            return {}
-        return {PARENT_TAG: self.open_sweep(group).run_id}
+    def _there(self, run_id: str, point: Point) -> set[int]:
+        """The steps at which the run has this metric: asked once, known from then on."""
+        if (run_id, point.key) not in self._steps:
+            history = self.client.get_metric_history(run_id, point.key)
+            self._steps[run_id, point.key] = {item.step for item in history}
+        return self._steps[run_id, point.key]
 
-    def _add_params(self, run: Any, params: Mapping[str, str]) -> str:
-        from mlflow.entities import Param
-
-        missing = [Param(k, v) for k, v in sorted(params.items()) if k not in run.data.params]
-        for chunk in _chunks(missing, PARAMS_A_BATCH):
-            self.client.log_batch(run.info.run_id, params=chunk)
-        return _counted(len(missing), "param")
-
-    def _add_tags(self, run: Any, tags: Mapping[str, str]) -> str:
-        from mlflow.entities import RunTag
-
-        missing = [RunTag(k, v) for k, v in sorted(tags.items()) if k not in run.data.tags]
-        if missing:
-            self.client.log_batch(run.info.run_id, tags=missing)
-        return _counted(len(missing), "tag")
-
-    def _add_points(self, run: Any, points: Sequence[Point]) -> str:
-        keys = {point.key for point in points} & set(run.data.metrics)
-        there = {key: self.steps_there(run.info.run_id, key) for key in keys}
-        missing = [point for point in points if point.step not in there.get(point.key, ())]
-        self.send(run.info.run_id, missing, int(time.time() * 1000))
-        return _counted(len(missing), "point")
-
-    def _add_data_sets(self, run: Any, data_sets: Sequence[DataSet]) -> str:
+    def _add_data_sets(self, run: Any, data_sets: Sequence[DataSet]) -> int:
         inputs = run.inputs.dataset_inputs if run.inputs else []
         there = {(item.dataset.name, item.dataset.digest) for item in inputs}
         missing = [item for item in data_sets if (item.name, item.digest) not in there]
         if missing:
             self.client.log_inputs(run.info.run_id, [data_set_input(item) for item in missing])
-        return _counted(len(missing), "data set")
+        return len(missing)
 
-    def _add_artifacts(self, run_id: str, artifacts: Mapping[str, Callable[[Path], object]]) -> str:
+    def _add_artifacts(self, run_id: str, artifacts: Mapping[str, Callable[[Path], object]]) -> int:
         folders = {str(PurePosixPath(path).parent) for path in artifacts}
         there = {
             item.path
@@ -237,7 +228,7 @@ class Tracker:
                 artifacts[path](file)
             if missing:
                 self.client.log_artifacts(run_id, scratch)
-        return _counted(len(missing), "artifact")
+        return len(missing)
 
     def _add_model(self, run: Any, model: ModelFiles | None) -> str:
         if model is None or MODEL_TAG in run.data.tags:
@@ -249,50 +240,13 @@ class Tracker:
         return "model"
 
 
-def _quieten(request_timeout_s: int) -> None:
-    """Set before mlflow is imported; what the user has set stands."""
-    for name, value in {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_LOGGING_LEVEL": "WARNING",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "MLFLOW_UV_AUTO_DETECT": "false",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(request_timeout_s),
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    }.items():
-        os.environ.setdefault(name, value)
+def _missing(wanted: Mapping[str, str], there: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in sorted(wanted.items()) if key not in there]
 
 
-def _faults() -> tuple[type[Exception], ...]:
-    """The kinds of error that say that a store is down, slow or damaged."""
-    try:
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-    except ImportError as error:
-        raise TrackingUnavailableError(
-            f"MLflow is not installed here ({error}): pip install 'attn2seq[pipeline]'"
-        ) from None
-    return MlflowException, SQLAlchemyError, OSError, Timeout
-
-
-def _create_database(database: Path) -> None:
-    """Make the tables beside, then rename: a process killed meanwhile leaves no half database."""
-    from mlflow import MlflowClient
-
-    beside = database.with_name(database.name + ".new")
-    beside.unlink(missing_ok=True)
-    MlflowClient(f"sqlite:///{beside}").search_experiments(max_results=1)
-    beside.replace(database)
-
-
-def _shown(run: Any) -> Shown:
-    info = run.info
-    judged_by = run.data.tags.get(JUDGED_TAG)
-    return Shown(str(info.run_id), str(info.experiment_id), str(info.run_name), judged_by)
-
-
-def _chunks(items: list[Any], size: int) -> Iterable[list[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+def _shown(run: Any, added: tuple[str, ...] = ()) -> Shown:
+    info, judged_by = run.info, run.data.tags.get(JUDGED_TAG)
+    return Shown(str(info.run_id), str(info.experiment_id), str(info.run_name), judged_by, added)
 
 
 def _counted(count: int, noun: str) -> str:

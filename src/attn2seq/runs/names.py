@@ -8,28 +8,30 @@ from collections.abc import Mapping
 
 FIRST = "baseline"
 MOST_NAMED = 4
+# What the page of a group of runs says.
+NOTE = """\
+**What to look at**
 
+- *Chart view*, the second of the three buttons above the runs: curves and scores of all runs.
+  Scores of the decoded texts are `dev/...` and `test/...`; choose by dev, report test.
+- *Compare*: tick runs, press the button, and turn on *Show diff only* for what differs and what
+  came of it.
+- *Sort* by a score to see the best first. Sorted by *Created*, a sweep is one line, and the +
+  before it shows its runs.
+- A run's *Artifacts*: `report/index.html` is the whole report, with attention maps;
+  `decode/test/nbest_head.jsonl` holds translations.
+- *Models*: `make register` gives the best model by dev score the alias `champion`.
 
-def changed_params(params: Mapping[str, str], first: Mapping[str, str]) -> list[str]:
-    """The keys that both have, with other values; a key that one lacks came with other code."""
-    return sorted(key for key in params.keys() & first.keys() if params[key] != first[key])
-
-
-def short_names(keys: list[str], among: Mapping[str, str]) -> dict[str, str]:
-    """A key's last part, `cell` for `model.cell`, unless another key among them ends alike."""
-    endings = [_ending(key) for key in among]
-    return {key: _ending(key) if endings.count(_ending(key)) == 1 else key for key in keys}
+A run's name is what differs from the first run here, or the name of its DVC experiment.
+"""
 
 
 def run_name(params: Mapping[str, str], first: Mapping[str, str] | None) -> str:
     """A name for a run with these params; `first` are those of the group's first run, if any."""
-    changed = [] if first is None else changed_params(params, first)
-    if not changed:
-        return FIRST
-    names = short_names(changed, params)
-    parts = [f"{names[key]}={params[key]}" for key in changed[:MOST_NAMED]]
-    more = len(changed) - MOST_NAMED
-    return ", ".join(parts) + (f" and {more} more" if more > 0 else "")
+    changed = {} if first is None else _changed(params, first)
+    parts = [f"{name}={params[key]}" for key, name in changed.items()]
+    more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+    return ", ".join(parts[:MOST_NAMED]) + more or FIRST
 
 
 def description(
@@ -41,13 +43,23 @@ def description(
     """
     if first is None:
         return f"{summary}; the first run of its group, with which later ones are compared"
-    changed = changed_params(params, first)
+    changed = _changed(params, first)
     if not changed:
         return f"{summary}; the same params as {first_name}"
-    names = short_names(changed, params)
-    told = ", ".join(f"{names[key]} {params[key]} ({first[key]})" for key in changed)
+    told = ", ".join(f"{name} {params[key]} ({first[key]})" for key, name in changed.items())
     return f"{summary}; unlike {first_name}: {told}"
 
 
-def _ending(key: str) -> str:
-    return key.rpartition(".")[2]
+def _changed(params: Mapping[str, str], first: Mapping[str, str]) -> dict[str, str]:
+    """The keys that both have, with other values, and their short names.
+
+    A key that one lacks came with other code. The name of `model.cell` is `cell`, unless another
+    key ends alike.
+    """
+    endings = [key.rpartition(".")[2] for key in params]
+    changed = sorted(key for key in params.keys() & first.keys() if params[key] != first[key])
+    return {
+        key: ending if endings.count(ending) == 1 else key
+        for key in changed
+        if (ending := key.rpartition(".")[2])
+    }

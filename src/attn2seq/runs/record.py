@@ -72,7 +72,7 @@ class RunRecord:
     finished: bool = False  # scored: nothing but additions from here on
 
 
-class TrackingUnavailableError(UserError):
+class StoreUnavailableError(UserError):
     """MLflow is not installed, or does not answer; nothing but the view of the runs is lost."""
 
 
@@ -94,10 +94,4 @@ class Shown:
     experiment_id: str
     name: str
     judged_by: str | None  # the score that its corpus judges by, once it is known
-
-
-@dataclass(frozen=True)
-class Completed(Shown):
-    """A run, and what `Tracker.complete` added to it."""
-
-    added: tuple[str, ...]
+    added: tuple[str, ...] = ()  # what `Runs.complete` added to it: "18 params", "model"

@@ -1,19 +1,25 @@
-"""MLflow's model registry: of each corpus one model, and the version that is its champion.
+"""MLflow's model registry: of each corpus one model, and the version that is its champion; and
+which of the stored files belong to no run.
 
-Registry(tracker).crown("phrasebook-en-de", candidate, card="# phrasebook-en-de ...")
+Registry(runs).crown("phrasebook-en-de", candidate, card="# phrasebook-en-de ...")
 mlflow.pyfunc.load_model("models:/phrasebook-en-de@champion").predict(["a text"])
 """
 
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
-from attn2seq.runs.mlflow_store import MODEL_TAG, OF_RECORDS, Tracker
+from attn2seq.runs.mlflow_client import pages
+from attn2seq.runs.mlflow_store import MODEL_TAG, OF_RECORDS, Runs
+from attn2seq.runs.record import Store
 
 CHAMPION = "champion"
 CARD = "model_card.md"
+TIMEOUT_S = 20
 
 
 @dataclass(frozen=True)
@@ -38,37 +44,29 @@ class Champion:
 
 
 class Registry:
-    """Every method may raise TrackingUnavailableError."""
+    """Every method may raise StoreUnavailableError."""
 
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-        self._client = tracker.client
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._client = runs.client
 
     def candidates(self, experiment: str) -> list[Candidate]:
         """Every run of the experiment that could be registered, the latest first."""
-        with self._tracker.answering():
+        wanted = f"{OF_RECORDS} AND tags.{MODEL_TAG} LIKE '%' AND attributes.status = 'FINISHED'"
+        order = ["attributes.start_time DESC"]
+        with self._runs.answering():
             found = self._client.get_experiment_by_name(experiment)
             if found is None:
                 return []
-            wanted = (
-                f"{OF_RECORDS} AND tags.{MODEL_TAG} LIKE '%' AND attributes.status = 'FINISHED'"
-            )
-            order = ["attributes.start_time DESC"]
-            runs, token = [], None
-            while page := self._client.search_runs(
-                [found.experiment_id], wanted, order_by=order, page_token=token
-            ):
-                runs += page
-                token = page.token
-                if not token:
-                    break
+            ids = [found.experiment_id]
+            search = partial(self._client.search_runs, ids, wanted, order_by=order)
+            runs = pages(search)
         return [_candidate(run) for run in runs]
 
     def champion(self, name: str) -> Champion | None:
         """The champion of the registered model, if there is one."""
-        with self._tracker.answering():
-            wanted = f"name = '{name}'"
-            for model in self._client.search_registered_models(wanted):
+        with self._runs.answering():
+            for model in self._client.search_registered_models(f"name = '{name}'"):
                 if CHAMPION in model.aliases:
                     version = self._client.get_model_version_by_alias(name, CHAMPION)
                     return Champion(str(version.version), str(version.run_id))
@@ -76,15 +74,15 @@ class Registry:
 
     def run(self, run_id: str) -> Candidate | None:
         """The run of a registered version, or None where it was deleted."""
-        with self._tracker.answering():
+        with self._runs.answering():
             run = self._client.get_run(run_id)
-            gone = run.info.lifecycle_stage != "active" or MODEL_TAG not in run.data.tags
+        gone = run.info.lifecycle_stage != "active" or MODEL_TAG not in run.data.tags
         return None if gone else _candidate(run)
 
     def read_artifact(self, run_id: str, path: str) -> str | None:
         """The text of a run's artifact, or None where the run has none of that path."""
         folder = path.rpartition("/")[0]
-        with self._tracker.answering(), tempfile.TemporaryDirectory() as scratch:
+        with self._runs.answering(), tempfile.TemporaryDirectory() as scratch:
             there = {item.path for item in self._client.list_artifacts(run_id, folder or None)}
             if path not in there:
                 return None
@@ -93,17 +91,16 @@ class Registry:
 
     def crown(self, name: str, candidate: Candidate, card: str) -> Champion:
         """Register the candidate's model, unless it is, and give it the alias and the card."""
-        with self._tracker.answering():
+        with self._runs.answering(), tempfile.TemporaryDirectory() as scratch:
             if not self._client.search_registered_models(f"name = '{name}'"):
                 about = f"Models of the corpus {name}; the best by dev score is the champion."
                 self._client.create_registered_model(name, description=about)
             version = self._version(name, candidate)
             self._client.update_model_version(name, version, description=card)
-            with tempfile.TemporaryDirectory() as scratch:
-                file = Path(scratch) / CARD
-                file.write_text(card, encoding="utf-8")
-                self._client.log_artifact(candidate.run_id, str(file))
-                self._client.log_model_artifact(candidate.model_id, str(file))
+            file = Path(scratch) / CARD
+            file.write_text(card, encoding="utf-8")
+            self._client.log_artifact(candidate.run_id, str(file))
+            self._client.log_model_artifact(candidate.model_id, str(file))
             self._client.set_registered_model_alias(name, CHAMPION, version)
         return Champion(version, candidate.run_id)
 
@@ -111,13 +108,47 @@ class Registry:
         wanted = f"name = '{name}' AND run_id = '{candidate.run_id}'"
         for version in self._client.search_model_versions(wanted):
             return str(version.version)
+        source = f"models:/{candidate.model_id}"
         created = self._client.create_model_version(
-            name,
-            f"models:/{candidate.model_id}",
-            candidate.run_id,
-            model_id=candidate.model_id,
+            name, source, candidate.run_id, model_id=candidate.model_id
         )
         return str(created.version)
+
+
+def ownerless_folders(store: Store) -> list[Path]:
+    """Folders `<experiment>/<run>` and `<experiment>/models/<model>` of no run that is there.
+
+    MLflow keeps the files of a run that was deleted, and knows nothing of those whose database is
+    gone. Models of the registry stay, whatever became of their run. A server looks after its files
+    itself: there the list is empty. Raises StoreUnavailableError.
+    """
+    if store.artifacts is None or store.database is None or not store.artifacts.is_dir():
+        return []
+    owned = _owned(Runs(store, TIMEOUT_S)) if store.database.is_file() else set()
+    there = [*store.artifacts.glob("*/*"), *store.artifacts.glob("*/models/*")]
+    return sorted(
+        item for item in there if item.is_dir() and item.name != "models" and item not in owned
+    )
+
+
+def _owned(runs: Runs) -> set[Path]:
+    """The folders of runs that are not deleted, of their models, and of registered models."""
+    client = runs.client
+    with runs.answering():
+        ids = [item.experiment_id for item in pages(client.search_experiments)]
+        alive = pages(partial(client.search_runs, ids))
+        models = pages(partial(client.search_logged_models, ids))
+        versions = pages(client.search_model_versions)
+    kept = {run.info.run_id for run in alive}
+    registered = {version.source.rsplit("/", 1)[-1] for version in versions}
+    addresses = [run.info.artifact_uri for run in alive]
+    addresses += [
+        model.artifact_location
+        for model in models
+        if model.source_run_id in kept or model.model_id in registered
+    ]
+    # `file:///store/1/artifacts` and `/store/1/artifacts` are both in `/store/1`.
+    return {Path(unquote(urlparse(address).path)).parent for address in addresses}
 
 
 def _candidate(run: Any) -> Candidate:

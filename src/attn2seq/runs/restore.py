@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import re
-import subprocess
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,16 +18,26 @@ from ruamel.yaml import YAML
 
 from attn2seq.errors import UserError
 from attn2seq.runs.carried_code import ENTRIES
-from attn2seq.runs.collect import SCORES, Circumstances, collected_record
-from attn2seq.runs.files import REPORT
+from attn2seq.runs.circumstances import Circumstances, git
+from attn2seq.runs.collect import collected_record
 from attn2seq.runs.record import RunRecord
-from attn2seq.workspace.code_digests import CODE as NOTES
 from attn2seq.workspace.code_digests import stage_digests, text_of
 from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, digest, inputs_of_lock, md5_of
+from attn2seq.workspace.paths import (
+    DVC_LOCK,
+    DVC_YAML,
+    MODEL,
+    NOTES,
+    PACKAGE,
+    PARAMS,
+    PREPARED,
+    REPORT,
+    RESULTS,
+    SCORES,
+)
 
-SHOWN = ("results/", "models/", "data/prepared")
-PACKAGE = "src/attn2seq"
-CODE = (PACKAGE, "pipeline", "dvc.yaml")
+SHOWN = (f"{RESULTS}/", f"{MODEL}", f"{PREPARED}")
+RUN_CODE = (str(PACKAGE), "pipeline", str(DVC_YAML))
 MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
 EXPERIMENT_REF = re.compile(r"^refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)$")
 
@@ -63,10 +72,10 @@ class Source:
     fetch: Fetch
 
 
-def restored_record(source: Source, about: Circumstances, cache: Path, folder: Path) -> RunRecord:
+def restored_record(source: Source, about: Circumstances, root: Path, folder: Path) -> RunRecord:
     """The run that the source's dvc.lock describes, its files laid out in `folder`.
 
-    Raises NothingToRestoreError.
+    `root` is the main repository. Raises NothingToRestoreError.
     """
     lock: dict[str, Any] = YAML(typ="safe").load(source.lock)
     try:
@@ -82,13 +91,13 @@ def restored_record(source: Source, about: Circumstances, cache: Path, folder: P
     if not (folder / SCORES).exists():
         raise NothingToRestoreError(f"{SCORES} is gone, or not the one that dvc.lock tells")
     if source.params is not None and _says(source.params, inputs):
-        (folder / "params.yaml").write_text(source.params, encoding="utf-8")
-    (folder / "dvc.lock").write_text(source.lock, encoding="utf-8")
+        (folder / PARAMS).write_text(source.params, encoding="utf-8")
+    (folder / DVC_LOCK).write_text(source.lock, encoding="utf-8")
     # A report of an earlier run may still stand beside the new scores.
     old_report = "report" not in lock["stages"] or _disagreements(lock, ("report",), folder)
     about = replace(about, dvc_lock=digest(source.lock), package=_package(source.code, inputs))
     leave_out = frozenset({REPORT} if old_report else ())
-    return collected_record(folder, inputs, about, cache, leave_out)
+    return collected_record(folder, inputs, about, root, leave_out)
 
 
 def committed_states(root: Path) -> Iterator[State]:
@@ -100,8 +109,8 @@ def committed_states(root: Path) -> Iterator[State]:
     shown, commits = experiments(root), _commits(root)
     by_tree: dict[bytes, State] = {}
     for state in [*shown, *commits]:
-        tree = git(root, "ls-tree", "-r", state.commit, "--", "dvc.lock", "results") or b""
-        if b"\tdvc.lock" in tree:
+        tree = git(root, "ls-tree", "-r", state.commit, "--", str(DVC_LOCK), str(RESULTS)) or b""
+        if f"\t{DVC_LOCK}".encode() in tree:
             by_tree.setdefault(tree, state)
     kept = by_tree.values()
     yield from (state for state in [*commits, *shown] if state in kept)
@@ -109,7 +118,7 @@ def committed_states(root: Path) -> Iterator[State]:
 
 def workspace_source(root: Path) -> Source:
     """The files under `root`, as far as they are those of its dvc.lock. Raises UserError."""
-    lock = root / "dvc.lock"
+    lock = root / DVC_LOCK
     if not lock.exists():
         raise NothingToRestoreError("no dvc.lock here, so no finished run: `make repro` makes one")
 
@@ -122,7 +131,7 @@ def workspace_source(root: Path) -> Source:
             _link(file, target / file.relative_to(source))
         return True
 
-    params = (root / "params.yaml").read_text(encoding="utf-8")
+    params = (root / PARAMS).read_text(encoding="utf-8")
     return Source(lock.read_text(encoding="utf-8"), params, root, fetch)
 
 
@@ -139,9 +148,9 @@ def commit_source(root: Path, commit: str, cache: Path, scratch: Path) -> Source
             raise NothingToRestoreError(f"the committed {path} is not the one that dvc.lock tells")
         return True
 
-    lock = git(root, "show", f"{commit}:dvc.lock") or b""
-    params = git(root, "show", f"{commit}:params.yaml")
-    archive = git(root, "archive", "--format=tar", commit, *CODE)
+    lock = git(root, "show", f"{commit}:{DVC_LOCK}") or b""
+    params = git(root, "show", f"{commit}:{PARAMS}")
+    archive = git(root, "archive", "--format=tar", commit, *RUN_CODE)
     if archive is not None:
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(scratch, filter="data")
@@ -167,18 +176,9 @@ def dvc_cache(root: Path) -> Path:
         raise UserError(f"{root} is no DVC repository: {error}") from None
 
 
-def git(root: Path, *arguments: str) -> bytes | None:
-    """What git prints, or None where it fails or is not installed."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
-    except FileNotFoundError:
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
 def _commits(root: Path) -> list[State]:
     every = ("--branches", "--tags", "--remotes")
-    paths = ("--full-history", "--", "dvc.lock", "results")
+    paths = ("--full-history", "--", str(DVC_LOCK), str(RESULTS))
     # HEAD apart: it may be detached, and a fresh repository has none.
     listed = git(root, "rev-list", "--reverse", "HEAD", *every, *paths) or b""
     return [State(commit, None) for commit in listed.decode().split()]
@@ -221,7 +221,7 @@ def _disagreements(lock: Mapping[str, Any], names: Iterable[str], folder: Path) 
             seen.setdefault(item["path"], set()).add(item["md5"])
             if (folder / item["path"]).exists():
                 seen[item["path"]].add(md5_of(folder / item["path"]))
-        for section, values in stage.get("params", {}).get("params.yaml", {}).items():
+        for section, values in stage.get("params", {}).get(str(PARAMS), {}).items():
             seen.setdefault(section, set()).add(digest(values))
     return [name for name, values in seen.items() if len(values) > 1]
 

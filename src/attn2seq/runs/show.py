@@ -7,7 +7,6 @@ python -m attn2seq.runs.show --follow FILE    a training's curves, while it runs
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -15,52 +14,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import attn2seq
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs import restore
-from attn2seq.runs.collect import Circumstances, collected_record
-from attn2seq.runs.files import REPORT
-from attn2seq.runs.follow import follow, watch_stdin
+from attn2seq.runs.beside import wanted
+from attn2seq.runs.circumstances import Circumstances, circumstances, sweep_of
+from attn2seq.runs.collect import collected_record
+from attn2seq.runs.follow import follow_training
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
-from attn2seq.runs.mlflow_store import Tracker
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.outage import Outage
-from attn2seq.runs.patience import complete_within_limits
-from attn2seq.runs.record import Completed, RunRecord, Store, TrackingUnavailableError
-from attn2seq.runs.sweeps import sweep_of
+from attn2seq.runs.record import RunRecord, Shown, Store, StoreUnavailableError
 from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
-from attn2seq.workspace.stage import PARAMS, main_root
+from attn2seq.workspace.paths import ARTIFACTS, DATABASE, DVC_LOCK, PARAMS, REPORT
+from attn2seq.workspace.stage import main_root
 
-# Seconds until a server counts as down: short beside a training, longer where files are sent.
-FOLLOW_TIMEOUT_S, COMPLETE_TIMEOUT_S = 3, 20
-PACKAGE = Path(attn2seq.__file__).parent
+# Seconds until a server counts as down, where files are sent.
+COMPLETE_TIMEOUT_S = 20
 
 
 def main(arguments: list[str]) -> int:
     """The exit status: a store that does not answer is no fault of a stage, but of `make track`."""
     options = _parser().parse_args(arguments)
-    if options.quiet and not _enabled():
+    if options.quiet and not wanted(read_yaml(PARAMS)):
         return 0
     root = main_root()
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
     try:
         if options.follow is not None:
-            _show_training(options.follow, store, root / ".cache")
+            follow_training(options.follow, store, root)
         elif options.after is not None:
-            record = running_record(Path.cwd(), root / ".cache", options.after)
-            complete_within_limits(record, store, Outage(root / ".cache", record.fingerprint))
+            _complete_bounded(running_record(Path.cwd(), root, options.after), store, root)
         elif options.quiet:
-            with workspace_record(Path.cwd(), root / ".cache") as record:
-                outage = Outage(root / ".cache", record.fingerprint)
-                if completed := complete_within_limits(record, store, outage):
-                    print(_outcome("workspace", completed))
+            with workspace_record(Path.cwd(), root) as record:
+                if shown := _complete_bounded(record, store, root):
+                    _say("workspace", shown)
         else:
-            tracker = Tracker(store, COMPLETE_TIMEOUT_S)
+            runs = Runs(store, COMPLETE_TIMEOUT_S)
             if options.all:
-                track_committed(tracker, root)
-            track_workspace(tracker, Path.cwd(), root / ".cache")
-            print(how_to_look(store, tracker.latest(COMPARED), PORT))
-    except TrackingUnavailableError as error:
+                show_committed(runs, root)
+            show_workspace(runs, Path.cwd(), root)
+            print(how_to_look(store, runs.latest(COMPARED), PORT))
+    except StoreUnavailableError as error:
         print(str(error), file=sys.stderr)
         return 1
     except restore.NothingToRestoreError as error:
@@ -72,52 +67,32 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _show_training(snapshot: Path, store: Store, cache: Path) -> None:
-    """Follow the training of a snapshot until it ends; a store that is down is told."""
-    outage = Outage(cache, json.loads(snapshot.read_text("utf-8"))["run_fingerprint"])
-    outage.over()
-    ended = watch_stdin(outage)
+def _complete_bounded(record: RunRecord, store: Store, root: Path) -> Shown | None:
+    """`Runs.complete` from within the pipeline; None where the store did not answer, which is said
+    here. Ends this process where it takes too long.
+    """
+    outage = Outage(root, record.fingerprint)
     try:
-        tracker = Tracker(store, FOLLOW_TIMEOUT_S)
-        follow(snapshot, tracker, circumstances(Path.cwd()), ended)
-    except TrackingUnavailableError as error:
+        with outage.bounded():
+            shown = Runs(store, outage.answer_s).complete(record)
+    except StoreUnavailableError as error:
         outage.tell(str(error), no_answer=True)
-
-
-def _enabled() -> bool:
-    """Whether params.yaml asks for runs to be shown without being told to."""
-    section = read_yaml(PARAMS).get("track")
-    return isinstance(section, dict) and section.get("enabled") is True
+        return None
+    outage.over()
+    return shown
 
 
 def store_of(root: Path, uri: str | None) -> Store:
     """The server at `uri`, or else the database in the main repository."""
-    lock = root / "mlflow.db.lock"
+    lock = root / f"{DATABASE}.lock"
     if uri is None or not uri.strip():
-        database = root / "mlflow.db"
-        return Store(f"sqlite:///{database}", lock, database, root / "mlartifacts")
+        database = root / DATABASE
+        return Store(f"sqlite:///{database}", lock, database, root / ARTIFACTS)
     served = uri.startswith(("http:", "https:"))
-    return Store(uri, lock, artifacts=None if served else root / "mlartifacts")
+    return Store(uri, lock, artifacts=None if served else root / ARTIFACTS)
 
 
-def circumstances(workspace: Path) -> Circumstances:
-    """Of a run in this workspace, now. Outputs and params.yaml do not make a commit dirty: the
-    former follow from the run, the latter is in it.
-    """
-    apart = [f":(exclude){path}" for path in ("dvc.lock", "params.yaml", "results")]
-    changes = restore.git(workspace, "status", "--porcelain", "-uno", "--", ".", *apart)
-    head = restore.git(workspace, "rev-parse", "HEAD")
-    return Circumstances(
-        # In an experiment's copy HEAD may be a commit that only the copy has.
-        git_commit=os.environ.get("DVC_EXP_BASELINE_REV") or (head or b"").decode().strip() or None,
-        git_dirty=bool(changes),
-        dvc_exp_name=os.environ.get("DVC_EXP_NAME"),
-        package=PACKAGE,
-        sweep=sweep_of(main_root() / ".cache", os.environ.get("DVC_EXP_NAME")),
-    )
-
-
-def running_record(workspace: Path, cache: Path, stage: str) -> RunRecord:
+def running_record(workspace: Path, root: Path, stage: str) -> RunRecord:
     """The workspace's run as seen from a stage that has just ended, before DVC writes dvc.lock.
 
     Raises UserError where an earlier stage of this pipeline had other params or code.
@@ -129,76 +104,64 @@ def running_record(workspace: Path, cache: Path, stage: str) -> RunRecord:
             "that follow from both states; run `dvc repro` again"
         )
     # Until the report stage has run, the report is that of the run before.
-    leave_out = {"dvc.lock"} if stage == "report" else {"dvc.lock", REPORT}
-    return collected_record(
-        workspace,
-        inputs,
-        circumstances(workspace),
-        cache,
-        frozenset(leave_out),
-    )
+    leave_out = frozenset({DVC_LOCK} if stage == "report" else {DVC_LOCK, REPORT})
+    return collected_record(workspace, inputs, circumstances(workspace), root, leave_out)
 
 
 def _edited_since(workspace: Path, inputs: Inputs, stage: str) -> list[str]:
     """Sections and code files that stages before this one had otherwise, as dvc.lock tells."""
-    lock = workspace / "dvc.lock"
+    lock = workspace / DVC_LOCK
     stages = read_yaml(lock)["stages"] if lock.exists() else {}
     edited = set()
     for name in RUN_STAGES:
         if name == stage:
             break
         entry = stages.get(name, {})
-        sections = entry.get("params", {}).get("params.yaml", {})
+        sections = entry.get("params", {}).get(str(PARAMS), {})
         edited |= {key for key, values in sections.items() if inputs.params.get(key) != values}
         code = {dep["path"]: dep["md5"] for dep in entry.get("deps", [])}
         edited |= {path for path in code.keys() & inputs.code if inputs.code[path] != code[path]}
     return sorted(edited)
 
 
-def track_workspace(tracker: Tracker, workspace: Path, cache: Path) -> Completed:
+def show_workspace(runs: Runs, workspace: Path, root: Path) -> Shown:
     """Complete the run of the workspace's dvc.lock, and say so. Raises UserError."""
-    with workspace_record(workspace, cache) as record:
-        return _complete(tracker, "workspace", record)
+    with workspace_record(workspace, root) as record:
+        return _say("workspace", runs.complete(record))
 
 
 @contextmanager
-def workspace_record(workspace: Path, cache: Path) -> Iterator[RunRecord]:
+def workspace_record(workspace: Path, root: Path) -> Iterator[RunRecord]:
     """The run of the workspace's dvc.lock, its files laid out meanwhile. Raises UserError."""
     source = restore.workspace_source(workspace)
     with tempfile.TemporaryDirectory() as scratch:
-        about = circumstances(workspace)
-        yield restore.restored_record(source, about, cache, Path(scratch))
+        yield restore.restored_record(source, circumstances(workspace), root, Path(scratch))
 
 
-def track_committed(tracker: Tracker, root: Path) -> None:
+def show_committed(runs: Runs, root: Path) -> None:
     """Complete the run of every commit and experiment whose results can be had; a line for each."""
     dvc_cache = restore.dvc_cache(root)
     for state in restore.committed_states(root):
+        about = Circumstances(
+            git_commit=state.commit,
+            dvc_exp_name=state.exp_name,
+            sweep=sweep_of(root, state.exp_name),
+        )
         with tempfile.TemporaryDirectory() as scratch:
             folder, code = Path(scratch, "state"), Path(scratch, "code")
             source = restore.commit_source(root, state.commit, dvc_cache, code)
-            about = Circumstances(
-                git_commit=state.commit,
-                dvc_exp_name=state.exp_name,
-                sweep=sweep_of(root / ".cache", state.exp_name),
-            )
             try:
-                record = restore.restored_record(source, about, root / ".cache", folder)
+                record = restore.restored_record(source, about, root, folder)
             except restore.NothingToRestoreError as error:
                 print(f"{state.label}: nothing to restore: {error}")
             else:
-                _complete(tracker, state.label, record)
+                _say(state.label, runs.complete(record))
 
 
-def _complete(tracker: Tracker, label: str, record: RunRecord) -> Completed:
-    completed = tracker.complete(record)
-    print(_outcome(label, completed))
-    return completed
-
-
-def _outcome(label: str, completed: Completed) -> str:
-    what = f"added {', '.join(completed.added)}" if completed.added else "complete"
-    return f"{label}: run {completed.name}: {what}"
+def _say(label: str, shown: Shown) -> Shown:
+    print(f"{label}: run {shown.name}: "
+          + (f"added {', '.join(shown.added)}" if shown.added else "complete"))  # fmt: skip
+    return shown
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -28,6 +28,7 @@ from attn2seq.report.settings import ReportSettings
 from attn2seq.sources.vectors import find_vectors, read_vectors_entry
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
+from attn2seq.workspace.paths import PARAMS
 from attn2seq.workspace.track_settings import TrackSettings
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -55,7 +56,7 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
     if isinstance(download, DownloadSettings):
         faults += _corpus_faults(catalogue, download, records.get("prepare"))
     if faults:
-        raise ConfigError(format_faults("params.yaml", faults))
+        raise ConfigError(format_faults(str(PARAMS), faults))
 
 
 def check_surroundings(
@@ -79,7 +80,7 @@ def check_surroundings(
                 "it to auto, which takes a GPU where there is one, or to cpu"
             )
     if faults:
-        raise ConfigError(format_faults("params.yaml", faults))
+        raise ConfigError(format_faults(str(PARAMS), faults))
 
 
 def _missing_file_faults(download: DownloadSettings, catalogue: Path, local: Path) -> list[str]:
@@ -88,9 +89,9 @@ def _missing_file_faults(download: DownloadSettings, catalogue: Path, local: Pat
     for file in entry.files:
         if file.path is not None and not as_written(local / file.path).is_file():
             faults.append(
-                f"download.corpus: {local / file.path} is missing, which data/catalogue/"
-                f"{entry.name}.yaml names: put it there, or correct files.path. A queued "
-                "experiment sees a file only once it is known to git (`git add`)"
+                f"download.corpus: {local / file.path} is missing, which "
+                f"{catalogue / entry.name}.yaml names: put it there, or correct files.path. A "
+                "queued experiment sees a file only once it is known to git (`git add`)"
             )
     for side in ("src", "tgt"):
         if name := getattr(download, f"{side}_vectors"):

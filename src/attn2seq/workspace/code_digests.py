@@ -6,6 +6,7 @@ What counts of a module is said in syntax_digest.py.
 """
 
 import hashlib
+import runpy
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -14,10 +15,9 @@ from typing import Any
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
+from attn2seq.workspace.paths import CATALOGUE, DVC_YAML, NOTES
 from attn2seq.workspace.syntax_digest import Module, parse
 
-# Where the notes of the stage `code` lie.
-CODE = Path("results/code")
 # Where modules lie, and which packages are the project's own.
 SOURCES = ("src", ".")
 PACKAGES = ("attn2seq", "pipeline")
@@ -31,6 +31,8 @@ APART = {
     "attn2seq.workspace.lock": "keeps a second stage from starting",
     "attn2seq.workspace.stop_requests": "says when to stop; what resumes ends in the same bytes",
 }
+# Of its constants only those count that the stage imports, by their values.
+PATHS = "attn2seq.workspace.paths"
 # Counts only where the corpus is one that it makes.
 GENERATOR = "attn2seq.phrasebook"
 # Caches, half-written outputs, what editors and desktops leave beside a file: as in .dvcignore.
@@ -43,9 +45,15 @@ def stage_digests(root: Path, stage: str, corpus_is_generated: bool) -> dict[str
     A data file is any file of a package's folder that is no module. Raises UserError for a script
     that is missing or a module that Python cannot read.
     """
-    digests = {}
-    for name, path in stage_files(root, stage, corpus_is_generated).items():
-        digests[name] = _module(path).digest if path.suffix == ".py" else _sha256(path.read_bytes())
+    digests: dict[str, str] = {}
+    files = stage_files(root, stage, corpus_is_generated)
+    for name, path in files.items():
+        if name == PATHS:
+            digests |= _constants(path, files.values())
+        elif path.suffix == ".py":
+            digests[name] = _module(path).digest
+        else:
+            digests[name] = _sha256(path.read_bytes())
     return digests
 
 
@@ -69,6 +77,14 @@ def stage_files(root: Path, stage: str, corpus_is_generated: bool) -> dict[str, 
     return dict(sorted((files | {_relative(file, root): file for file in data}).items()))
 
 
+def _constants(paths: Path, files: Iterable[Path]) -> dict[str, str]:
+    """Name -> digest of the value, of the constants of PATHS that one of the modules imports."""
+    modules = [_module(path) for path in files if path.suffix == ".py" and path != paths]
+    wanted = {name for module in modules for name in module.imports if name.startswith(f"{PATHS}.")}
+    values = runpy.run_path(str(paths))
+    return {name: _sha256(str(values[name.rpartition(".")[2]]).encode()) for name in wanted}
+
+
 def text_of(digests: Mapping[str, str]) -> str:
     """The contents of `results/code/<stage>.txt`: a line for each module or data file."""
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
@@ -84,12 +100,12 @@ def refuse_other_code(root: Path, stage: str, digests: Mapping[str, str]) -> Non
     """Raises UserError where the notes of the stage `code` are not of this code: DVC would record
     the result under theirs.
     """
-    notes = root / CODE / f"{stage}.txt"
+    notes = root / NOTES / f"{stage}.txt"
     if notes.is_file() and notes.read_text(encoding="utf-8") == text_of(digests):
         return
     state = "older than the code" if notes.is_file() else "missing"
     raise UserError(
-        f"{CODE / notes.name} is {state}, and the result would be recorded under it: run `dvc "
+        f"{NOTES / notes.name} is {state}, and the result would be recorded under it: run `dvc "
         "repro`, which writes it first, or where there is no DVC `python -m pipeline.code_digests`"
     )
 
@@ -102,7 +118,7 @@ def is_generated(root: Path, params: Mapping[str, Any]) -> bool:
     section = params.get("download")
     corpus = section.get("corpus") if isinstance(section, Mapping) else None
     try:
-        entry = read_yaml(root / "data" / "catalogue" / f"{corpus}.yaml")
+        entry = read_yaml(root / CATALOGUE / f"{corpus}.yaml")
     except (UserError, OSError):
         return True
     return "generator" in entry
@@ -115,7 +131,7 @@ def is_left_behind(name: str) -> bool:
 
 def script_of(root: Path, stage: str) -> str:
     """The module that dvc.yaml runs for the stage."""
-    command = str(read_yaml(root / "dvc.yaml")["stages"][stage]["cmd"])
+    command = str(read_yaml(root / DVC_YAML)["stages"][stage]["cmd"])
     return command.partition("-m ")[2].split()[0]
 
 

@@ -14,12 +14,12 @@ from typing import Any
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.workspace.code_digests import is_generated, is_left_behind, stage_digests
+from attn2seq.workspace.paths import DVC_YAML, NOTES, PARAMS, RAW
 
 RUN_STAGES = ("download", "prepare", "tokenize", "train", "decode", "evaluate")
-RAW = "data/raw"
 # Deps that are code: the notes of the stage `code`, and what its own notes are made from. In the
 # dvc.lock of an old commit the second stands for all stages.
-CODE_ROOTS = ("results/code/", "src/", "pipeline/")
+CODE_ROOTS = (f"{NOTES}/", "src/", "pipeline/")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Inputs:
 
 def inputs_of_workspace(root: Path, params: Mapping[str, Any] | None = None) -> Inputs:
     """The inputs as they stand in the files under `root`; params as given, else as they stand."""
-    stages = read_yaml(root / "dvc.yaml")["stages"]
-    params = read_yaml(root / "params.yaml") if params is None else params
+    stages = read_yaml(root / DVC_YAML)["stages"]
+    params = read_yaml(root / PARAMS) if params is None else params
     sections = sorted({name for stage in RUN_STAGES for name in stages[stage].get("params", [])})
     paths = sorted({path for stage in RUN_STAGES for path in code_deps(stages[stage])})
     return Inputs(
@@ -50,11 +50,11 @@ def inputs_of_lock(lock: Mapping[str, Any]) -> Inputs:
     params: dict[str, Any] = {}
     code: dict[str, str] = {}
     for stage in stages:
-        params |= stage.get("params", {}).get("params.yaml", {})
+        params |= stage.get("params", {}).get(str(PARAMS), {})
         code |= {
             dep["path"]: dep["md5"] for dep in stage["deps"] if dep["path"].startswith(CODE_ROOTS)
         }
-    raw = [out["md5"] for out in lock["stages"]["download"]["outs"] if out["path"] == RAW]
+    raw = [out["md5"] for out in lock["stages"]["download"]["outs"] if out["path"] == str(RAW)]
     return Inputs(dict(sorted(params.items())), dict(sorted(code.items())), raw[0])
 
 
@@ -70,7 +70,7 @@ def train_fingerprint(root: Path, inputs: Mapping[str, Any], machine: Mapping[st
     resolved device, number type, thread count and torch version: bytes repeat only where these
     are the same.
     """
-    stage = read_yaml(root / "dvc.yaml")["stages"]["train"]
+    stage = read_yaml(root / DVC_YAML)["stages"]["train"]
     data = [path for path in stage["deps"] if not path.startswith(CODE_ROOTS)]
     return digest(
         {
@@ -83,7 +83,7 @@ def train_fingerprint(root: Path, inputs: Mapping[str, Any], machine: Mapping[st
 
 def stage_inputs(root: Path, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Of all params those of one stage, and the digests of its code as it stands now."""
-    stage = read_yaml(root / "dvc.yaml")["stages"][name]
+    stage = read_yaml(root / DVC_YAML)["stages"][name]
     sections = stage.get("params", [])
     if not all(isinstance(section, str) for section in sections):
         sections = list(params)  # the entry `params.yaml:` stands for the whole file

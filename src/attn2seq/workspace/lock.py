@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from attn2seq.errors import UserError
 from attn2seq.whole import write_json
+from attn2seq.workspace.paths import CACHE
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def sole_stage(name: str, root: Path) -> Iterator[None]:
     if Path.cwd() != root.resolve():
         yield
         return
-    cache = root / ".cache"
+    cache = root / CACHE
     lock, holder = FileLock(cache / "stage.lock"), cache / "stage.json"
     try:
         cache.mkdir(exist_ok=True)

@@ -18,11 +18,10 @@ from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.whole import write_json
 from attn2seq.workspace.code_digests import is_generated, refuse_other_code, stage_files
-from attn2seq.workspace.fingerprint import RAW, inputs_of_workspace, run_fingerprint, stage_inputs
+from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint, stage_inputs
 from attn2seq.workspace.lock import sole_stage
+from attn2seq.workspace.paths import PARAMS, RAW, TIMINGS
 
-PARAMS = Path("params.yaml")
-ENSEMBLE = Path("data/ensemble")
 NOTING = "code"  # the stage that notes the code of the others
 _OBJECTS_TO_COLLECTION = 100_000
 S = TypeVar("S", bound=Settings)
@@ -120,9 +119,9 @@ def _remedy(error: Exception) -> str:
 
 def _write_timing(stage: Stage, seconds: float) -> None:
     """Times are no outputs, since they would change a result's digest: they lie in the cache."""
-    path = main_root() / ".cache" / "timings" / f"{stage.name}.json"
+    path = main_root() / TIMINGS / f"{stage.name}.json"
     values: dict[str, Any] = {"seconds": round(seconds, 1)}
-    if Path(RAW).exists():
+    if RAW.exists():
         inputs = inputs_of_workspace(Path.cwd(), stage.params)
         values["run_fingerprint"] = run_fingerprint(inputs)
     write_json(path, values)

@@ -14,12 +14,12 @@ function pairElement(row) {
     textElement("other", DATA.target, marked(row.theirs.text)),
     textElement("reference", DATA.target, [row.reference]));
   const figures = make("span", { className: "figures" },
-    make("b", { textContent: signed(row.gain) }), " chrF");
+    make("b", { textContent: signed(row.gain) }), ` ${DATA.chrf}`);
   return foldedEntry(row.line, texts, figures, () => detailElement(row));
 }
 
 function detailElement(row) {
-  const told = (name, side) => `${name}: ${side.exact ? "exact" : `BLEU ${side.bleu.toFixed(1)}, chrF ${side.chrf.toFixed(1)}`}`;
+  const told = (name, side) => `${name}: ${side.exact ? "exact" : `${DATA.bleu} ${side.bleu.toFixed(1)}, ${DATA.chrf} ${side.chrf.toFixed(1)}`}`;
   const [ours, theirs] = compared(row.ours.text || NOTHING, row.theirs.text || NOTHING);
   const detail = make("div", { className: "detail" },
     make("p", { className: "told", textContent: `${told("this", row.ours)} · ${told("other", row.theirs)} · ${row.words} source words` }),

@@ -11,13 +11,13 @@ function sentenceElement(row) {
     textElement("hypothesis", DATA.target, row.hypothesis ? hypothesis : ["(nothing)"]));
   if (!row.exact) texts.append(textElement("reference", DATA.target, reference));
   const figures = make("span", { className: "figures" },
-    make("b", { textContent: row.exact ? "exact" : row.bleu.toFixed(1) }), row.exact ? "" : " BLEU");
+    make("b", { textContent: row.exact ? "exact" : row.bleu.toFixed(1) }), row.exact ? "" : ` ${DATA.bleu}`);
   return foldedEntry(row.line, texts, figures, () => detailElement(row));
 }
 
 function detailElement(row) {
   const detail = make("div", { className: "detail" });
-  const facts = `BLEU ${row.bleu.toFixed(1)} · chrF ${row.chrf.toFixed(1)} · ${row.words} source words · ` +
+  const facts = `${DATA.bleu} ${row.bleu.toFixed(1)} · ${DATA.chrf} ${row.chrf.toFixed(1)} · ${row.words} source words · ` +
     `${row.surprise.toFixed(2)} nats a token of the reference`;
   detail.append(make("p", { className: "told", textContent: facts }));
   if (row.alternatives.length) {

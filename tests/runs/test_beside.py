@@ -11,7 +11,7 @@ import pytest
 from tracked_workspace import run_stages, write_workspace
 
 from attn2seq.config import read_yaml
-from attn2seq.runs import beside as tracker
+from attn2seq.runs import beside
 from attn2seq.workspace.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
 from attn2seq.workspace.stage import Stage
 
@@ -46,9 +46,9 @@ def stage_with(track: object) -> Stage:
 
 
 def train(stage: Stage) -> None:
-    with tracker.follow(stage, "t", MACHINE, HISTORY, SPEED):
+    with beside.follow(stage, "t", MACHINE, HISTORY, SPEED):
         pass
-    tracker.complete(stage)
+    beside.complete(stage)
 
 
 @pytest.mark.parametrize("track", [{"enabled": False}, {}, None])
@@ -62,7 +62,7 @@ def test_without_tracking_no_process_starts(started: list[list[str]], track: obj
 def test_without_raw_data_training_goes_on_unseen(
     started: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with tracker.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED):
+    with beside.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED):
         pass
     assert started == []
     said = capsys.readouterr().err
@@ -96,7 +96,7 @@ def test_a_follower_learns_of_the_end_after_an_error_too(
     )
     with (
         pytest.raises(KeyboardInterrupt),
-        tracker.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED),
+        beside.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED),
     ):
         raise KeyboardInterrupt
     assert Path("ended").exists()
@@ -106,8 +106,8 @@ def test_one_that_hangs_is_left_behind(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_stages(Path.cwd(), "download")
-    monkeypatch.setattr(tracker, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(tracker, "COMPLETION_SECONDS", 0.1)
+    monkeypatch.setattr(beside, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(beside, "COMPLETION_SECONDS", 0.1)
     processes: list[Any] = []
     real = subprocess.Popen
 
@@ -125,7 +125,7 @@ def test_one_that_hangs_is_left_behind(
 def test_weights_remember_their_training() -> None:
     weights = Path("model.safetensors")
     weights.write_bytes(b"weights")
-    tracker.remember_training(weights, "t", MACHINE)
+    beside.remember_training(weights, "t", MACHINE)
     path = Path(".cache/trainings") / f"{md5_of(weights)}.json"
     assert json.loads(path.read_text()) == {"train_fingerprint": "t", "machine": MACHINE}
     assert list(path.parent.iterdir()) == [path]

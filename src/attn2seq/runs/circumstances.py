@@ -1,0 +1,77 @@
+"""How a run came about: its commit, its DVC experiment, and the sweep that this belongs to.
+
+Which experiments were run together is noted in the main repository's cache, a file for each sweep:
+it outlives the database, so that `make track ALL=1` puts runs under their parent again.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import attn2seq
+from attn2seq.whole import write_json
+from attn2seq.workspace.paths import DVC_LOCK, PARAMS, RESULTS, SWEEPS
+from attn2seq.workspace.stage import main_root
+
+PACKAGE = Path(attn2seq.__file__).parent
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How a run came about, as far as it is known; no result follows from it."""
+
+    git_commit: str | None = None
+    git_dirty: bool = False
+    dvc_exp_name: str | None = None
+    dvc_lock: str | None = None  # digest of dvc.lock, known only when the pipeline has ended
+    package: Path | None = None  # the library's code that goes with the model; None: no model
+    sweep: str | None = None  # the sweep that the experiment belongs to
+
+
+def circumstances(workspace: Path) -> Circumstances:
+    """Of a run in this workspace, now. Outputs and params.yaml do not make a commit dirty: the
+    former follow from the run, the latter is in it.
+    """
+    apart = [f":(exclude){path}" for path in (DVC_LOCK, PARAMS, RESULTS)]
+    changes = git(workspace, "status", "--porcelain", "-uno", "--", ".", *apart)
+    head = git(workspace, "rev-parse", "HEAD") or b""
+    experiment = os.environ.get("DVC_EXP_NAME")
+    return Circumstances(
+        # In an experiment's copy HEAD may be a commit that only the copy has.
+        git_commit=os.environ.get("DVC_EXP_BASELINE_REV") or head.decode().strip() or None,
+        git_dirty=bool(changes),
+        dvc_exp_name=experiment,
+        package=PACKAGE,
+        sweep=sweep_of(main_root(), experiment),
+    )
+
+
+def note_sweep(root: Path, what: str, experiments: Sequence[str]) -> str:
+    """Note a sweep of these experiments; its name, `sweep 3: learning_rate`.
+
+    `root` is the main repository.
+    """
+    number = 1
+    while (path := root / SWEEPS / f"{number}.json").exists():
+        number += 1
+    name = f"sweep {number}: {what}"
+    write_json(path, {"name": name, "experiments": list(experiments)})
+    return name
+
+
+def sweep_of(root: Path, experiment: str | None) -> str | None:
+    """The name of the sweep that the DVC experiment belongs to, if any."""
+    notes = [json.loads(path.read_text("utf-8")) for path in (root / SWEEPS).glob("*.json")]
+    return next((str(note["name"]) for note in notes if experiment in note["experiments"]), None)
+
+
+def git(root: Path, *arguments: str) -> bytes | None:
+    """What git prints, or None where it fails or is not installed."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
