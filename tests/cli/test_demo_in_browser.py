@@ -159,7 +159,7 @@ def test_a_server_that_has_ended_is_told(browser: Browser, model_folder: Path) -
         page = browser.open(address, 1200, 900)
     page.type("she reads")
     fault = page.wait_for("document.getElementById('fault').textContent")
-    assert fault.startswith("No answer: has the demo's server been ended?")
+    assert fault.startswith("No answer: has the demo server been stopped?")
 
 
 @pytest.mark.parametrize(("name", "width", "dark"), [("dark", 1200, True), ("phone", 360, False)])

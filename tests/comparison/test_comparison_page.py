@@ -80,7 +80,7 @@ def test_a_thousand_sentences_with_maps_stay_small(tmp_path: Path) -> None:
 
 def test_equal_runs_have_no_list(ours: Run, made: tuple[ReportInputs, ReportInputs]) -> None:
     html = rendered(ours, replace(ours, name="again"), made[0])
-    assert "The two runs make the same text of every sentence." in html
+    assert "The two runs produce the same text for every sentence." in html
     assert "<script" not in html
 
 

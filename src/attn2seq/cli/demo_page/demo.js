@@ -1,5 +1,5 @@
 "use strict";
-/* Asks for a translation while one types, and shows the answer. Needs attention.js (make,
+/* Requests a translation as one types, and shows the answer. Needs attention.js (make,
    showAttention). Texts are only ever set as text, never as HTML. */
 
 const PAUSE_MS = 250;
@@ -31,7 +31,7 @@ async function ask() {
     else showFault(answer.error);
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
-    showFault("No answer: has the demo's server been ended? Start it again and press Translate.");
+    showFault("No answer: has the demo server been stopped? Start it again and press Translate.");
   }
 }
 
@@ -72,7 +72,7 @@ function showMap(attention) {
 
 for (const each of [field, byId("prefix")]) each.addEventListener("input", later);
 field.addEventListener("keydown", (event) => {
-  // While an input method composes, as for Chinese, Enter is its own.
+  // While an input method is composing, as for Chinese, Enter belongs to it.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   ask();

@@ -1,5 +1,5 @@
 "use strict";
-/* The sentences of which two runs make different texts. All text goes in as text. */
+/* The sentences for which two runs produce different texts. All text goes in as text. */
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const NOTHING = "(nothing)";

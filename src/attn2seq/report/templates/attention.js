@@ -1,5 +1,5 @@
 "use strict";
-/* An attention map: point at a target token to see where the model looked while it wrote it.
+/* An attention map: point at a target token to see what the model attended to when it generated it.
 
    showAttention(place, {src, tgt, weights}, {source, target}) fills the element `place`.
    src, tgt: subwords, a word's first one begins with "▁". weights: one row a target subword,
@@ -33,7 +33,7 @@ function unpackWeights(weights, columns) {
 }
 
 /* Places of the subwords of each word: ["▁play", "ing", "▁on"] gives [[0, 1], [2]].
-   Where no spaces are written each subword stays for itself. */
+   In scripts without spaces each subword is a group of its own. */
 function wordGroups(pieces) {
   const groups = [];
   pieces.forEach((piece, place) => {
@@ -131,7 +131,7 @@ function tellWeights(map, row) {
   const name = (piece) => make("bdi", { textContent: isEnd(piece) ? "end" : tokenText([piece]) });
   const parts = seen.flatMap((column, place) =>
     [place ? ", " : "", name(map.src[column]), ` ${Math.round(100 * map.rows[row][column])}%`]);
-  return [name(map.tgt[row]), " looked at ", ...(parts.length ? parts : ["nothing in particular"])];
+  return [name(map.tgt[row]), " attended to ", ...(parts.length ? parts : ["nothing in particular"])];
 }
 
 /* The whole map as a drawing: rows are target tokens, columns source tokens. */

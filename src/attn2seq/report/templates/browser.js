@@ -18,13 +18,13 @@ function sentenceElement(row) {
 function detailElement(row) {
   const detail = make("div", { className: "detail" });
   const facts = `${DATA.bleu} ${row.bleu.toFixed(1)} · ${DATA.chrf} ${row.chrf.toFixed(1)} · ${row.words} source words · ` +
-    `${row.surprise.toFixed(2)} nats a token of the reference`;
+    `${row.surprise.toFixed(2)} nats per token of the reference`;
   detail.append(make("p", { className: "told", textContent: facts }));
   if (row.alternatives.length) {
     const items = row.alternatives.map((other) => make("li", {},
       make("bdi", { lang: DATA.target, textContent: other.text || "(nothing)" }),
       make("span", { textContent: other.score.toFixed(2) })));
-    detail.append(make("h3", { textContent: "Next best hypotheses, and their scores" }), make("ol", { start: 2 }, ...items));
+    detail.append(make("h3", { textContent: "Next best hypotheses and their scores" }), make("ol", { start: 2 }, ...items));
   }
   if (row.attention) {
     const place = make("div");

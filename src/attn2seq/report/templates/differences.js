@@ -1,5 +1,5 @@
 "use strict";
-/* Texts side by side: what one has and the other has not is marked. */
+/* Texts side by side: what only one of them has is marked. */
 
 const LONG_TEXT = 300;
 const MOST_COMPARED = 250;

@@ -1,5 +1,5 @@
 "use strict";
-/* A list of sentences that can be searched, sorted, filtered and turned page by page.
+/* A list of sentences that can be searched, sorted, filtered and paged through.
 
    browse(rows, {texts, keep, element}): texts(row) are searched, keep(row) says whether the boxes
    that are ticked let it through, element(row) shows it. The value of the order is a key of the
@@ -27,7 +27,7 @@ function browse(rows, { texts, keep, element }) {
     const shown = found.slice(start, start + PAGE_SIZE);
     part("list").replaceChildren(...shown.map(element));
     part("count").textContent = total === rows.length ? "" : total
-      ? `${counted(total)} of ${counted(rows.length)} sentences` : "No sentence is like that.";
+      ? `${counted(total)} of ${counted(rows.length)} sentences` : "No sentence matches.";
     part("place").textContent = total ? `${counted(start + 1)}–${counted(start + shown.length)} of ${counted(total)}` : "";
     part("previous").disabled = page === 0;
     part("next").disabled = start + PAGE_SIZE >= total;
