@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from attn2seq.cli.recipe import apply_recipe
+from attn2seq.workspace.recipes import apply_recipe
 from attn2seq.workspace.stage import run_stage
 from pipeline.check import check_params
 

@@ -10,6 +10,7 @@ without dvc.lock is taken at its word.
 
 from pathlib import Path
 
+from attn2seq.cli.workspace import as_given
 from attn2seq.comparison.runs import Run
 from attn2seq.config import nearest, read_yaml
 from attn2seq.errors import UserError
@@ -53,14 +54,17 @@ def workspace_run(scratch: Path) -> Run:
     return run
 
 
-def run_against(name: str, scratch: Path) -> Run:
-    """The run that the name means, laid out in the folder `scratch`. Raises UserError."""
+def run_against(name: str, scratch: Path, here: Path) -> Run:
+    """The run that the name means, laid out in the folder `scratch`. Raises UserError.
+
+    A folder's path begins at `here`.
+    """
     root = main_root()
     state = _state(root, name)
     if state is not None:
         return _committed_run(root, name, state, scratch)
-    if Path(name).is_dir():
-        return _folder_run(Path(name), scratch)
+    if (here / name).is_dir():
+        return _folder_run(as_given(Path(name), here), scratch)
     known = [*_names(root), *(state.label for state in experiments(root))]
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known[:8]) or 'none'}"

@@ -1,12 +1,6 @@
-"""Sets the workspace's run beside another: a table, and on demand a page in results/compare/.
+"""Compares the workspace's run with another: a table, and on demand a page in results/compare/."""
 
-python -m attn2seq.cli.compare greedy             a DVC experiment, commit, tag, branch or folder
-python -m attn2seq.cli.compare --page HEAD~1      writes the page, too
-"""
-
-import argparse
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,22 +17,8 @@ from attn2seq.workspace.stage import PARAMS
 PAGES = Path("results/compare")
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status: 1 after a user's mistake."""
-    parser = argparse.ArgumentParser(prog="attn2seq.cli.compare", description=__doc__)
-    parser.add_argument("--page", action="store_true", help=f"write a page into {PAGES}, too")
-    parser.add_argument("against", help="a commit, tag, branch, DVC experiment or folder")
-    options = parser.parse_args(arguments)
-    try:
-        print("\n".join(compare(options.against, options.page)))
-    except UserError as error:
-        print(f"compare: error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def compare(against: str, page: bool) -> list[str]:
-    """The lines to print. Raises UserError."""
+def compare_with(against: str, page: bool, here: Path) -> list[str]:
+    """The lines to print; a folder's path begins at `here`. Raises UserError."""
     if not against.strip():
         raise UserError(
             "say with what: `make compare AGAINST=main`, or another branch, tag, commit, DVC "
@@ -52,7 +32,7 @@ def compare(against: str, page: bool) -> list[str]:
     assert isinstance(shown, ReportSettings)
     with tempfile.TemporaryDirectory() as scratch:
         ours = workspace_run(Path(scratch, "ours"))
-        theirs = run_against(against, Path(scratch, "theirs"))
+        theirs = run_against(against, Path(scratch, "theirs"), here)
         prepared = ours.results.parent / PREPARED
         compared = compare_runs(ours, theirs, prepared, scoring)
         lines = comparison_lines(ours, theirs, compared, scoring.bootstrap_samples)
@@ -66,7 +46,3 @@ def compare(against: str, page: bool) -> list[str]:
 def file_name(name: str) -> str:
     """`file_name("origin/main~2")` gives `origin-main-2`."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.") or "run"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

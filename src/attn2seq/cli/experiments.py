@@ -1,12 +1,9 @@
 """Every DVC experiment in a table that a terminal can hold: its scores, and what it changed.
 
-python -m attn2seq.cli.experiments
-
 `dvc exp show` has a column for each param and each metric. Here a line has the test scores that
 count, and the params in which it differs from the commit that it started from.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -30,15 +27,10 @@ APART = ("report.", "track.")
 Row = Mapping[str, Any]
 
 
-def main() -> int:
-    """The exit status: 1 after a user's mistake."""
+def list_experiments() -> list[str]:
+    """The lines to print. Raises UserError."""
     root = main_root()
-    try:
-        print("\n".join(table(rows_of(root), _known_params(root))))
-    except UserError as error:
-        print(f"experiments: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return table(rows_of(root), _known_params(root))
 
 
 def rows_of(root: Path) -> list[Row]:
@@ -154,7 +146,3 @@ def _width(name: str) -> int:
 def _plain(value: object) -> str:
     """DVC gives every number as a float: `5.0` was a 5."""
     return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

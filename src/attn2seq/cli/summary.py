@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from attn2seq.cli.housekeeping import caches_hint
+from attn2seq.cli.gc import caches_hint
+from attn2seq.errors import UserError
 from attn2seq.workspace.stage import main_root
 
+METRICS = Path("results/evaluate/metrics.json")
 STAGES = {
     "check": "results/check/ok",
     "download": "data/raw",
@@ -48,16 +50,15 @@ def times_table(timings: Path) -> list[str]:
     return lines
 
 
-def main() -> None:
+def summary_lines() -> list[str]:
+    """The lines to print. Raises UserError where there are no results yet."""
     root = main_root()
-    metrics = json.loads(Path("results/evaluate/metrics.json").read_text(encoding="utf-8"))
+    if not METRICS.is_file():
+        raise UserError(f"no results yet: {METRICS} is missing. `make repro` makes them")
+    metrics = json.loads(METRICS.read_text(encoding="utf-8"))
     lines = [*scores_table(metrics), "", *times_table(root / ".cache" / "timings"), ""]
     report = Path("results/report/index.html").resolve().as_uri()
     lines += [f"report:  {report}", "runs:    make ui   (MLflow, then http://127.0.0.1:5000)"]
     if hint := caches_hint(root):
         lines.append(hint)
-    print("\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()
+    return lines

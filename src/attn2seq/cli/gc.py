@@ -1,13 +1,9 @@
 """What the caches hold, and how to make room.
 
-python -m attn2seq.cli.housekeeping          list what can go, ask, and remove it
-python -m attn2seq.cli.housekeeping --yes    without asking
-
 Everything that a commit, an experiment, the workspace or a run in MLflow names stays. So do the
-downloads, and, but for --all, the checkpoints of trainings that can still go on.
+downloads, and, unless told, the checkpoints of trainings that can still go on.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -41,35 +37,24 @@ class Heap:
         return sum(size_of(path) for path in self.paths)
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status."""
-    parser = argparse.ArgumentParser(prog="attn2seq.cli.housekeeping", description=__doc__)
-    parser.add_argument("--yes", action="store_true", help="remove without asking")
-    parser.add_argument(
-        "--all", action="store_true", help="checkpoints of interrupted trainings too"
-    )
-    options = parser.parse_args(arguments)
+def make_room(yes: bool, interrupted_too: bool) -> None:
+    """List what can go, ask unless `yes`, and remove it. Raises UserError."""
     root = main_root()
-    try:
-        heaps = [
-            unused_objects(root),
-            *checkpoints(root / ".cache" / "checkpoints", options.all),
-            Heap(
-                "MLflow: files of deleted runs",
-                tuple(ownerless_folders(store_of(root, os.environ.get("MLFLOW_TRACKING_URI")))),
-            ),
-        ]
-        print("\n".join(table(heaps)))
-        print(f"These stay: {', '.join(holdings(root))}.")
-        if not any(heap.paths for heap in heaps) or not _agreed(options.yes):
-            return 0
-        freed = sum(heap.size for heap in heaps)
-        remove(root, heaps)
-    except UserError as error:
-        print(f"gc: error: {error}", file=sys.stderr)
-        return 1
+    heaps = [
+        unused_objects(root),
+        *checkpoints(root / ".cache" / "checkpoints", interrupted_too),
+        Heap(
+            "MLflow: files of deleted runs",
+            tuple(ownerless_folders(store_of(root, os.environ.get("MLFLOW_TRACKING_URI")))),
+        ),
+    ]
+    print("\n".join(table(heaps)))
+    print(f"These stay: {', '.join(holdings(root))}.")
+    if not any(heap.paths for heap in heaps) or not _agreed(yes):
+        return
+    freed = sum(heap.size for heap in heaps)
+    remove(root, heaps)
     print(f"removed: {readable(freed)}")
-    return 0
 
 
 def unused_objects(root: Path) -> Heap:
@@ -166,7 +151,3 @@ def _dvc(root: Path, *arguments: str) -> str:
     if done.returncode:
         raise UserError(f"dvc {arguments[0]} failed:\n{done.stderr.strip()}")
     return done.stdout + done.stderr
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
