@@ -4,7 +4,6 @@ import re
 import tempfile
 from pathlib import Path
 
-from attn2seq.cli.against import PREPARED, run_against, workspace_run
 from attn2seq.comparison.compare import compare_runs
 from attn2seq.comparison.page import write_page
 from attn2seq.comparison.table import comparison_lines
@@ -12,6 +11,7 @@ from attn2seq.config import read_yaml, validate
 from attn2seq.errors import UserError
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.report.settings import ReportSettings
+from attn2seq.runs.against import PREPARED, run_against, workspace_run
 from attn2seq.workspace.stage import PARAMS
 
 PAGES = Path("results/compare")

@@ -1,7 +1,7 @@
 """Every DVC experiment in a table that a terminal can hold: its scores, and what it changed.
 
 `dvc exp show` has a column for each param and each metric. Here a line has the test scores that
-count, and the params in which it differs from the commit that it started from.
+count, and below it stand the params in which it differs from the commit that it started from.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from attn2seq.runs.collect import flat_params
 from attn2seq.runs.restore import git
 from attn2seq.workspace.stage import main_root
 
-WIDTH = 120
+WIDTH = 80
 NAME_WIDTH = 30
 # At most four of them are shown; what a corpus asks for comes first.
 SCORES = ("accuracy", "word_error_rate", "bleu", "chrf", "exact_match", "perplexity")
@@ -53,11 +53,11 @@ def rows_of(root: Path) -> list[Row]:
 
 
 def table(rows: Sequence[Row], params: set[str]) -> list[str]:
-    """The lines, none wider than 120 columns; experiments of one commit are sorted by score."""
+    """The lines, which 80 columns hold; experiments of one commit are sorted by score."""
     shown = [name for name in SCORES if any(_score(row, name) is not None for row in rows)]
     shown = shown[:MOST_SCORES]
     heads = "".join(f"{METRICS[name][0]:>{_width(name)}}" for name in shown)
-    lines = [f"{'':{NAME_WIDTH}}{heads}  params that differ from the commit above"]
+    lines = [f"{'params changed from the commit':{NAME_WIDTH}}{heads}"]
     for baseline, experiments in _groups(rows):
         for row in (baseline, *_sorted(experiments, shown)):
             lines += _lines(row, baseline, shown, params)
@@ -111,11 +111,13 @@ def _lines(row: Row, baseline: Row, shown: Sequence[str], params: set[str]) -> l
     state = f" ({row['State'].lower()})" if row.get("State") else ""
     label = f"{name}{state}" if first else f"  {name}{state}"
     scores = "".join(_cell(_score(row, score), score) for score in shown)
-    left = f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{scores}  "
-    room = WIDTH - len(left)
-    changes = wrap(" ".join(_changes(row, baseline, params)), room, break_on_hyphens=False) or [""]
-    lines = [left + changes[0], *(" " * len(left) + more for more in changes[1:])]
-    return [line.rstrip() for line in lines]
+    changes = " ".join(_changes(row, baseline, params))
+    indent = " " * (4 if first else 6)
+    return [
+        f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{scores}".rstrip(),
+        *wrap(changes, WIDTH, initial_indent=indent, subsequent_indent=indent,
+              break_on_hyphens=False),
+    ]  # fmt: skip
 
 
 def _changes(row: Row, baseline: Row, params: set[str]) -> Iterator[str]:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from attn2seq.cli.gc import caches_hint
 from attn2seq.errors import UserError
+from attn2seq.runs.caches import caches_hint
 from attn2seq.workspace.stage import main_root
 
 METRICS = Path("results/evaluate/metrics.json")

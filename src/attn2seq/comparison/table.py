@@ -1,4 +1,4 @@
-"""The comparison of two runs as lines for a terminal, none wider than 100 columns."""
+"""The comparison of two runs as lines for a terminal, none wider than 80 columns."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -7,7 +7,7 @@ from attn2seq.comparison.compare import LEVEL, ComparedScore, ComparedSplit, dif
 from attn2seq.comparison.runs import Run
 from attn2seq.report.content import METRICS
 
-WIDTH = 100
+WIDTH = 80
 
 
 def comparison_lines(
@@ -17,8 +17,8 @@ def comparison_lines(
     lines = [*_who("this run", ours), *_who("against", theirs)]
     for name, split in compared.items():
         title = f"{name}, {split.sentences:,} sentences"
-        lines += ["", f"{title:28}{'this':>9}{'against':>10}{'difference':>12}"
-                      f"{'p bootstrap':>15}{'p randomised':>15}"]  # fmt: skip
+        lines += ["", f"{title:24}{'this':>8}{'against':>9}{'diff.':>9}"
+                      f"{'p boot.':>10}{'p rand.':>10}"]  # fmt: skip
         lines += [_row(metric, score) for metric, score in split.scores.items()]
     lines += ["", *_explained(samples), "", "signatures"]
     test = compared["test"].scores
@@ -41,9 +41,9 @@ def _row(metric: str, score: ComparedScore) -> str:
     mark = ("better" if better else "worse") if score.is_clear else ""
     arrow = "↑" if more_is_better else "↓"
     return (
-        f"  {f'{label} {arrow}':26}{score.ours:>9{form}}{score.theirs:>10{form}}"
-        f"{_signed(score.difference, form):>12}"
-        f"{score.bootstrap_p:>15.4f}{score.randomisation_p:>15.4f}"
+        f"  {f'{label} {arrow}':22}{score.ours:>8{form}}{score.theirs:>9{form}}"
+        f"{_signed(score.difference, form):>9}"
+        f"{score.bootstrap_p:>10.4f}{score.randomisation_p:>10.4f}"
         f"  {mark}"
     ).rstrip()
 
@@ -56,7 +56,7 @@ def _signed(difference: float, form: str) -> str:
 
 def _explained(samples: int) -> list[str]:
     text = (
-        f"p: how likely chance alone makes such a difference, by paired bootstrap (Koehn 2004) and "
+        "p: how likely chance alone makes such a difference, by paired bootstrap (Koehn 2004) and "
         f"approximate randomisation (Riezler and Maxwell 2005), {samples:,} samples each. A metric "
         f"is called better or worse where both are below {LEVEL}; with many metrics, or many runs "
         "compared, some will be so by chance."

@@ -10,7 +10,6 @@ without dvc.lock is taken at its word.
 
 from pathlib import Path
 
-from attn2seq.cli.workspace import as_given
 from attn2seq.comparison.runs import Run
 from attn2seq.config import nearest, read_yaml
 from attn2seq.errors import UserError
@@ -64,7 +63,7 @@ def run_against(name: str, scratch: Path, here: Path) -> Run:
     if state is not None:
         return _committed_run(root, name, state, scratch)
     if (here / name).is_dir():
-        return _folder_run(as_given(Path(name), here), scratch)
+        return _folder_run(name, here / name, scratch)
     known = [*_names(root), *(state.label for state in experiments(root))]
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known[:8]) or 'none'}"
@@ -103,20 +102,20 @@ def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:
     return run
 
 
-def _folder_run(folder: Path, scratch: Path) -> Run:
+def _folder_run(name: str, folder: Path, scratch: Path) -> Run:
     """Another workspace, or a results folder, with or without the files around it."""
     inside = (folder / "evaluate").is_dir()
     workspace, results = (folder.parent, folder) if inside else (folder, folder / "results")
     if gone := _missing(results):
-        raise UserError(f"{folder} is no folder of results: it has no {gone}")
+        raise UserError(f"{name} is no folder of results: it has no {gone}")
     if (workspace / "dvc.lock").is_file() and results == workspace / "results":
         source = workspace_source(workspace.resolve())
-        return _restored(str(folder), source, circumstances(workspace), workspace, scratch)
+        return _restored(name, source, circumstances(workspace), workspace, scratch)
     params = workspace / "params.yaml"
     values = read_yaml(params) if params.is_file() else {}
     known = {key: section for key, section in values.items() if key not in NOT_COMPARED}
     flat = flat_params(known)
-    return Run(str(folder), results.resolve(), flat.get("download.corpus", "unknown"), flat, {})
+    return Run(name, results.resolve(), flat.get("download.corpus", "unknown"), flat, {})
 
 
 def _restored(name: str, source: Source, about: Circumstances, root: Path, scratch: Path) -> Run:
