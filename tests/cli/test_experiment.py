@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from attn2seq.cli.experiment import expand
-from attn2seq.cli.experiment_table import Row, markdown_table, table
 from attn2seq.cli.main import main
 from attn2seq.errors import UserError
 from attn2seq.runs.experiment_names import experiment_names
+from attn2seq.runs.experiment_results import Row, markdown_table, table
 from attn2seq.runs.sweeps import note_sweep, sweep_of
 
 ROOT = Path(__file__).parents[2]

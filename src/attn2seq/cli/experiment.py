@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from attn2seq.cli.experiment_table import markdown_table, result_rows, table
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs.collect import NOTE
 from attn2seq.runs.experiment_names import experiment_names, values_of
+from attn2seq.runs.experiment_results import markdown_table, result_rows, table
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
 from attn2seq.runs.mlflow_store import Tracker
 from attn2seq.runs.record import Group, Store, TrackingUnavailableError
