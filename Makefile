@@ -22,13 +22,13 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV) (some minutes, about 2 GB) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@$(BIN)/python -m attn2seq.cli.plots --prepare
+	@$(BIN)/attn2seq plots --prepare
 	@touch $(READY)
 
 repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
 	@dvc repro
 	-@python -m attn2seq.runs.show --quiet
-	@python -m attn2seq.cli.summary
+	@attn2seq summary
 
 test: $(READY)  ## Run the tests, on up to eight processors
 	@python -m pytest --numprocesses logical --maxprocesses 8
@@ -38,50 +38,50 @@ lint: $(READY)  ## Style, types and the import law
 
 ui: PORT ?= 5000
 ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000), or print the server's links
-	@python -m attn2seq.cli.ui --port $(PORT)
+	@attn2seq ui --port $(PORT)
 
 report: export AGAINST := $(value AGAINST)
 report: $(READY)  ## Rebuild the report and print where it is (AGAINST=main: a page beside another run, too)
 	@dvc repro report && echo "open $(CURDIR)/results/report/index.html"
-	@if [ -n "$$AGAINST" ]; then python -m attn2seq.cli.compare --page -- "$$AGAINST"; fi
+	@if [ -n "$$AGAINST" ]; then attn2seq compare --page -- "$$AGAINST"; fi
 
 compare: export AGAINST := $(value AGAINST)
 compare: $(READY)  ## Set the scores beside those of another run (AGAINST=commit, branch, experiment or folder)
-	@python -m attn2seq.cli.compare -- "$$AGAINST"
+	@attn2seq compare -- "$$AGAINST"
 
 experiments: $(READY)  ## List DVC's experiments: scores, and the params each changed
-	@python -m attn2seq.cli.experiments
+	@attn2seq experiments
 
 plots: $(READY)  ## Draw DVC's curves without a network (REVS="main my-experiment": several in one chart)
-	@python -m attn2seq.cli.plots $(REVS)
+	@attn2seq plots $(REVS)
 
 track: $(READY)  ## Add to MLflow what it lacks (ALL=1: of every commit and experiment)
-	@python -m attn2seq.runs.show $(if $(ALL),--all)
+	@attn2seq track $(if $(ALL),--all)
 
 recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)
-	@python -m attn2seq.cli.recipe $(NAME)
+	@attn2seq recipe $(NAME)
 
 translate: export TEXT := $(value TEXT)
 translate: $(READY)  ## Translate TEXT="...", or standard input, with the trained model
-	@if [ -n "$$TEXT" ]; then python -m attn2seq.cli.translate -- "$$TEXT"; else python -m attn2seq.cli.translate; fi
+	@if [ -n "$$TEXT" ]; then attn2seq translate -- "$$TEXT"; else attn2seq translate; fi
 
 demo: PORT ?= 8000
 demo: $(READY)  ## Serve a page on this machine to type sentences into (PORT=8000)
-	@python -m attn2seq.cli.command demo --port $(PORT)
+	@attn2seq demo --port $(PORT)
 
 pictures: $(READY)  ## Take the README's pictures of the pages anew (needs Chromium and the results of make repro)
 	@PYTHONPATH=src:tests/tools python tests/tools/pictures.py
 
 experiment: $(READY)  ## Run an experiment or a grid (SET="-S train.learning_rate=0.001,0.0005", QUEUE=1)
-	@python -m attn2seq.cli.experiment $(SET) $(if $(QUEUE),--queue) $(if $(JOBS),--jobs $(JOBS))
+	@attn2seq experiment $(SET) $(if $(QUEUE),--queue) $(if $(JOBS),--jobs $(JOBS))
 
 register: export RUN := $(value RUN)
 register: $(READY)  ## Make the best model by dev score the champion (RUN=name, FORCE=1)
-	@python -m attn2seq.cli.register $${RUN:+--run "$$RUN"} $(if $(FORCE),--force)
+	@attn2seq register $${RUN:+--run "$$RUN"} $(if $(FORCE),--force)
 
 serve: PORT ?= 5001
 serve: $(READY)  ## Serve the champion on this machine (PORT=5001)
-	@python -m attn2seq.cli.serve --port $(PORT)
+	@attn2seq serve --port $(PORT)
 
 reliability: $(READY)  ## Make every fault that we promise to survive, and write docs/reliability.md
 	@python -m pytest -m promise --promises docs/reliability.md
@@ -105,7 +105,7 @@ audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs 
 	fi
 
 gc: $(READY)  ## List what the caches can spare, ask, and remove it (YES=1, ALL=1: interrupted trainings too)
-	@python -m attn2seq.cli.housekeeping $(if $(YES),--yes) $(if $(ALL),--all)
+	@attn2seq gc $(if $(YES),--yes) $(if $(ALL),--all)
 
 clean:  ## Remove what stages wrote; DVC's cache, checkpoints, runs and committed results stay
 	@git clean -fdXq -- data/raw data/prepared data/tokenized models results

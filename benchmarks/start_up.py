@@ -20,7 +20,7 @@ REPEATS = 7
 
 
 def main(model: Path) -> None:
-    attn2seq = [sys.executable, "-m", "attn2seq.cli.command"]
+    attn2seq = [sys.executable, "-m", "attn2seq.cli.main"]
     medians = measure(
         {
             "import torch": [sys.executable, "-c", "import torch"],

@@ -23,8 +23,8 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from attn2seq.cli.recipe import apply_recipe
 from attn2seq.workspace.fingerprint import RUN_STAGES, digest, stage_inputs
+from attn2seq.workspace.recipes import apply_recipe
 from pipeline.check import check_params
 
 ROOT = Path(__file__).parents[2]

@@ -112,6 +112,15 @@ def test_a_generated_corpus_has_no_files(entry: MakeEntry) -> None:
     assert faults(entry(**generated, **bare)) == []
 
 
+def test_quotes_leave_some_keys_without_meaning(entry: MakeEntry) -> None:
+    assert faults(entry(quoted=True)) == []
+    assert faults(entry(quoted=True, max_columns=2, comment="#", delimiter="||")) == [
+        "max_columns: has no meaning where quoted is true",
+        "comment: has no meaning where quoted is true",
+        "delimiter: must be one character, and no quote, where quoted is true, got '||'",
+    ]
+
+
 def test_faults_of_all_kinds_come_together(entry: MakeEntry) -> None:
     found = faults(
         entry(

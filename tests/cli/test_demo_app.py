@@ -142,7 +142,7 @@ def test_the_command_serves_this_machine_until_ctrl_c(model_folder: Path, tmp_pa
     settings = decode_settings(beam_size=2, max_length_offset=8).model_dump()
     (tmp_path / "params.yaml").write_text(json.dumps({"decode": settings}), encoding="utf-8")
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    command = [sys.executable, "-m", "attn2seq.cli.command", "demo", "--model", str(model_folder)]
+    command = [sys.executable, "-m", "attn2seq.cli.main", "demo", "--model", str(model_folder)]
     with subprocess.Popen(
         [*command, "--port", "0"], cwd=tmp_path, text=True,
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
@@ -164,7 +164,9 @@ def test_the_command_serves_this_machine_until_ctrl_c(model_folder: Path, tmp_pa
                 env=os.environ | {"PYTHONPATH": paths}, check=False,
             )  # fmt: skip
             assert second.returncode == 1
-            assert second.stderr.startswith(f"demo: error: port {found[2]} cannot be used (Address")
+            assert second.stderr.startswith(
+                f"attn2seq demo: error: port {found[2]} cannot be used (Address"
+            )
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
         finally:

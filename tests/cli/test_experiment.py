@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from attn2seq.cli import experiment
 from attn2seq.cli.experiment import expand
-from attn2seq.cli.experiment_names import experiment_names
-from attn2seq.cli.experiment_table import Row, markdown_table, table
+from attn2seq.cli.main import main
 from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import note_sweep, sweep_of
+from attn2seq.runs.experiment_names import experiment_names
+from attn2seq.runs.experiment_results import Row, markdown_table, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +48,8 @@ def test_the_best_stands_first_and_the_failed_last() -> None:
 def test_a_mistake_at_any_point_stops_before_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "data/catalogue", tmp_path / "data/catalogue")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -57,7 +58,7 @@ def test_a_mistake_at_any_point_stops_before_the_first(
         "train.lerning_rate=0.001,0.002": "lerning_rate",
         "train.learning_rate=[1,": "cannot be read",
     }.items():
-        assert experiment.main(["-S", given]) == 1
+        assert main(["experiment", "-S", given]) == 1
         assert said in capsys.readouterr().err
     assert not (tmp_path / ".cache").exists()
     assert not (tmp_path / "mlflow.db").exists()

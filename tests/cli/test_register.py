@@ -6,7 +6,7 @@ import pytest
 from tracked_runs import client_of
 from tracked_workspace import run_stages, write_lock
 
-from attn2seq.cli import register, serve
+from attn2seq.cli.main import main
 from attn2seq.runs import show as track
 
 
@@ -32,13 +32,13 @@ def champion_of(root: Path) -> tuple[str, str]:
 def test_the_best_is_champion_and_a_worse_one_is_refused(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert register.main([]) == 1
+    assert main(["register"]) == 1
     assert "no finished run of toy-en-de" in capsys.readouterr().err
-    assert serve.main(["--port", "1"]) == 1
-    assert "`make register` makes one" in capsys.readouterr().err
+    assert main(["serve", "--port", "1"]) == 1
+    assert "`attn2seq register` makes one" in capsys.readouterr().err
     for beam_size in (5, 9, 7):
         add_run(finished, beam_size)
-    assert register.main([]) == 0
+    assert main(["register"]) == 0
     name, card = champion_of(finished)
     assert name == "beam_size=9"
     for part in (
@@ -47,17 +47,17 @@ def test_the_best_is_champion_and_a_worse_one_is_refused(
     ):  # fmt: skip
         assert part in card
     capsys.readouterr()
-    assert register.main(["--run", "beam_size=7"]) == 1
+    assert main(["register", "--run", "beam_size=7"]) == 1
     said = capsys.readouterr().err
     assert "beam_size=7 (dev/bleu 8.00) is no better than the champion beam_size=9" in said
     assert "FORCE=1" in said
     assert champion_of(finished)[0] == "beam_size=9"
-    assert register.main(["--run", "beam_size=7", "--force"]) == 0
+    assert main(["register", "--run", "beam_size=7", "--force"]) == 0
     assert champion_of(finished)[0] == "beam_size=7"
-    assert register.main([]) == 0
+    assert main(["register"]) == 0
     assert champion_of(finished)[0] == "beam_size=9"
-    assert register.main([]) == 0
+    assert main(["register"]) == 0
     assert "already" in capsys.readouterr().out
     assert len(client_of(finished).search_model_versions("name = 'toy-en-de'")) == 2
-    assert register.main(["--run", "nobody"]) == 1
+    assert main(["register", "--run", "nobody"]) == 1
     assert "no run with a model is called 'nobody'" in capsys.readouterr().err

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from attn2seq.cli.summary import STAGES, main, scores_table, times_table
+from attn2seq.cli.main import main
+from attn2seq.cli.summary import STAGES, scores_table, times_table
 
 METRICS = {
     "dev": {"bleu": 31.4159, "exact_match": 2.0, "word_error_rate": 100.0},
@@ -38,9 +39,11 @@ def test_it_tells_where_to_look(
 ) -> None:
     (tmp_path / "results" / "evaluate").mkdir(parents=True)
     (tmp_path / "results" / "evaluate" / "metrics.json").write_text(json.dumps(METRICS))
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    main()
+    assert main(["summary"]) == 0
     said = capsys.readouterr().out
     assert "\n".join(scores_table(METRICS)) in said
     assert f"report:  {(tmp_path / 'results/report/index.html').resolve().as_uri()}\n" in said

@@ -15,11 +15,11 @@ from table_model import decode_settings
 from tiny_model import TEXTS
 from tiny_tokenizer import tiny_tokenizer
 
-from attn2seq.cli.command import main
+from attn2seq.cli.main import main
 from attn2seq.cli.translate import LINES_AT_ONCE, MAX_LINE_BYTES
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "attn2seq.cli.command"]
+COMMAND = [sys.executable, "-m", "attn2seq.cli.main"]
 SETTINGS = decode_settings(beam_size=3, nbest=3, min_length=1, max_length_offset=8).model_dump()
 
 # Runs the command with these arguments, and this on standard input: its status, lines and errors.
@@ -156,7 +156,7 @@ def test_mistakes_are_explained(run: Run) -> None:
             "standard input, line 2: longer than 4,194,304 bytes",
         ),
     ):
-        assert refusal(run(*arguments, given=given)) == f"translate: error: {expected}\n"
+        assert refusal(run(*arguments, given=given)) == f"attn2seq translate: error: {expected}\n"
 
 
 def started(place: Path, model: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -165,7 +165,7 @@ def started(place: Path, model: Path, *arguments: str) -> subprocess.Popen[bytes
         [
             sys.executable,
             "-m",
-            "attn2seq.cli.command",
+            "attn2seq.cli.main",
             "translate",
             "--model",
             str(model),

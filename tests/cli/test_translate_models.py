@@ -10,7 +10,7 @@ import pytest
 from table_model import decode_settings
 from tiny_model import TEXTS
 
-from attn2seq.cli.command import main
+from attn2seq.cli.main import main
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import Group, ModelFiles, RunRecord
 from attn2seq.runs.show import store_of
@@ -34,7 +34,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["translate", *arguments, "a cat"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    return err.removeprefix("translate: error: ")
+    return err.removeprefix("attn2seq translate: error: ")
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,15 @@ from tracking_server import free_port
 
 from attn2seq.cli import ui
 from attn2seq.cli.local_server import served
+from attn2seq.cli.main import main
 
 
 def test_a_taken_port_is_told(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert ui.main(["--port", str(port)]) == 1
+        assert main(["ui", "--port", str(port)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"ui: error: port {port} is taken")
+    assert said.startswith(f"attn2seq ui: error: port {port} is taken")
     assert f"make ui PORT={port + 50}" in said
 
 
@@ -36,5 +37,5 @@ def test_the_server_runs_jobs_only_where_told(
     monkeypatch.setattr(
         ui, "served", lambda _, env: served([sys.executable, "-c", question, str(asked)], env=env)
     )
-    assert ui.main(["--port", str(free_port())]) == 0
+    assert main(["ui", "--port", str(free_port())]) == 0
     assert asked.read_text() == expected

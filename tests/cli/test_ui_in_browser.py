@@ -51,7 +51,7 @@ def test_the_links_show_charts_and_a_comparison(
     monkeypatch.setattr(browsing, "SECONDS", 300)
     opened = two_runs / "opened"
     noting = [sys.executable, "-c", NOTE, "%s", str(opened)]
-    command = [sys.executable, "-m", "attn2seq.cli.ui", "--port", str(free_port())]
+    command = [sys.executable, "-m", "attn2seq.cli.main", "ui", "--port", str(free_port())]
     with (
         TemporaryDirectory() as scratch,
         subprocess.Popen(

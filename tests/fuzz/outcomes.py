@@ -114,7 +114,7 @@ LINES = {
     "vectors: no number": rf"{LINE}: .* is no number",
     "vectors: not finite": rf"{LINE}: a number is not finite",
     "entry: vectors": r"  (file[\w.]*|member): (needs|must|missing|vectors\.json|the name|\S+ is)",
-    # src/attn2seq/cli/translate.py, src/attn2seq/cli/recipe.py
+    # src/attn2seq/cli/translate.py, src/attn2seq/workspace/recipes.py
     "command: usage": r"usage: ",
     "command: two sources": r"give either texts or --file, not both",
     "command: file unreadable": rf"{FILE} cannot be read: ",

@@ -251,3 +251,35 @@ def test_objects_and_lists_of_json_are_told(
     with pytest.raises(UserError) as caught:
         rows(raw)
     assert fault in str(caught.value)
+
+
+CSV: dict[str, Any] = {
+    "delimiter": ",", "quoted": True, "header": True, "columns": {"src": "en", "tgt": "de"},
+}  # fmt: skip
+
+
+def test_quoted_columns_hold_delimiters_quotes_and_line_ends(raw_corpus: Corpus) -> None:
+    text = 'de,"en"\r\n"Ja, ja.","Say ""yes""."\r\n\r\nplain,5" wide\r\n"zwei\r\nZeilen",two\r\n'
+    raw = raw_corpus({"mine.tsv": text}, **CSV)
+    assert rows(raw) == [
+        Row(2, 'Say "yes".', ["Ja, ja."]),
+        Row(3, "", [""]),
+        Row(4, '5" wide', ["plain"]),
+        Row(6, "two", ["zwei\nZeilen"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('en,de\na,b\n"a"b,c\n', "line 3: quotes that do not fit"),
+        ('en,de\na,b\n"a,b\nc,d\n', "line 3: quotes that do not fit (unexpected end of data)"),
+        ("en,de\na,b,c\n", "line 2: 3 columns, but line 1 has 2"),
+        ("en,de\na\n", "line 2: column 2 is missing"),
+        ("en,fr\na,b\n", "no column is named 'de'"),
+    ],
+)
+def test_quoted_columns_that_do_not_fit(text: str, expected: str, raw_corpus: Corpus) -> None:
+    with pytest.raises(UserError) as error:
+        rows(raw_corpus({"mine.tsv": text}, **CSV))
+    assert expected in str(error.value)

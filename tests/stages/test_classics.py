@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from tiny_project import PROJECT, TINY
 from tiny_task import CATALOGUE_ENTRY, write_corpus
 
-from attn2seq.cli.recipe import apply_recipe
+from attn2seq.workspace.recipes import apply_recipe
 from attn2seq.workspace.stage import run_stage
 from pipeline.check import check_params
 

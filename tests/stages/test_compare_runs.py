@@ -22,7 +22,7 @@ def compared(
 
 
 def compare(repository: Repository, *arguments: str, status: int = 0) -> str:
-    return repository.run("python", "-m", "attn2seq.cli.compare", *arguments, status=status)
+    return repository.run("python", "-m", "attn2seq.cli.main", "compare", *arguments, status=status)
 
 
 def test_a_commit_from_dvcs_cache(compared: Repository) -> None:
@@ -72,7 +72,7 @@ def test_results_that_are_gone_are_named_with_the_remedy(
 
 
 def test_experiments_fit_into_a_terminal(compared: Repository) -> None:
-    lines = compared.run("python", "-m", "attn2seq.cli.experiments").splitlines()
+    lines = compared.run("python", "-m", "attn2seq.cli.main", "experiments").splitlines()
     assert max(map(len, lines)) <= 120
     (greedy,) = [line for line in lines if line.strip().startswith("greedy")]
     assert greedy.endswith("decode.beam_size=1")
@@ -81,7 +81,7 @@ def test_experiments_fit_into_a_terminal(compared: Repository) -> None:
 
 @needs_browser
 def test_dvcs_curves_are_drawn_without_a_network(compared: Repository, tmp_path: Path) -> None:
-    compared.run("python", "-m", "attn2seq.cli.plots", "HEAD", "greedy")
+    compared.run("python", "-m", "attn2seq.cli.main", "plots", "HEAD", "greedy")
     page = (compared.root / "results/plots/index.html").read_text(encoding="utf-8")
     assert "https://cdn" not in page
     # A module runs after this script: look once it has drawn.

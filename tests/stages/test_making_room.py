@@ -12,14 +12,14 @@ def test_gc_frees_what_nothing_names_and_no_more(built: Repository) -> None:
         built.set_params({"decode.beam_size": beam})
         built.dvc("repro", "decode")
     files = sorted((built.root / ".dvc/cache/files").rglob("*"))
-    listed = built.run("python", "-m", "attn2seq.cli.housekeeping")
+    listed = built.run("python", "-m", "attn2seq.cli.main", "gc")
     assert "DVC's cache: files that nothing names" in listed
     assert "make gc YES=1" in listed
     assert sorted((built.root / ".dvc/cache/files").rglob("*")) == files
-    assert "removed: 0." in built.run("python", "-m", "attn2seq.cli.housekeeping", "--yes")
+    assert "removed: 0." in built.run("python", "-m", "attn2seq.cli.main", "gc", "--yes")
     assert len(sorted((built.root / ".dvc/cache/files").rglob("*"))) < len(files)
     assert not list((built.root / ".cache/checkpoints").glob("*/finished"))
-    again = built.run("python", "-m", "attn2seq.cli.housekeeping", "--yes")
+    again = built.run("python", "-m", "attn2seq.cli.main", "gc", "--yes")
     assert "removed" not in again
     # Both what the workspace holds and what the commit names are still there.
     assert "up to date" in built.dvc("status", "decode")

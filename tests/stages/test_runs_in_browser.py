@@ -27,7 +27,7 @@ def test_real_runs_are_compared(experiments: Step, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("BROWSER", raising=False)
     monkeypatch.delenv("DISPLAY", raising=False)
     served = experiments.repository.start(
-        "python", "-m", "attn2seq.cli.ui", "--port", str(free_port())
+        "python", "-m", "attn2seq.cli.main", "ui", "--port", str(free_port())
     )
     try:
         assert served.stdout is not None

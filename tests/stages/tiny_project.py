@@ -9,8 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from attn2seq.cli.recipe import apply_recipe
 from attn2seq.workspace.check_params import check_params
+from attn2seq.workspace.recipes import apply_recipe
 from attn2seq.workspace.stage import run_stage
 
 PROJECT = Path(__file__).parents[2]

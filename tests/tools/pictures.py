@@ -20,7 +20,8 @@ from urllib.request import urlopen
 
 from browser import Browser, Page
 
-from attn2seq.cli.demo import MODEL, serving
+from attn2seq.cli.demo import serving
+from attn2seq.cli.workspace import MODEL
 from attn2seq.errors import UserError
 from attn2seq.runs.links import COMPARED, links
 from attn2seq.runs.mlflow_store import Runs
@@ -119,7 +120,7 @@ def _served_ui(served_elsewhere: bool) -> Iterator[None]:
     # Without a screen it opens no browser of the user's.
     apart = {"BROWSER", "DISPLAY", "WAYLAND_DISPLAY"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "attn2seq.cli.ui", "--port", str(UI_PORT)],
+        [sys.executable, "-m", "attn2seq.cli.main", "ui", "--port", str(UI_PORT)],
         env={name: value for name, value in os.environ.items() if name not in apart},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

@@ -140,6 +140,9 @@ class CatalogueEntry(Settings):
     reader: Reader
     delimiter: Text | None = None
     """What stands between columns."""
+    quoted: bool | None = None
+    """Whether columns may stand in double quotes, as in CSV: within them the delimiter and line
+    breaks are text, and a quote is written twice."""
     header: bool = False
     """Whether the first line holds the names of the columns."""
     max_columns: Annotated[int, Field(ge=2)] | None = None

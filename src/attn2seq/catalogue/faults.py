@@ -15,6 +15,7 @@ MAX_NAME_BYTES = 255  # of a file, on all usual disks
 # The keys that belong to one reader alone, and those that it cannot do without.
 READER_KEYS = {
     "delimiter": ("delimited",),
+    "quoted": ("delimited",),
     "header": ("delimited",),
     "max_columns": ("delimited",),
     "columns": ("delimited",),
@@ -102,6 +103,17 @@ def _reader_faults(entry: CatalogueEntry) -> list[str]:
     for key, readers in READER_KEYS.items():
         if getattr(entry, key) and entry.reader not in readers:
             faults.append(f"{key}: belongs to the reader {' or '.join(readers)} only")
+    if entry.quoted:
+        faults += [
+            f"{key}: has no meaning where quoted is true"
+            for key in ("max_columns", "comment")
+            if getattr(entry, key)
+        ]
+        if len(entry.delimiter or " ") != 1 or entry.delimiter == '"':
+            faults.append(
+                f"delimiter: must be one character, and no quote, where quoted is true, got "
+                f"{shown(entry.delimiter)}"
+            )
     if entry.reader == "generated":
         faults += [
             f"{key}: a generated corpus has none"

@@ -1,19 +1,14 @@
-"""A web page on this machine alone: type a sentence, see its translation and how it came about.
+"""A web page on this machine alone: type a sentence, see its translation and how it came about."""
 
-attn2seq demo                       the model of `make repro`, at http://127.0.0.1:8000
-attn2seq demo --model models:/phrasebook@champion --port 8080
-"""
-
-import argparse
 import socket
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn2seq.cli.model_source import find_model
+from attn2seq.cli.workspace import choose_model
 from attn2seq.errors import UserError
 from attn2seq.workspace.paths import MODEL, PREPARED
 
@@ -25,22 +20,12 @@ DEV = PREPARED / "dev.parquet"
 EXAMPLES, EXAMPLE_CHARACTERS = 4, 70
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Serve until Ctrl-C; the exit status: 0, or 1 after a user's mistake."""
-    options = _parser().parse_args(arguments)
-    try:
-        _serve(options)
-    except UserError as error:
-        print(f"demo: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass  # how it is ended
-    return 0
-
-
-def _serve(options: argparse.Namespace) -> None:
-    with serving(options.model, options.port, options.beam_size, options.nbest) as found:
-        server, address = found
+def serve_demo(model: str | None, port: int, beam_size: int | None, nbest: int) -> None:
+    """Serve until Ctrl-C, which is how it is ended. Raises UserError."""
+    with (
+        suppress(KeyboardInterrupt),
+        serving(choose_model(model), port, beam_size, nbest) as (server, address),
+    ):
         print(f"demo: {address}  (Ctrl-C ends it)", flush=True)
         server.serve_forever()
 
@@ -90,25 +75,3 @@ def _examples(model: str) -> list[str]:
         if 20 <= len(text) <= EXAMPLE_CHARACTERS
     ]
     return sources[:: max(1, len(sources) // EXAMPLES)][:EXAMPLES]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="attn2seq demo",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--model",
-        default=str(MODEL),
-        help="model folder, revision or MLflow address, as for attn2seq translate; "
-        "default %(default)s",
-    )
-    parser.add_argument("--port", type=int, default=8000, help="default %(default)s; 0: a free one")
-    parser.add_argument("--beam-size", type=int, help="hypotheses kept alive; 1: greedy search")
-    parser.add_argument("--nbest", type=int, default=5, help="translations shown; default 5")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

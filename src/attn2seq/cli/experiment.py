@@ -1,15 +1,9 @@
 """Runs an experiment, or a grid of them, and ends in a table of the best by dev score.
 
-python -m attn2seq.cli.experiment -S model.cell=gru
-python -m attn2seq.cli.experiment -S 'train.learning_rate=0.001,0.0005' -S 'train.seed=1,2'
-python -m attn2seq.cli.experiment --queue --jobs 2 -S 'train.learning_rate=0.001,0.0005'
-
-Values are written as for `dvc exp run -S`: `a,b`, `choice(a,b)`, `range(1,4)`. A single experiment
-runs in the workspace; those of a grid run each in a copy of it, one after the other, or as the
-queue's jobs.
+A single experiment runs in the workspace; those of a grid each run in a copy of it, one after the
+other, or as the queue's jobs.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -18,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from attn2seq.cli.experiment_names import experiment_names, values_of
-from attn2seq.cli.experiment_table import markdown_table, result_rows, table
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import git, note_sweep
+from attn2seq.runs.experiment_names import experiment_names, values_of
+from attn2seq.runs.experiment_results import markdown_table, result_rows, table
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.names import NOTE
@@ -37,33 +31,19 @@ Overrides = list[str]  # key=value, as dvc exp run -S takes them
 Describe = Callable[[str], None]  # replaces the parent run's description
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status: 1 after a user's mistake, and where an experiment failed."""
-    options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except UserError as error:
-        print(f"experiment: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "experiment: interrupted; what has finished is kept (`dvc exp show`)", file=sys.stderr
-        )
-        return 130
-
-
-def _run(options: argparse.Namespace) -> int:
-    points = expand(options.set_param)
+def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, jobs: int) -> int:
+    """The exit status: 1 where an experiment failed. Raises UserError before any has begun."""
+    points = expand(set_param)
     corpora = [_check(point) for point in points]
     root = main_root()
-    names = experiment_names(points, options.name, {state.exp_name for state in experiments(root)})
+    names = experiment_names(points, name, {state.exp_name for state in experiments(root)})
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
     group = None
     if len(points) > 1:
         sweep = note_sweep(root, ", ".join(values_of(points)), names)
         group = Group(corpora[0], NOTE, sweep)
     with _sweep(group, store) as describe:
-        _run_all(names, points, options)
+        _run_all(names, points, queue, jobs)
         rows = result_rows(root, names, corpora)
         describe(markdown_table(rows))
     print("\n" + "\n".join(table(rows)))
@@ -106,17 +86,15 @@ def _check(point: Overrides) -> str:
     return str(values["download"]["corpus"])
 
 
-def _run_all(
-    names: Sequence[str], points: Sequence[Overrides], options: argparse.Namespace
-) -> None:
+def _run_all(names: Sequence[str], points: Sequence[Overrides], queue: bool, jobs: int) -> None:
     """Whatever becomes of one of them, the next one is run; the table tells."""
-    mode = ["--queue"] if options.queue else ["--temp"] if len(points) > 1 else []
+    mode = ["--queue"] if queue else ["--temp"] if len(points) > 1 else []
     for name, point in zip(names, points, strict=True):
-        print(f"experiment {name}" + (": queued" if options.queue else ""), flush=True)
+        print(f"experiment {name}" + (": queued" if queue else ""), flush=True)
         settings = [part for override in point for part in ("-S", override)]
         _dvc("exp", "run", *mode, "--name", name, *settings)
-    if options.queue:
-        _dvc("exp", "run", "--run-all", "--jobs", str(options.jobs))
+    if queue:
+        _dvc("exp", "run", "--run-all", "--jobs", str(jobs))
 
 
 def _dvc(*arguments: str) -> None:
@@ -170,22 +148,3 @@ def _say_how_to_go_on(store: Store, names: Sequence[str]) -> None:
         print(f"\n`dvc exp apply {names[0]}` brings the best into the workspace")
     with _told():
         print(how_to_look(store, Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED), PORT))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="attn2seq.cli.experiment",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE[,VALUE]"
-    )
-    parser.add_argument("-n", "--name", help="of the experiment; of a grid, how the names begin")
-    parser.add_argument("--queue", action="store_true", help="by the jobs of DVC's queue")
-    parser.add_argument("-j", "--jobs", type=int, default=1, help="of the queue, at a time")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

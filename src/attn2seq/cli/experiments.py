@@ -1,12 +1,9 @@
 """Every DVC experiment in a table that a terminal can hold: its scores, and what it changed.
 
-python -m attn2seq.cli.experiments
-
 `dvc exp show` has a column for each param and each metric. Here a line has the test scores that
-count, and the params in which it differs from the commit that it started from.
+count, and below it stand the params in which it differs from the commit that it started from.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -19,7 +16,7 @@ from attn2seq.runs.circumstances import git
 from attn2seq.workspace.paths import PARAMS, SCORES
 from attn2seq.workspace.stage import main_root
 
-WIDTH = 120
+WIDTH = 80
 NAME_WIDTH = 30
 # No result follows from these sections.
 APART = ("report.", "track.")
@@ -27,15 +24,10 @@ APART = ("report.", "track.")
 Row = Mapping[str, Any]
 
 
-def main() -> int:
-    """The exit status: 1 after a user's mistake."""
+def list_experiments() -> list[str]:
+    """The lines to print. Raises UserError."""
     root = main_root()
-    try:
-        print("\n".join(table(rows_of(root), _known_params(root))))
-    except UserError as error:
-        print(f"experiments: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return table(rows_of(root), _known_params(root))
 
 
 def rows_of(root: Path) -> list[Row]:
@@ -58,12 +50,11 @@ def rows_of(root: Path) -> list[Row]:
 
 
 def table(rows: Sequence[Row], params: set[str]) -> list[str]:
-    """The lines, none wider than 120 columns; experiments of one commit are sorted by score."""
-    shown = leading(
-        [name for name in METRICS if any(_score(row, name) is not None for row in rows)]
-    )
+    """The lines, which 80 columns hold; experiments of one commit are sorted by score."""
+    there = [name for name in METRICS if any(_score(row, name) is not None for row in rows)]
+    shown = leading(there)
     heads = "".join(f"{METRICS[name].label:>{_width(name)}}" for name in shown)
-    lines = [f"{'':{NAME_WIDTH}}{heads}  params that differ from the commit above"]
+    lines = [f"{'params changed from the commit':{NAME_WIDTH}}{heads}"]
     for baseline, experiments in _groups(rows):
         for row in (baseline, *_sorted(experiments, shown)):
             lines += _lines(row, baseline, shown, params)
@@ -117,11 +108,13 @@ def _lines(row: Row, baseline: Row, shown: Sequence[str], params: set[str]) -> l
     state = f" ({row['State'].lower()})" if row.get("State") else ""
     label = f"{name}{state}" if first else f"  {name}{state}"
     scores = "".join(_cell(_score(row, score), score) for score in shown)
-    left = f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{scores}  "
-    room = WIDTH - len(left)
-    changes = wrap(" ".join(_changes(row, baseline, params)), room, break_on_hyphens=False) or [""]
-    lines = [left + changes[0], *(" " * len(left) + more for more in changes[1:])]
-    return [line.rstrip() for line in lines]
+    changes = " ".join(_changes(row, baseline, params))
+    indent = " " * (4 if first else 6)
+    return [
+        f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{scores}".rstrip(),
+        *wrap(changes, WIDTH, initial_indent=indent, subsequent_indent=indent,
+              break_on_hyphens=False),
+    ]  # fmt: skip
 
 
 def _changes(row: Row, baseline: Row, params: set[str]) -> Iterator[str]:
@@ -150,7 +143,3 @@ def _width(name: str) -> int:
 def _plain(value: object) -> str:
     """DVC gives every number as a float: `5.0` was a 5."""
     return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,8 +19,8 @@ def refuse_taken(port: int, command: str) -> None:
         probe.settimeout(1)
         if probe.connect_ex((HOST, port)) == 0:
             raise UserError(
-                f"port {port} is taken, maybe by another `{command}`: choose one with "
-                f"`{command} PORT={port + 50}`"
+                f"port {port} is taken, maybe by another `attn2seq {command}`: choose one with "
+                f"--port {port + 50} (make {command} PORT={port + 50})"
             )
 
 

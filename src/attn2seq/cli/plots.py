@@ -1,17 +1,12 @@
 """DVC's own view of the curves, drawn without a network: of the workspace, or of several revisions.
 
-python -m attn2seq.cli.plots                  the workspace's curves
-python -m attn2seq.cli.plots main greedy      of a branch and an experiment, in one chart each
-python -m attn2seq.cli.plots --prepare        makes `dvc plots show` and `dvc plots diff` do so
-
 DVC's page loads the library that draws from elsewhere, and is blank where there is no network. The
 template that is written here holds the library itself; it is made from an installed package and
-not committed, since it is 0.9 MB of code that is not ours.
-"""
+not committed, since it is 0.9 MB of code that is not ours."""
 
-import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,21 +45,14 @@ function vegaEmbed(...call) {{ waiting.push(call); }}
 """
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status: DVC's, or 1 after a user's mistake."""
-    parser = argparse.ArgumentParser(prog="attn2seq.cli.plots", description=__doc__)
-    parser.add_argument("--prepare", action="store_true", help="write the template alone")
-    parser.add_argument("revisions", nargs="*", help="commits, branches, DVC experiments")
-    options = parser.parse_args(arguments)
-    try:
-        prepare(main_root())
-    except UserError as error:
-        print(f"plots: error: {error}", file=sys.stderr)
-        return 1
-    if options.prepare:
+def draw(revisions: Sequence[str], only_prepare: bool) -> int:
+    """The exit status: DVC's. Raises UserError."""
+    root = main_root()
+    prepare(root)
+    if only_prepare:
         return 0
-    wanted = ["diff", *options.revisions] if options.revisions else ["show"]
-    return _dvc(main_root(), "plots", *wanted)
+    wanted = ["diff", *revisions] if revisions else ["show"]
+    return _dvc(root, "plots", *wanted)
 
 
 def prepare(root: Path) -> None:
@@ -95,7 +83,3 @@ def _dvc(root: Path, *arguments: str) -> int:
     return subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], cwd=root, check=False
     ).returncode
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,8 @@
-"""Makes the best model of the corpus, by dev score, the champion of MLflow's model registry.
+"""Makes the best model of the corpus, by dev score, the champion of MLflow's model registry."""
 
-python -m attn2seq.cli.register                      the best of all runs
-python -m attn2seq.cli.register --run "cell=gru"     this one, if it beats the champion
-python -m attn2seq.cli.register --run 3f2a --force   this one, whatever it scores
-"""
-
-import argparse
 import json
 import math
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,18 +39,11 @@ class Judged:
         return f"{self.candidate.name} (dev/{self.metric} {self.score:.2f})"
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status: 1 after a user's mistake, and where a worse model is refused."""
-    options = _parser().parse_args(arguments)
+def register_best(wanted: str | None, force: bool) -> str:
+    """`register` for the corpus of params.yaml, in the workspace's MLflow."""
     store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
-    try:
-        corpus = read_yaml(PARAMS)["download"]["corpus"]
-        registry = Registry(Runs(store, COMPLETE_TIMEOUT_S))
-        print(register(registry, corpus, options.run, options.force))
-    except UserError as error:
-        print(f"register: {error}", file=sys.stderr)
-        return 1
-    return 0
+    corpus = read_yaml(PARAMS)["download"]["corpus"]
+    return register(Registry(Runs(store, COMPLETE_TIMEOUT_S)), corpus, wanted, force)
 
 
 def register(registry: Registry, corpus: str, wanted: str | None, force: bool) -> str:
@@ -142,14 +128,3 @@ def _card(registry: Registry, chosen: Judged) -> str:
         )
     facts, signatures = (json.loads(str(text)) for text in texts)
     return model_card(chosen.candidate, facts, signatures, chosen.metric)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="attn2seq.cli.register", description=__doc__)
-    parser.add_argument("--run", help="name of a run, or the start of its id; else the best one")
-    parser.add_argument("--force", action="store_true", help="even if it is worse")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

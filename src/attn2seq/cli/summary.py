@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from attn2seq.cli.housekeeping import caches_hint
+from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS
+from attn2seq.runs.caches import caches_hint
 from attn2seq.workspace.paths import (
     CHECKED,
     DECODED,
@@ -56,16 +57,15 @@ def times_table(timings: Path) -> list[str]:
     return lines
 
 
-def main() -> None:
+def summary_lines() -> list[str]:
+    """The lines to print. Raises UserError where there are no results yet."""
     root = main_root()
+    if not SCORES.is_file():
+        raise UserError(f"no results yet: {SCORES} is missing. `make repro` makes them")
     metrics = json.loads(SCORES.read_text(encoding="utf-8"))
     lines = [*scores_table(metrics), "", *times_table(root / TIMINGS), ""]
     report = REPORT.resolve().as_uri()
     lines += [f"report:  {report}", "runs:    make ui   (MLflow, then http://127.0.0.1:5000)"]
     if hint := caches_hint(root):
         lines.append(hint)
-    print("\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()
+    return lines

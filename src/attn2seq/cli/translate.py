@@ -1,29 +1,19 @@
-"""Translate lines with a trained model: lines in, lines out, in order.
+"""Lines translated with a trained model: lines in, lines out, in order."""
 
-    attn2seq translate "a dog runs" "two men sit"
-    attn2seq translate --nbest 3 --scores --file texts.txt
-    attn2seq translate --model models:/phrasebook@champion < texts.txt > translations.txt
-
-Columns are parted by tabs: with --nbest the number of the line (from 0), with --scores the score,
-then the text. A model in a folder is searched as params.yaml here says, or else decode.json beside
-it; one of a revision or of MLflow, as it was when it was scored. Options override that.
-"""
-
-import argparse
 import io
-import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from attn2seq.cli.model_source import find_model
+from attn2seq.cli.workspace import as_given, choose_model
 from attn2seq.errors import UserError
 from attn2seq.preparing.cleaning import normalise_text
 from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.reading.lines import decoded_lines
-from attn2seq.workspace.paths import MODEL
 
 if TYPE_CHECKING:
     from attn2seq.decoding.translator import Translation, Translator
@@ -35,113 +25,77 @@ CHARACTERS_AT_ONCE = 1 << 20
 MAX_LINE_BYTES = 4 << 20
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; the exit status: 0, 1 after a user's mistake, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale says
-    try:
-        _translate(options)
-        return 0
-    except UserError as error:
-        _complain(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        _leave_stdout()
-        return 130
-    except BrokenPipeError:
-        _leave_stdout()
-        return 0
-
-
-def _translate(options: argparse.Namespace) -> None:
-    translator, unicode_form = _load(options)
-    prefix = None if options.prefix is None else normalise_text(options.prefix, unicode_form)
+def translate_lines(
+    texts: Sequence[str],
+    file: Path | None,
+    model: str | None,
+    nbest: int | None,
+    beam_size: int | None,
+    prefix: str | None,
+    scores: bool,
+    attention: bool,
+) -> None:
+    """Translate the texts, the file's lines, or standard input. Raises UserError."""
+    if texts and file:
+        raise UserError("give either texts or --file, not both")
+    here = Path.cwd()
+    most = 1 if nbest is None else nbest
+    translator, form = load(model, "translate", nbest=most, beam_size=beam_size)
+    if file is not None:
+        file = as_given(file, here)
+    begun = None if prefix is None else normalise_text(prefix, form)
     number = 0
-    for lines in _chunks(options, unicode_form):
-        maps = len(lines) if options.attention else 0
-        prefixes = None if prefix is None else [prefix] * len(lines)
+    for given in _chunks(texts, file):
+        lines = [normalise_text(line, form) for line in given]
+        maps = len(lines) if attention else 0
+        prefixes = None if begun is None else [begun] * len(lines)
         for translation in translator.translate(lines, maps, prefixes=prefixes):
-            _print(number, translation, options)
+            _print(None if nbest is None else number, translation, scores, attention)
             number += 1
         sys.stdout.flush()
 
 
-def _load(options: argparse.Namespace) -> "tuple[Translator, UnicodeForm]":
+def load(model: str | None, verb: str, **overrides: int | None) -> "tuple[Translator, UnicodeForm]":
+    """The model that the user means, and the form of its texts; stdout is UTF-8 from here on.
+
+    Raises UserError.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale says
+
+    def warn(text: str) -> None:
+        print(f"attn2seq {verb}: {text}", file=sys.stderr)
+
     with tempfile.TemporaryDirectory() as scratch:
-        model = find_model(options.model, Path(scratch))
-        nbest = 1 if options.nbest is None else options.nbest
-        translator = model.translator(_complain, nbest=nbest, beam_size=options.beam_size)
-        return translator, model.unicode_form
+        source = find_model(choose_model(model), Path(scratch))
+        return source.translator(warn, **overrides), source.unicode_form
 
 
-def _leave_stdout() -> None:
-    """The reader has gone, or seen enough: what is still buffered must not fail at exit."""
+@contextmanager
+def lines_of(file: Path | None) -> Iterator[Iterator[str]]:
+    """The lines of a file, or of standard input, UTF-8 whatever the locale says.
+
+    Raises UserError.
+    """
+    if file is None:
+        yield _decoded(sys.stdin.buffer, "standard input")
+        return
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        opened = file.open("rb")
+        with opened:
+            yield _decoded(opened, str(file))
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="attn2seq translate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("text", nargs="*", help="lines to translate; without any, standard input")
-    parser.add_argument("--file", type=Path, help="translate the lines of this file instead")
-    parser.add_argument(
-        "--model",
-        default=str(MODEL),
-        help="model folder, revision (commit, tag, branch, DVC experiment), or MLflow address "
-        "(models:/name@alias, runs:/id/model); default %(default)s",
-    )
-    parser.add_argument("--nbest", type=int, help="hypotheses for each line")
-    parser.add_argument("--beam-size", type=int, help="1: greedy search")
-    parser.add_argument("--prefix", metavar="TEXT", help="what every translation begins with")
-    parser.add_argument("--scores", action="store_true", help="write each hypothesis' score")
-    parser.add_argument("--attention", action="store_true", help="draw the best one's attention")
-    return parser
-
-
-def _chunks(options: argparse.Namespace, form: UnicodeForm) -> Iterator[list[str]]:
-    """The lines, as clean as those that the model was trained with, some at a time."""
-    if options.text and options.file:
-        raise UserError("give either texts or --file, not both")
-    if options.text:
-        yield from _grouped(_arguments(options.text, form), LINES_AT_ONCE)
-    elif options.file:
-        try:
-            with options.file.open("rb") as file:
-                yield from _grouped(_texts(file, str(options.file), form), LINES_AT_ONCE)
-        except OSError as error:
-            raise UserError(f"{options.file} cannot be read: {error.strerror}") from None
-    else:
-        at_once = 1 if sys.stdin.isatty() else LINES_AT_ONCE
-        yield from _grouped(_texts(sys.stdin.buffer, "standard input", form), at_once)
-
-
-def _arguments(texts: list[str], form: UnicodeForm) -> Iterator[str]:
-    for number, text in enumerate(texts, start=1):
-        # Python hands on bytes that are not UTF-8 as halves of characters.
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise UserError(f"text {number} is not UTF-8: convert it first")
-        yield normalise_text(text, form)
-
-
-def _texts(file: BinaryIO, source: str, form: UnicodeForm) -> Iterator[str]:
-    """The lines of a file, UTF-8 whatever the locale says."""
-    for _, line in decoded_lines(file, source, MAX_LINE_BYTES):
-        yield normalise_text(line, form)
-
-
-def _grouped(texts: Iterator[str], most: int) -> Iterator[list[str]]:
+def grouped(lines: Iterator[str], typed: bool) -> Iterator[list[str]]:
+    """Lines that are worked on together; one by one where they may be `typed` at a terminal."""
+    most = 1 if typed and sys.stdin.isatty() else LINES_AT_ONCE
     group: list[str] = []
     characters = 0
-    for text in texts:
-        group.append(text)
-        characters += len(text)
+    for line in lines:
+        group.append(line)
+        characters += len(line)
         if len(group) >= most or characters >= CHARACTERS_AT_ONCE:
             yield group
             group, characters = [], 0
@@ -149,24 +103,32 @@ def _grouped(texts: Iterator[str], most: int) -> Iterator[list[str]]:
         yield group
 
 
-def _print(number: int, translation: "Translation", options: argparse.Namespace) -> None:
+def _chunks(texts: Sequence[str], file: Path | None) -> Iterator[list[str]]:
+    for number, text in enumerate(texts, start=1):
+        # Python hands on bytes that are not UTF-8 as halves of characters.
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise UserError(f"text {number} is not UTF-8: convert it first")
+    if texts:
+        yield from grouped(iter(texts), typed=False)
+    else:
+        with lines_of(file) as lines:
+            yield from grouped(lines, typed=file is None)
+
+
+def _decoded(file: BinaryIO, label: str) -> Iterator[str]:
+    return (line for _, line in decoded_lines(file, label, MAX_LINE_BYTES))
+
+
+def _print(number: int | None, translation: "Translation", scores: bool, attention: bool) -> None:
     for hypothesis in translation.hypotheses:
         columns = [hypothesis.text]
-        if options.scores:
+        if scores:
             columns.insert(0, f"{hypothesis.score:.4f}")
-        if options.nbest is not None:
+        if number is not None:
             columns.insert(0, str(number))
         print("\t".join(columns))
-    if options.attention:
+    if attention:
         from attn2seq.decoding.attention_map import draw_attention
 
         drawing = draw_attention(translation.src_pieces, translation.hypotheses[0])
         print(drawing or "(no attention)", end="\n\n")
-
-
-def _complain(text: str) -> None:
-    print(f"translate: {text}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,9 +1,5 @@
-"""Serves the MLflow UI on this machine, and says where to look; on a desktop it opens a browser.
+"""Serves the MLflow UI on this machine, and says where to look; on a desktop it opens a browser."""
 
-python -m attn2seq.cli.ui --port 5000
-"""
-
-import argparse
 import os
 import subprocess
 import sys
@@ -15,8 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from attn2seq.cli.local_server import HOST, refuse_taken, served
-from attn2seq.errors import UserError
-from attn2seq.runs.links import COMPARED, PORT, Link, address_of, how_to_look, links
+from attn2seq.runs.links import COMPARED, Link, address_of, how_to_look, links
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import Store
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
@@ -28,23 +23,18 @@ OPENED = 2
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status: 1 after a user's mistake, else that of MLflow's server."""
-    options = _parser().parse_args(arguments)
+def show_ui(port: int) -> int:
+    """The exit status: that of MLflow's server. Raises UserError."""
     store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
-    try:
-        if store.artifacts is not None:
-            refuse_taken(options.port, "make ui")
-        runs = Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED)
-    except UserError as error:
-        print(f"ui: error: {error}", file=sys.stderr)
-        return 1
-    print(how_to_look(store, runs, options.port), flush=True)
-    to_open = links(store, runs, options.port)[:OPENED] if _on_a_desktop() else []
+    if store.artifacts is not None:
+        refuse_taken(port, "ui")
+    runs = Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED)
+    print(how_to_look(store, runs, port), flush=True)
+    to_open = links(store, runs, port)[:OPENED] if _on_a_desktop() else []
     if store.artifacts is None:
         _open(to_open)
         return 0
-    return _serve(store, options.port, to_open)
+    return _serve(store, port, to_open)
 
 
 def _serve(store: Store, port: int, to_open: Sequence[Link]) -> int:
@@ -85,13 +75,3 @@ def _on_a_desktop() -> bool:
     """Whether a browser would be seen: a screen here, or one that the user names in BROWSER."""
     screens = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
     return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in screens)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="attn2seq.cli.ui", description=__doc__)
-    parser.add_argument("--port", type=int, default=PORT)
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

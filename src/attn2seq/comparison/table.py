@@ -1,4 +1,4 @@
-"""The comparison of two runs as lines for a terminal, none wider than 100 columns."""
+"""The comparison of two runs as lines for a terminal, none wider than 80 columns."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -7,7 +7,7 @@ from attn2seq.comparison.compare import LEVEL, ComparedScore, ComparedSplit, dif
 from attn2seq.comparison.runs import Run
 from attn2seq.metrics import METRICS
 
-WIDTH = 100
+WIDTH = 80
 
 
 def comparison_lines(
@@ -17,8 +17,8 @@ def comparison_lines(
     lines = [*_who("this run", ours), *_who("against", theirs)]
     for name, split in compared.items():
         title = f"{name}, {split.sentences:,} sentences"
-        lines += ["", f"{title:28}{'this':>9}{'against':>10}{'difference':>12}"
-                      f"{'p bootstrap':>15}{'p randomised':>15}"]  # fmt: skip
+        lines += ["", f"{title:24}{'this':>8}{'against':>9}{'diff.':>9}"
+                      f"{'p boot.':>10}{'p rand.':>10}"]  # fmt: skip
         lines += [_row(metric, score) for metric, score in split.scores.items()]
     lines += ["", *_explained(samples), "", "signatures"]
     test = compared["test"].scores
@@ -37,10 +37,10 @@ def _who(title: str, run: Run) -> list[str]:
 def _row(name: str, score: ComparedScore) -> str:
     metric = METRICS[name]
     return (
-        f"  {f'{metric.label} {metric.arrow}':26}"
-        f"{metric.written(score.ours):>9}{metric.written(score.theirs):>10}"
-        f"{metric.written_difference(score.difference):>12}"
-        f"{score.bootstrap_p:>15.4f}{score.randomisation_p:>15.4f}"
+        f"  {f'{metric.label} {metric.arrow}':22}"
+        f"{metric.written(score.ours):>8}{metric.written(score.theirs):>9}"
+        f"{metric.written_difference(score.difference):>9}"
+        f"{score.bootstrap_p:>10.4f}{score.randomisation_p:>10.4f}"
         f"  {score.verdict(name)}"
     ).rstrip()
 

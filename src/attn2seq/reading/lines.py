@@ -124,7 +124,7 @@ def _decode(line: bytes, label: str, number: int) -> str:
         seems = f"; it seems to be {kinds[0]}" if kinds and number == 1 else ""
         raise UserError(
             f"{label}, line {number}: not UTF-8 (byte 0x{line[error.start]:02x} at position "
-            f"{error.start + 1}){seems}; save the file as UTF-8 text"
+            f"{error.start + 1}){seems}; save the file as UTF-8"
         ) from None
 
 

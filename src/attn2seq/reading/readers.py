@@ -1,10 +1,12 @@
 """Readers: the rows of a split, in the order of its file.
 
 delimited, tab:    "Go.\tVa !"                        Row(1, "Go.", ["Va !"])
+quoted, comma:     '"Yes, go.",Oui.'                  Row(1, "Yes, go.", ["Oui."])
 key_value_lines:   "IN: walk OUT: WALK"               Row(1, "walk", ["WALK"])
 json_lines:        {"body": "Hi all", "subject": "Hi"}  Row(1, "Hi all", ["Hi"])
 """
 
+import csv
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -37,15 +39,14 @@ def read_rows(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Row]:
     if files.file is None:
         yield from _read_parallel(raw, files, several)
         return
-    parse = _parser(entry, raw / plain(files.file), several)
-    remove = re.compile(entry.remove_from_src) if entry.remove_from_src else None
-    for number, line in read_lines(raw, files.file):
-        if entry.comment is not None:
-            line = line.partition(entry.comment)[0]
-        if not line.strip():
-            yield Row(number, "", [""])
-        elif (row := parse(number, line)) is not None:
-            yield row._replace(src=remove.sub("", row.src)) if remove else row
+    read = _read_quoted if entry.quoted else _read_lines
+    rows = read(raw, entry, files.file, several)
+    if entry.remove_from_src is None:
+        yield from rows
+        return
+    remove = re.compile(entry.remove_from_src)
+    for row in rows:
+        yield row._replace(src=remove.sub("", row.src))
 
 
 def split_files(entry: CatalogueEntry, split: str) -> SplitFiles:
@@ -57,6 +58,42 @@ def split_files(entry: CatalogueEntry, split: str) -> SplitFiles:
 
 
 Parse = Callable[[int, str], Row | None]
+
+
+def _read_lines(raw: Path, entry: CatalogueEntry, name: str, several: bool) -> Iterator[Row]:
+    parse = _parser(entry, raw / plain(name), several)
+    for number, line in read_lines(raw, name):
+        if entry.comment is not None:
+            line = line.partition(entry.comment)[0]
+        if not line.strip():
+            yield Row(number, "", [""])
+        elif (row := parse(number, line)) is not None:
+            yield row
+
+
+def _read_quoted(raw: Path, entry: CatalogueEntry, name: str, several: bool) -> Iterator[Row]:
+    """Columns in quotes, as Python's csv module reads them. A row's line is its last one."""
+    table = _Table(entry, raw / plain(name), several)
+    records = csv.reader(
+        (f"{line}\n" for _, line in read_lines(raw, name)), delimiter=table.delimiter, strict=True
+    )
+    begun = 1
+    while True:
+        try:
+            fields = next(records)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise UserError(
+                f"{raw / plain(name)}, line {begun}: quotes that do not fit ({error}): a quote "
+                "within quotes is written twice, and a quoted column ends at a quote. Mend the "
+                "line, or set quoted: false if quotes are text"
+            ) from None
+        if not any(field.strip() for field in fields):
+            yield Row(records.line_num, "", [""])
+        elif (row := table.row(records.line_num, fields)) is not None:
+            yield row
+        begun = records.line_num + 1
 
 
 def _parser(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
@@ -84,41 +121,57 @@ def _read_parallel(raw: Path, files: SplitFiles, several: bool) -> Iterator[Row]
 
 
 def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
-    assert entry.columns is not None
-    assert entry.delimiter is not None
-    columns, delimiter = entry.columns, entry.delimiter
-    most = entry.max_columns
-    places = None if entry.header else _places(columns, several, [], "")
-    first: tuple[int, int] | None = None  # number and columns of the first line
+    table, most = _Table(entry, label, several), entry.max_columns
 
     def parse(number: int, line: str) -> Row | None:
-        nonlocal places, first
         # One column more than there should be is enough to know that there are too many.
-        fields = line.split(delimiter, most - 1 if most else first[1] if first else -1)
+        fields = line.split(table.delimiter, most - 1 if most else table.width or -1)
+        if most is None and table.width and len(fields) > table.width:
+            fields = line.split(table.delimiter)  # to tell how many
+        return table.row(number, fields)
+
+    return parse
+
+
+class _Table:
+    """Rows out of lines that are split into columns; the first may name these."""
+
+    def __init__(self, entry: CatalogueEntry, label: Path, several: bool) -> None:
+        assert entry.columns is not None
+        assert entry.delimiter is not None
+        self._columns, self.delimiter, self._label = entry.columns, entry.delimiter, label
+        self._several, self._same_width = several, entry.max_columns is None
+        self._places = None if entry.header else _places(entry.columns, several, [], "")
+        self._first = 0  # the number of the first line,
+        self.width: int | None = None  # and its columns
+
+    def row(self, number: int, fields: list[str]) -> Row | None:
+        """None for the header. Raises UserError where columns are missing or too many."""
+        places = self._places
         if places is None:
-            first = (number, len(fields))
-            places = _places(
-                columns, several, [field.strip() for field in fields], f"{label}, line {number}"
-            )
+            self._first, self.width = number, len(fields)
+            names = [field.strip() for field in fields]
+            self._places = _places(self._columns, self._several, names, self._at(number))
             return None
         if len(fields) <= max(places):
-            wanted = max(places) + 1
             raise UserError(
-                f"{label}, line {number}: column {wanted} is missing; the line has {len(fields)}, "
-                f"parted by {delimiter!r}"
+                f"{self._at(number)}: column {max(places) + 1} is missing; the line has "
+                f"{len(fields)}, parted by {self.delimiter!r}"
             )
-        first = first or (number, len(fields))
-        if most is None and len(fields) != first[1]:
+        if self.width is None:
+            self._first, self.width = number, len(fields)
+        if self._same_width and len(fields) != self.width:
             raise UserError(
-                f"{label}, line {number}: {line.count(delimiter) + 1} columns, but line {first[0]} "
-                f"has {first[1]}: one {delimiter!r} too many or too few moves texts to other "
+                f"{self._at(number)}: {len(fields)} columns, but line {self._first} has "
+                f"{self.width}: one {self.delimiter!r} too many or too few moves texts to other "
                 "columns. Mend the line, or set max_columns if the last column may hold it or be "
-                "missing"
+                "missing, or quoted if columns stand in quotes"
             )
         src, *targets = [fields[place] for place in places]
         return Row(number, src, targets)
 
-    return parse
+    def _at(self, number: int) -> str:
+        return f"{self._label}, line {number}"
 
 
 def _places(columns: Columns, several: bool, header: list[str], at: str) -> list[int]:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from attn2seq.catalogue.catalogue import read_catalogue_entry
-from attn2seq.cli.recipe import DEFAULTS, known_recipes, merge
 from attn2seq.config import read_yaml
 from attn2seq.phrasebook.phrasebook import generate_phrasebook
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.vocabulary import learn_vocabulary, vocabulary_specs
+from attn2seq.workspace.recipes import DEFAULTS, known_recipes, merge
 
 ROOT = Path(__file__).parents[2]
 

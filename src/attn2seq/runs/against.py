@@ -51,14 +51,17 @@ def workspace_run(scratch: Path) -> Run:
     return run
 
 
-def run_against(name: str, scratch: Path) -> Run:
-    """The run that the name means, laid out in the folder `scratch`. Raises UserError."""
+def run_against(name: str, scratch: Path, here: Path) -> Run:
+    """The run that the name means, laid out in the folder `scratch`. Raises UserError.
+
+    A folder's path begins at `here`.
+    """
     root = main_root()
     state = _state(root, name)
     if state is not None:
         return _committed_run(root, name, state, scratch)
-    if Path(name).is_dir():
-        return _folder_run(Path(name), scratch)
+    if (here / name).is_dir():
+        return _folder_run(name, here / name, scratch)
     known = [*_names(root), *(state.label for state in experiments(root))]
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known[:8]) or 'none'}"
@@ -97,20 +100,20 @@ def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:
     return run
 
 
-def _folder_run(folder: Path, scratch: Path) -> Run:
+def _folder_run(name: str, folder: Path, scratch: Path) -> Run:
     """Another workspace, or a results folder, with or without the files around it."""
     inside = (folder / "evaluate").is_dir()
     workspace, results = (folder.parent, folder) if inside else (folder, folder / RESULTS)
     if gone := _missing(results):
-        raise UserError(f"{folder} is no folder of results: it has no {gone}")
+        raise UserError(f"{name} is no folder of results: it has no {gone}")
     if (workspace / DVC_LOCK).is_file() and results == workspace / RESULTS:
         source = workspace_source(workspace.resolve())
-        return _restored(str(folder), source, circumstances(workspace), workspace, scratch)
+        return _restored(name, source, circumstances(workspace), workspace, scratch)
     params = workspace / PARAMS
     values = read_yaml(params) if params.is_file() else {}
     known = {key: section for key, section in values.items() if key not in NOT_COMPARED}
     flat = flat_params(known)
-    return Run(str(folder), results.resolve(), flat.get("download.corpus", "unknown"), flat, {})
+    return Run(name, results.resolve(), flat.get("download.corpus", "unknown"), flat, {})
 
 
 def _restored(name: str, source: Source, about: Circumstances, root: Path, scratch: Path) -> Run:

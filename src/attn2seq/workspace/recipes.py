@@ -1,7 +1,5 @@
 """Writes a recipe's overrides into params.yaml, whose comments and layout stay as they are.
 
-    python -m attn2seq.cli.recipe multi30k-en-de
-
 A recipe, `recipes/<name>.yaml`, holds the keys in which a published or tuned system differs from
 the defaults, `recipes/phrasebook-en-de.yaml`, which hold every key. All others are set to their
 default, so that a recipe is the same system whatever stood in params.yaml before:
@@ -12,7 +10,6 @@ default, so that a recipe is the same system whatever stood in params.yaml befor
 """
 
 import io
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -29,19 +26,12 @@ from attn2seq.workspace.paths import CATALOGUE, PARAMS, RECIPES
 DEFAULTS = "phrasebook-en-de"
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status: 1 after a user's mistake."""
-    try:
-        if len(arguments) != 1:
-            raise UserError(f"name one recipe: {', '.join(known_recipes(RECIPES))}")
-        changes = apply_recipe(
-            arguments[0], RECIPES, PARAMS, partial(check_params, catalogue=CATALOGUE)
-        )
-    except UserError as error:
-        print(f"recipe: error: {error}", file=sys.stderr)
-        return 1
-    print("\n".join(changes or [f"{PARAMS} already is what the recipe wants"]))
-    return 0
+def write_recipe(name: str | None) -> list[str]:
+    """Apply a recipe in the workspace; the lines to print. Raises UserError."""
+    if name is None:
+        raise UserError(f"name one recipe: {', '.join(known_recipes(RECIPES))}")
+    changes = apply_recipe(name, RECIPES, PARAMS, partial(check_params, catalogue=CATALOGUE))
+    return changes or [f"{PARAMS} already is what the recipe wants"]
 
 
 def apply_recipe(
@@ -51,7 +41,16 @@ def apply_recipe(
 
     `check` sees the result first: what it raises leaves `params` as it was.
     """
-    overrides = _read_recipe(name, recipes)
+    return set_params(_read_recipe(name, recipes), params, check, f"{recipes / name}.yaml")
+
+
+def set_params(
+    overrides: Mapping[str, Any],
+    params: Path,
+    check: Callable[[Mapping[str, Any]], object],
+    source: str,
+) -> list[str]:
+    """The same for values that stand in `source`, as messages call it."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096  # a long comment or value stays on its line
@@ -60,7 +59,7 @@ def apply_recipe(
     values = yaml.load(params.read_text(encoding="utf-8"))
     faults = list(_unknown_keys(overrides, values))
     if faults:
-        raise ConfigError(format_faults(f"{recipes / name}.yaml, against {params},", faults))
+        raise ConfigError(format_faults(f"{source}, against {params},", faults))
     changes = list(_override(values, overrides))
     text = io.StringIO()
     yaml.dump(values, text)
@@ -120,7 +119,3 @@ def _override(values: Any, overrides: Mapping[str, Any], prefix: str = "") -> It
         elif values[key] != value:
             yield f"{prefix}{key}: {values[key]} -> {value}"
             values[key] = value
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,8 +7,9 @@ import pytest
 from filelock import FileLock
 from tracked_workspace import run_stages, write_lock, write_workspace
 
-from attn2seq.cli import housekeeping
-from attn2seq.cli.housekeeping import Heap, caches_hint, checkpoints, readable, table
+from attn2seq.cli.gc import table
+from attn2seq.runs import caches
+from attn2seq.runs.caches import Heap, caches_hint, checkpoints, readable
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.registry import ownerless_folders
 from attn2seq.runs.show import show_workspace, store_of
@@ -50,7 +51,7 @@ def test_the_end_of_a_run_mentions_large_caches_alone(
     training(tmp_path / ".dvc" / "cache", "files", "a")
     training(tmp_path / ".cache" / "checkpoints", "1", "b")
     assert caches_hint(tmp_path) is None
-    monkeypatch.setattr(housekeeping, "MANY_BYTES", 2000)
+    monkeypatch.setattr(caches, "MANY_BYTES", 2000)
     assert caches_hint(tmp_path) == "caches:  0.0 MB by now; `make gc` lists what can go"
 
 

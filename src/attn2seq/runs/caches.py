@@ -1,13 +1,9 @@
-"""What the caches hold, and how to make room.
-
-python -m attn2seq.cli.housekeeping          list what can go, ask, and remove it
-python -m attn2seq.cli.housekeeping --yes    without asking
+"""What the caches hold, and what of it nothing needs any more.
 
 Everything that a commit, an experiment, the workspace or a run in MLflow names stays. So do the
-downloads, and, but for --all, the checkpoints of trainings that can still go on.
+downloads, and, unless told, the checkpoints of trainings that can still go on.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -24,7 +20,6 @@ from attn2seq.runs.registry import ownerless_folders
 from attn2seq.runs.restore import dvc_cache
 from attn2seq.runs.show import store_of
 from attn2seq.workspace.paths import ARTIFACTS, CACHE, CHECKPOINTS, DOWNLOADS
-from attn2seq.workspace.stage import main_root
 
 MANY_BYTES = 3_000_000_000  # from here on `make repro` mentions the caches
 DVC_GC = ("gc", "--workspace", "--all-commits", "--all-experiments", "--force")
@@ -42,35 +37,14 @@ class Heap:
         return sum(size_of(path) for path in self.paths)
 
 
-def main(arguments: list[str]) -> int:
-    """The exit status."""
-    parser = argparse.ArgumentParser(prog="attn2seq.cli.housekeeping", description=__doc__)
-    parser.add_argument("--yes", action="store_true", help="remove without asking")
-    parser.add_argument(
-        "--all", action="store_true", help="checkpoints of interrupted trainings too"
-    )
-    options = parser.parse_args(arguments)
-    root = main_root()
-    try:
-        heaps = [
-            unused_objects(root),
-            *checkpoints(root / CHECKPOINTS, options.all),
-            Heap(
-                "MLflow: files of deleted runs",
-                tuple(ownerless_folders(store_of(root, os.environ.get("MLFLOW_TRACKING_URI")))),
-            ),
-        ]
-        print("\n".join(table(heaps)))
-        print(f"These stay: {', '.join(holdings(root))}.")
-        if not any(heap.paths for heap in heaps) or not _agreed(options.yes):
-            return 0
-        freed = sum(heap.size for heap in heaps)
-        remove(root, heaps)
-    except UserError as error:
-        print(f"gc: error: {error}", file=sys.stderr)
-        return 1
-    print(f"removed: {readable(freed)}")
-    return 0
+def heaps_of(root: Path, interrupted_too: bool) -> list[Heap]:
+    """All that can go. Raises UserError."""
+    store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
+    return [
+        unused_objects(root),
+        *checkpoints(root / CHECKPOINTS, interrupted_too),
+        Heap("MLflow: files of deleted runs", tuple(ownerless_folders(store))),
+    ]
 
 
 def unused_objects(root: Path) -> Heap:
@@ -98,17 +72,6 @@ def remove(root: Path, heaps: Iterable[Heap]) -> None:
         for path in heap.paths:
             if path.is_dir():
                 shutil.rmtree(path)
-
-
-def table(heaps: Iterable[Heap]) -> list[str]:
-    """A line a heap, and the sum."""
-    heaps = list(heaps)
-    everything = Heap("all of it", tuple(path for heap in heaps for path in heap.paths))
-    lines = [f"{'what can go':42}{'number':>8}{'frees':>12}"]
-    return lines + [
-        f"{heap.what:42}{len(heap.paths):>8,}{readable(heap.size):>12}"
-        for heap in (*heaps, everything)
-    ]
 
 
 def holdings(root: Path) -> list[str]:
@@ -151,15 +114,6 @@ def _is_running(training: Path) -> bool:
         return True
 
 
-def _agreed(yes: bool) -> bool:
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        print("Nothing is removed: say `make gc YES=1` to remove it.")
-        return False
-    return input("Remove it? [y/N] ").strip().lower() in ("y", "yes")
-
-
 def _dvc(root: Path, *arguments: str) -> str:
     """What DVC prints. Raises UserError where it fails, for example while a stage runs."""
     command = [sys.executable, "-m", "dvc", *arguments]
@@ -167,7 +121,3 @@ def _dvc(root: Path, *arguments: str) -> str:
     if done.returncode:
         raise UserError(f"dvc {arguments[0]} failed:\n{done.stderr.strip()}")
     return done.stdout + done.stderr
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

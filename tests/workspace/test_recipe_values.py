@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from attn2seq.cli.recipe import DEFAULTS, apply_recipe, known_recipes
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
+from attn2seq.workspace.recipes import DEFAULTS, apply_recipe, known_recipes
 from pipeline.check import check_params
 
 ROOT = Path(__file__).parents[2]

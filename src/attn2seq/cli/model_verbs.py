@@ -1,0 +1,101 @@
+"""The verbs that use a trained model."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+MODEL_HELP = (
+    "A model folder, a revision (commit, tag, branch, DVC experiment) or an address in MLflow "
+    "(models:/name@alias, runs:/id/model). Default: models/model of the workspace."
+)
+Model = Annotated[str | None, Option("--model", "-m", metavar="MODEL", help=MODEL_HELP)]
+BeamSize = Annotated[
+    int | None, Option(metavar="N", help="Hypotheses kept alive; 1 is greedy search.")
+]
+
+
+def translate(
+    text: Annotated[
+        list[str] | None, Argument(metavar="TEXT", help="Lines; without any, standard input.")
+    ] = None,
+    file: Annotated[
+        Path | None, Option("--file", "-f", metavar="FILE", help="Translate this file's lines.")
+    ] = None,
+    model: Model = None,
+    nbest: Annotated[int | None, Option(metavar="N", help="Hypotheses for each line.")] = None,
+    beam_size: BeamSize = None,
+    prefix: Annotated[
+        str | None, Option(metavar="TEXT", help="What every translation begins with.")
+    ] = None,
+    scores: Annotated[bool, Option("--scores", help="Write each hypothesis' score.")] = False,
+    attention: Annotated[
+        bool, Option("--attention", help="Draw the best one's attention.")
+    ] = False,
+) -> None:
+    """Translate lines with a trained model.
+
+    Lines in, lines out, in order. Columns are separated by tabs: with --nbest the number of the
+    line (from 0), with --scores the score, then the text. Options override the settings that the
+    model was scored with.
+
+    \b
+    Examples:
+      attn2seq translate "a dog runs" "two men sit"
+      attn2seq translate --nbest 3 --scores --file texts.txt
+      attn2seq translate --model HEAD~1 < texts.txt > translations.txt
+    """
+    from attn2seq.cli.translate import translate_lines
+
+    translate_lines(text or [], file, model, nbest, beam_size, prefix, scores, attention)
+
+
+def score(
+    sources: Annotated[
+        Path | None, Argument(metavar="SOURCES", help="A file of sources, one per line.")
+    ] = None,
+    targets: Annotated[
+        Path | None, Argument(metavar="TARGETS", help="A file of as many targets.")
+    ] = None,
+    model: Model = None,
+    per_token: Annotated[
+        bool, Option("--per-token", help="Divide by the target's tokens, end of sentence counted.")
+    ] = False,
+) -> None:
+    """Print how probable a model holds given targets.
+
+    A log-probability in nats for each pair, in order. Without files, pairs are read from standard
+    input: source and target, separated by a tab.
+
+    \b
+    Examples:
+      attn2seq score texts.en texts.de
+      attn2seq score --per-token --model HEAD~1 texts.en texts.de
+      paste texts.en texts.de | attn2seq score > nats.txt
+    """
+    from attn2seq.cli.score import score_pairs
+
+    score_pairs(sources, targets, model, per_token)
+
+
+def demo(
+    model: Model = None,
+    port: Annotated[int, Option(metavar="PORT", help="0 takes a free one.")] = 8000,
+    beam_size: BeamSize = None,
+    nbest: Annotated[int, Option(metavar="N", help="Translations shown.")] = 5,
+) -> None:
+    """Serve a page on this machine to type sentences into.
+
+    It shows the translations and how they came about. Ctrl-C ends it.
+
+    \b
+    Examples:
+      attn2seq demo
+      attn2seq demo --model models:/phrasebook-en-de@champion --port 8080
+    """
+    from attn2seq.cli.demo import serve_demo
+
+    serve_demo(model, port, beam_size, nbest)
+
+
+VERBS = (translate, score, demo)

@@ -1,0 +1,202 @@
+"""The verbs about runs: experiments, their comparison, and what MLflow shows of them."""
+
+import subprocess
+from typing import Annotated
+
+from typer import Argument, Option
+
+from attn2seq.cli.workspace import enter_workspace, find_workspace
+
+
+def revisions() -> list[str]:
+    """Branches, tags and DVC experiments, for the shell's completion."""
+    from pathlib import Path
+
+    root = find_workspace(Path.cwd()) or Path.cwd()
+    kinds = ("refs/heads", "refs/tags", "refs/exps")
+    listed = subprocess.run(
+        ["git", "for-each-ref", "--format=%(refname)", *kinds],
+        cwd=root, capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    refs = [ref.split("/", 4 if ref.startswith("refs/exps/") else 2) for ref in listed.split()]
+    return sorted({parts[-1] for parts in refs if parts[2] not in ("exec", "stash", "celery")})
+
+
+def experiment(
+    set_param: Annotated[
+        list[str] | None,
+        Option("--set-param", "-S", metavar="KEY=VALUE[,VALUE]", help="May be given repeatedly."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        Option("--name", "-n", metavar="NAME", help="Of the experiment; a grid's begin with it."),
+    ] = None,
+    queue: Annotated[bool, Option("--queue", help="Run as jobs of DVC's queue.")] = False,
+    jobs: Annotated[
+        int, Option("--jobs", "-j", metavar="N", help="Jobs of the queue at a time.")
+    ] = 1,
+) -> int:
+    """Run an experiment, or a grid of them.
+
+    Ends in a table, the best by dev score first. Values are written as for `dvc exp run -S`: a,b or
+    choice(a,b) or range(1,4). A single experiment runs in the workspace; those of a grid each run
+    in a copy of it.
+
+    \b
+    Examples:
+      attn2seq experiment -S model.cell=gru
+      attn2seq experiment -S train.learning_rate=0.001,0.0005 -S train.seed=1,2
+      attn2seq experiment --queue --jobs 2 -S train.seed=1,2
+    """
+    enter_workspace()
+    from attn2seq.cli.experiment import run_experiments
+
+    return run_experiments(set_param or [], name, queue, jobs)
+
+
+def experiments() -> None:
+    """List DVC's experiments: scores, and what each changed.
+
+    `dvc exp show` has a column for each param and each metric. Here a line has the test scores that
+    count, and the params that differ from those of the commit that it started from.
+
+    \b
+    Example:
+      attn2seq experiments
+    """
+    enter_workspace()
+    from attn2seq.cli.experiments import list_experiments
+
+    print("\n".join(list_experiments()))
+
+
+def compare(
+    against: Annotated[
+        str,
+        Argument(
+            metavar="AGAINST",
+            help="A commit, tag, branch, DVC experiment, workspace or folder of results.",
+            autocompletion=revisions,
+        ),
+    ],
+    page: Annotated[
+        bool, Option("--page", help="Also write a page into results/compare/.")
+    ] = False,
+) -> None:
+    """Compare the workspace's scores with those of another run.
+
+    \b
+    Examples:
+      attn2seq compare main
+      attn2seq compare --page my-experiment
+      attn2seq compare ../elsewhere
+    """
+    here = enter_workspace()
+    from attn2seq.cli.compare import compare_with
+
+    print("\n".join(compare_with(against, page, here)))
+
+
+def plots(
+    revs: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="REV", help="Commits, branches, DVC experiments.", autocompletion=revisions
+        ),
+    ] = None,
+    prepare: Annotated[
+        bool, Option("--prepare", help="Only let `dvc plots` draw without a network.")
+    ] = False,
+) -> int:
+    """Draw the training curves with DVC, without a network.
+
+    Of the workspace, or of several revisions in one chart each.
+
+    \b
+    Examples:
+      attn2seq plots
+      attn2seq plots main my-experiment
+    """
+    enter_workspace()
+    from attn2seq.cli.plots import draw
+
+    return draw(revs or [], prepare)
+
+
+def track(
+    everything: Annotated[
+        bool, Option("--all", help="Of every commit and DVC experiment, too.")
+    ] = False,
+) -> int:
+    """Add to MLflow what it lacks of the workspace's run.
+
+    What is there already stays as it is.
+
+    \b
+    Examples:
+      attn2seq track
+      attn2seq track --all
+    """
+    enter_workspace()
+    from attn2seq.runs import show
+
+    return show.main(["--all"] if everything else [])
+
+
+def ui(port: Annotated[int, Option(metavar="PORT")] = 5000) -> int:
+    """Open MLflow's pages on this machine.
+
+    Prints links to the charts, and to a server's where MLFLOW_TRACKING_URI names one. Ctrl-C ends
+    it.
+
+    \b
+    Example:
+      attn2seq ui --port 5050
+    """
+    enter_workspace()
+    from attn2seq.cli.ui import show_ui
+
+    return show_ui(port)
+
+
+def register(
+    run: Annotated[
+        str | None,
+        Option(metavar="NAME", help="Name of a run, or how its id begins. Default: the best."),
+    ] = None,
+    force: Annotated[bool, Option("--force", help="Even if it is no better.")] = False,
+) -> None:
+    """Make the best model by dev score the champion.
+
+    Its alias in MLflow's model registry is models:/<corpus>@champion. A model that is no better
+    than the champion is refused.
+
+    \b
+    Examples:
+      attn2seq register
+      attn2seq register --run "cell=gru"
+    """
+    enter_workspace()
+    from attn2seq.cli.register import register_best
+
+    print(register_best(run, force))
+
+
+def serve(port: Annotated[int, Option(metavar="PORT")] = 5001) -> int:
+    """Serve the champion on this machine.
+
+    By MLflow's own server. Ctrl-C ends it.
+
+    \b
+    Examples:
+      attn2seq serve --port 5001
+      curl -H 'Content-Type: application/json' -d '{"inputs": ["a text"]}' \\
+        127.0.0.1:5001/invocations
+    """
+    enter_workspace()
+    from attn2seq.cli.serve import serve_champion
+
+    return serve_champion(port)
+
+
+VERBS = (experiment, experiments, compare, plots, track, ui, register, serve)

@@ -1,0 +1,123 @@
+"""The verbs about a workspace: its corpus, its settings, its results and its disk space."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from attn2seq.cli.workspace import as_given, enter_workspace, find_workspace
+from attn2seq.workspace.paths import RECIPES
+
+
+def recipes() -> list[str]:
+    """The names that can be given, for the shell's completion."""
+    root = find_workspace(Path.cwd())
+    return sorted(path.stem for path in (root / RECIPES).glob("*.yaml")) if root else []
+
+
+def new(
+    files: Annotated[
+        list[Path],
+        Argument(metavar="FILE [FILE]", help="A table, or two files of lines: source, target."),
+    ],
+    name: Annotated[
+        str | None, Option(metavar="NAME", help="The corpus's. Default: after the file.")
+    ] = None,
+    src_lang: Annotated[str | None, Option(metavar="LANG", help="Such as en.")] = None,
+    tgt_lang: Annotated[str | None, Option(metavar="LANG", help="Such as de.")] = None,
+    src_column: Annotated[
+        str | None, Option(metavar="COLUMN", help="Its name, its key, or its number from 1.")
+    ] = None,
+    tgt_column: Annotated[str | None, Option(metavar="COLUMN", help="Likewise.")] = None,
+    header: Annotated[
+        bool | None,
+        Option(help="Whether the first line names the columns. Default: as it looks."),
+    ] = None,
+    task: Annotated[
+        str, Option(metavar="TASK", help="In a word, such as summarisation.")
+    ] = "translation",
+    dev: Annotated[int | None, Option(min=1, metavar="N", help="Source sentences of dev.")] = None,
+    test: Annotated[int | None, Option(min=1, metavar="N", help="And of test.")] = None,
+    use: Annotated[bool, Option("--use", help="Set download.corpus in params.yaml.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace an entry of that name.")] = False,
+) -> None:
+    """Make a corpus of your own known.
+
+    From one table, or two text files. Looks at them (format, encoding, columns, languages, pairs),
+    copies them to data/local/, writes an entry into data/catalogue/ and says what to do next. A
+    table is separated by tabs or commas, with or without quotes, or has a JSON object per line;
+    files may end in .gz.
+
+    \b
+    Examples:
+      attn2seq new mine.tsv --src-lang en --tgt-lang de
+      attn2seq new mine.en mine.de --use
+      attn2seq new questions.csv --src-column Question --tgt-column Answer \\
+        --task "question answering" --src-lang en --tgt-lang en
+    """
+    here = enter_workspace()
+    from attn2seq.cli.new import Corpus, new_corpus
+    from attn2seq.sources.own_files import Wishes
+
+    given = [as_given(file, here) for file in files]
+    wishes = Wishes((src_lang, tgt_lang), (src_column, tgt_column), header)
+    print("\n".join(new_corpus(given, wishes, Corpus(name, task, (dev, test)), use, force)))
+
+
+def recipe(
+    name: Annotated[
+        str | None, Argument(metavar="NAME", help="See recipes/.", autocompletion=recipes)
+    ] = None,
+) -> None:
+    """Write a recipe's settings into params.yaml.
+
+    Comments and layout stay as they are. What the recipe does not name is set to its default, so
+    that it is the same system whatever stood there before.
+
+    \b
+    Examples:
+      attn2seq recipe multi30k-en-de
+      attn2seq recipe phrasebook-en-de      (the defaults)
+    """
+    enter_workspace()
+    from attn2seq.workspace.recipes import write_recipe
+
+    print("\n".join(write_recipe(name)))
+
+
+def summary() -> None:
+    """Print scores, times and where the results are.
+
+    \b
+    Example:
+      attn2seq summary
+    """
+    enter_workspace()
+    from attn2seq.cli.summary import summary_lines
+
+    print("\n".join(summary_lines()))
+
+
+def gc(
+    yes: Annotated[bool, Option("--yes", help="Remove it without asking.")] = False,
+    everything: Annotated[
+        bool, Option("--all", help="Checkpoints of interrupted trainings, too.")
+    ] = False,
+) -> None:
+    """List what the caches can spare, ask, and remove it.
+
+    Everything that a commit, an experiment, the workspace or a run in MLflow names stays, and so do
+    the downloads.
+
+    \b
+    Examples:
+      attn2seq gc
+      attn2seq gc --yes --all
+    """
+    enter_workspace()
+    from attn2seq.cli.gc import make_room
+
+    make_room(yes, everything)
+
+
+VERBS = (new, recipe, summary, gc)
