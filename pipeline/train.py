@@ -8,6 +8,7 @@ import torch
 
 from attn2seq.model.device import (
     describe_device,
+    fix_cublas_workspace,
     pick_device,
     pick_number_type,
     repeatable,
@@ -23,13 +24,14 @@ from attn2seq.workspace.fingerprint import train_fingerprint
 from attn2seq.workspace.stage import Stage, main_root, run_stage
 from attn2seq.workspace.stop_requests import stop_requests
 
-TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/model"), Path("results/train")
+TOKENIZED, MODEL, RESULTS = Path("data/tokenized"), Path("models/trained"), Path("results/train")
 
 
 def main(stage: Stage) -> None:
     started = time.monotonic()
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
     tune_cpu()
+    fix_cublas_workspace()
     device = pick_device(settings.device, "train.device")
     number_type = pick_number_type(settings.number_type, device)
     torch.set_num_threads(settings.threads or torch.get_num_threads())

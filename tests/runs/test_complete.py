@@ -61,7 +61,12 @@ def test_the_logged_model_translates(finished: Path) -> None:
     mlflow.set_tracking_uri(f"sqlite:///{finished / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model(f"models:/{run.data.tags['model_id']}")
     assert model.predict(["ein hund", "läuft"]) == ["EIN HUND", "LÄUFT"]
-    assert json.loads(model.unwrap_python_model().settings) == {"beam_size": 5}
+    assert json.loads(model.unwrap_python_model().settings) == {"decode": {"beam_size": 5}}
+    # The copy says where it is from; the workspace's own folder does not change.
+    (card,) = (path.read_text() for path in files if path.name == "README.md")
+    assert card.startswith("# toy\n\n## This copy\n")
+    assert f"- run fingerprint: {run.data.tags['run_fingerprint']}\n" in card
+    assert (finished / "models/model/README.md").read_text() == "# toy\n"
 
 
 def test_a_second_look_changes_nothing(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

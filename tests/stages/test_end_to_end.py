@@ -9,7 +9,9 @@ from tiny_task import SIZES
 
 # The first test of a session waits for two builds.
 pytestmark = pytest.mark.slow
-STAGES = ("check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "report")
+STAGES = (
+    "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "package", "report",
+)  # fmt: skip
 SIDES = [f"{split}.{side}" for split in SIZES for side in ("src", "tgt")]
 FILES = (
     "results/check/ok",
@@ -21,10 +23,12 @@ FILES = (
     "data/tokenized/src.model",
     "data/tokenized/tgt.model",
     *(f"data/tokenized/{side}.{part}.npy" for side in SIDES for part in ("ids", "offsets")),
-    "models/model/model.safetensors",
-    "models/model/config.json",
-    "models/model/src.model",
-    "models/model/tgt.model",
+    *(
+        f"models/{folder}/{name}"
+        for folder in ("trained", "model")
+        for name in ("model.safetensors", "config.json", "src.model", "tgt.model")
+    ),
+    "models/model/README.md",
     "results/train/history.csv",
     "results/train/metrics.json",
     *(
@@ -39,7 +43,7 @@ FILES = (
 )
 
 
-def test_eight_stages_learn_the_task_to_perfection(twins: Twins) -> None:
+def test_the_stages_learn_the_task_to_perfection(twins: Twins) -> None:
     said = twins.said[0]
     assert stages_run(said) == list(STAGES), said
     root = twins.repository.root

@@ -15,7 +15,8 @@ from pipeline.check import check_params
 
 PROJECT = Path(__file__).parents[2]
 STAGES = (
-    "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "report",
+    "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "package",
+    "report",
 )  # fmt: skip
 TINY: dict[str, dict[str, Any]] = {
     "model": {
@@ -43,7 +44,7 @@ def write_params(root: Path, recipe: str, changes: Mapping[str, Mapping[str, Any
 
 
 def run_stages(root: Path) -> None:
-    """All eight, one after the other; the working directory must be `root`."""
+    """All of them, one after the other; the working directory must be `root`."""
     for shared in ("src", "pipeline", "dvc.yaml"):
         if not (root / shared).exists():
             os.symlink(PROJECT / shared, root / shared)

@@ -12,9 +12,10 @@ STAGES = {
     "download": "data/raw",
     "prepare": "data/prepared",
     "tokenize": "data/tokenized",
-    "train": "models/model",
+    "train": "models/trained",
     "decode": "results/decode",
     "evaluate": "results/evaluate",
+    "package": "models/model",
     "report": "results/report/index.html",
 }
 NAMES = {

@@ -5,27 +5,24 @@
     attn2seq translate --model models:/phrasebook@champion < texts.txt > translations.txt
 
 Columns are parted by tabs: with --nbest the number of the line (from 0), with --scores the score,
-then the text. A model in a folder is searched as params.yaml here says, or else decode.json beside
-it; one of a revision or of MLflow, as it was when it was scored. Options override that.
+then the text. The model is searched as it was when it was scored, but for what options say.
 """
 
 import argparse
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from attn2seq.cli.model_source import find_model
+from attn2seq.api import load
 from attn2seq.errors import UserError
-from attn2seq.preparing.cleaning import normalise_text
-from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.reading.lines import decoded_lines
 
 if TYPE_CHECKING:
-    from attn2seq.decoding.translator import Translation, Translator
+    from attn2seq.decoding.translation import Translation
+    from attn2seq.decoding.translator import Translator
 
 # Read before the first is written; a terminal is answered line by line.
 LINES_AT_ONCE = 1000
@@ -54,24 +51,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _translate(options: argparse.Namespace) -> None:
-    translator, unicode_form = _load(options)
-    prefix = None if options.prefix is None else normalise_text(options.prefix, unicode_form)
+    translator = _load(options)
     number = 0
-    for lines in _chunks(options, unicode_form):
+    for lines in _chunks(options):
         maps = len(lines) if options.attention else 0
-        prefixes = None if prefix is None else [prefix] * len(lines)
-        for translation in translator.translate(lines, maps, prefixes=prefixes):
+        for translation in translator.translate(lines, attention_maps=maps, prefix=options.prefix):
             _print(number, translation, options)
             number += 1
         sys.stdout.flush()
 
 
-def _load(options: argparse.Namespace) -> "tuple[Translator, UnicodeForm]":
-    with tempfile.TemporaryDirectory() as scratch:
-        model = find_model(options.model, Path(scratch))
-        nbest = 1 if options.nbest is None else options.nbest
-        translator = model.translator(_complain, nbest=nbest, beam_size=options.beam_size)
-        return translator, model.unicode_form
+def _load(options: argparse.Namespace) -> "Translator":
+    nbest = 1 if options.nbest is None else options.nbest
+    translator = load(options.model, nbest=nbest, beam_size=options.beam_size, warn=_complain)
+
+    from attn2seq.model.device import tune_cpu
+
+    tune_cpu()  # this process does nothing else
+    return translator
 
 
 def _leave_stdout() -> None:
@@ -104,35 +101,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _chunks(options: argparse.Namespace, form: UnicodeForm) -> Iterator[list[str]]:
-    """The lines, as clean as those that the model was trained with, some at a time."""
+def _chunks(options: argparse.Namespace) -> Iterator[list[str]]:
+    """The lines, some at a time."""
     if options.text and options.file:
         raise UserError("give either texts or --file, not both")
     if options.text:
-        yield from _grouped(_arguments(options.text, form), LINES_AT_ONCE)
+        yield from _grouped(_arguments(options.text), LINES_AT_ONCE)
     elif options.file:
         try:
             with options.file.open("rb") as file:
-                yield from _grouped(_texts(file, str(options.file), form), LINES_AT_ONCE)
+                yield from _grouped(_texts(file, str(options.file)), LINES_AT_ONCE)
         except OSError as error:
             raise UserError(f"{options.file} cannot be read: {error.strerror}") from None
     else:
         at_once = 1 if sys.stdin.isatty() else LINES_AT_ONCE
-        yield from _grouped(_texts(sys.stdin.buffer, "standard input", form), at_once)
+        yield from _grouped(_texts(sys.stdin.buffer, "standard input"), at_once)
 
 
-def _arguments(texts: list[str], form: UnicodeForm) -> Iterator[str]:
+def _arguments(texts: list[str]) -> Iterator[str]:
     for number, text in enumerate(texts, start=1):
         # Python hands on bytes that are not UTF-8 as halves of characters.
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise UserError(f"text {number} is not UTF-8: convert it first")
-        yield normalise_text(text, form)
+        yield text
 
 
-def _texts(file: BinaryIO, source: str, form: UnicodeForm) -> Iterator[str]:
+def _texts(file: BinaryIO, source: str) -> Iterator[str]:
     """The lines of a file, UTF-8 whatever the locale says."""
     for _, line in decoded_lines(file, source, MAX_LINE_BYTES):
-        yield normalise_text(line, form)
+        yield line
 
 
 def _grouped(texts: Iterator[str], most: int) -> Iterator[list[str]]:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attn2seq.model.config_file import CONFIG
 from attn2seq.runs.files import CORPUS, artifacts_of
 from attn2seq.runs.judging import judged_by
 from attn2seq.runs.record import JUDGED_TAG, DataSet, Group, ModelFiles, Point, RunRecord
 from attn2seq.workspace.fingerprint import Inputs, md5_of, run_fingerprint
 
 SCORES = "results/evaluate/metrics.json"
-WEIGHTS = "models/model/model.safetensors"
+WEIGHTS = "models/trained/model.safetensors"
+MODEL = "models/model"
 SPLITS = ("train", "dev", "test")
 # Sections that no result of a run follows from.
 APART = ("report", "track")
@@ -78,7 +80,7 @@ def collected_record(
     """The record of a run whose files lie in `folder`.
 
     `cache` is the main repository's `.cache`, which knows times and devices; `leave_out` names
-    files in `folder` that are not this run's.
+    what in `folder` is not this run's: files, and the model folder.
     """
     fingerprint = run_fingerprint(inputs)
     training = read_training(folder, cache)
@@ -94,7 +96,7 @@ def collected_record(
         points=points,
         data_sets=_data_sets(folder, inputs.params["download"]["corpus"]),
         artifacts=artifacts_of(folder, leave_out),
-        model=_model(folder, inputs.params, about.package),
+        model=None if MODEL in leave_out else _model(folder, about, fingerprint),
         finished=(folder / SCORES).exists(),
     )
 
@@ -215,14 +217,14 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
     return data_sets
 
 
-def _model(folder: Path, params: Mapping[str, Any], package: Path | None) -> ModelFiles | None:
-    if package is None or not (folder / WEIGHTS).exists():
+def _model(folder: Path, about: Circumstances, fingerprint: str) -> ModelFiles | None:
+    if about.package is None or not (folder / MODEL / CONFIG).exists():
         return None
-    if params["decode"].get("ensemble"):
-        return None  # the scores are those of several models, and a run logs its own alone
-    # The code of another commit may know no form.
-    form = params["prepare"].get("unicode_form", "none")
-    return ModelFiles((folder / WEIGHTS).parent, params["decode"], form, package)
+    origin = {"run fingerprint": fingerprint}
+    if about.git_commit is not None:
+        edited = " and uncommitted changes" if about.git_dirty else ""
+        origin["commit"] = f"{about.git_commit}{edited}"
+    return ModelFiles(folder / MODEL, about.package, origin)
 
 
 def _tags(params: Mapping[str, Any], about: Circumstances) -> dict[str, str]:

@@ -17,7 +17,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from attn2seq.errors import UserError
-from attn2seq.runs.collect import SCORES, Circumstances, collected_record
+from attn2seq.runs.carried_code import ENTRY
+from attn2seq.runs.collect import MODEL, SCORES, Circumstances, collected_record
 from attn2seq.runs.files import REPORT
 from attn2seq.runs.record import RunRecord
 from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, digest, inputs_of_lock, md5_of
@@ -79,10 +80,13 @@ def restored_record(source: Source, about: Circumstances, cache: Path, folder: P
     if source.params is not None and _says(source.params, inputs):
         (folder / "params.yaml").write_text(source.params, encoding="utf-8")
     (folder / "dvc.lock").write_text(source.lock, encoding="utf-8")
-    # A report of an earlier run may still stand beside the new scores.
-    old_report = "report" not in lock["stages"] or _disagreements(lock, ("report",), folder)
+    # Those of an earlier run may still stand beside the new scores.
+    leave_out = frozenset(
+        path
+        for stage, path in (("report", REPORT), ("package", MODEL))
+        if stage not in lock["stages"] or _disagreements(lock, (*RUN_STAGES, stage), folder)
+    )
     about = replace(about, dvc_lock=digest(source.lock), package=_package(source.code, inputs))
-    leave_out = frozenset({REPORT} if old_report else ())
     return collected_record(folder, inputs, about, cache, leave_out)
 
 
@@ -229,7 +233,7 @@ def _says(params: str, inputs: Inputs) -> bool:
 
 def _package(code: Path | None, inputs: Inputs) -> Path | None:
     """The library, if it is the one that the run used and can serve a model."""
-    if code is None or not (code / PACKAGE / "pyfunc.py").exists():
+    if code is None or not (code / PACKAGE / ENTRY).exists():
         return None
     used = {path: md5 for path, md5 in inputs.code.items() if path.startswith("src/")}
     same = all((code / path).exists() and md5_of(code / path) == md5 for path, md5 in used.items())

@@ -19,7 +19,7 @@ import attn2seq
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs import restore
-from attn2seq.runs.collect import Circumstances, collected_record
+from attn2seq.runs.collect import MODEL, Circumstances, collected_record
 from attn2seq.runs.files import REPORT
 from attn2seq.runs.follow import follow, watch_stdin
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
@@ -128,8 +128,9 @@ def running_record(workspace: Path, cache: Path, stage: str) -> RunRecord:
             f"edited since an earlier stage ran: {', '.join(edited)}. No run is shown of results "
             "that follow from both states; run `dvc repro` again"
         )
-    # Until the report stage has run, the report is that of the run before.
-    leave_out = {"dvc.lock"} if stage == "report" else {"dvc.lock", REPORT}
+    # Until their stages have run, the report and the model folder are those of the run before.
+    later = {"report": REPORT, "package": MODEL}
+    leave_out = {"dvc.lock", *(path for name, path in later.items() if name != stage)}
     return collected_record(
         workspace,
         inputs,
@@ -205,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="attn2seq.runs.show", description=__doc__)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--all", action="store_true", help="every commit's and experiment's run too")
-    mode.add_argument("--after", metavar="STAGE", choices=("evaluate", "report"))
+    mode.add_argument("--after", metavar="STAGE", choices=("evaluate", "package", "report"))
     mode.add_argument("--follow", metavar="FILE", type=Path)
     parser.add_argument("--quiet", action="store_true", help="a store that is down is no failure")
     return parser
