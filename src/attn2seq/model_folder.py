@@ -79,10 +79,10 @@ def read_model_folder(path: Path) -> ModelFolder:
         return ModelFolder(path, config.decode, texts.unicode_form, source, complete=True)
     decode = _beside(path / "decode.json")
     form = (_beside(path / "texts.json") or {}).get("unicode_form")
-    told_by = str(path / ("texts.json" if decode is None else "decode.json"))
-    return ModelFolder(
-        path, STANDARD if decode is None else decode, known_form(form, told_by), told_by
-    )
+    unicode_form = known_form(form, str(path / "texts.json"))
+    if decode is None:
+        return ModelFolder(path, STANDARD, unicode_form, "the standard search")
+    return ModelFolder(path, decode, unicode_form, str(path / "decode.json"))
 
 
 def known_form(form: object, told_by: str) -> UnicodeForm:

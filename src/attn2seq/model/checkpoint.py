@@ -113,7 +113,7 @@ def _check_digest(path: Path, expected: str, found: str) -> None:
 
 
 class _Unfilled(TorchFunctionMode):
-    """Draws no random weights, which others would replace.
+    """Draws no random weights, which others would replace, and leaves torch's generator alone.
 
     Where there is no memory, torch takes a second to learn how.
     """
@@ -122,7 +122,8 @@ class _Unfilled(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        if func.__name__ in ("normal_", "uniform_"):
+        # kaiming_uniform_ too, and whatever else init has of the kind
+        if func.__name__.endswith(("normal_", "uniform_")):
             return args[0] if args else given["tensor"]
         return func(*args, **given)
 
