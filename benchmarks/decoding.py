@@ -20,7 +20,9 @@ import torch
 
 from attn2seq.config import read_yaml
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.translator import Translation, Translator
+from attn2seq.decoding.translation import Translation
+from attn2seq.decoding.translator import Translator
+from attn2seq.model.device import tune_cpu
 from benchmarks.limit import multiply_adds, product_flops
 from benchmarks.r1 import r1_trained
 
@@ -68,8 +70,9 @@ def search(beam_size: int) -> str:
 
 def load(place: Path, **changes: object) -> Translator:
     """The trained model with R1's settings otherwise."""
+    tune_cpu()
     values = read_yaml(place / "params.yaml")["decode"] | {"nbest": 1} | changes
-    return Translator(place / "models" / "model", DecodeSettings.model_validate(values))
+    return Translator(place / "models" / "trained", DecodeSettings.model_validate(values))
 
 
 def decoding_flop(translator: Translator, translations: Sequence[Translation]) -> float:

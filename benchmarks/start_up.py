@@ -51,4 +51,4 @@ def measure(commands: dict[str, list[str]]) -> dict[str, float]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Seconds until attn2seq writes its first line.")
     parser.add_argument("model", nargs="?", type=Path, help="a folder; default: R1 is trained")
-    main(parser.parse_args().model or r1_trained() / "models" / "model")
+    main(parser.parse_args().model or r1_trained() / "models" / "trained")

@@ -5,25 +5,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pandas as pd
+import torch
 from tqdm import tqdm
 
 from attn2seq.decoding.outputs import write_decoded
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translator
-from attn2seq.model.device import describe_device
-from attn2seq.workspace.paths import DECODED, ENSEMBLE, MODEL, PREPARED
+from attn2seq.model.device import describe_device, fix_cublas_workspace, tune_cpu
+from attn2seq.workspace.paths import DECODED, ENSEMBLE, PREPARED, TRAINED
 from attn2seq.workspace.stage import Stage, run_stage
 
 SECONDS_BETWEEN_LINES = 20
 
 
 def main(stage: Stage) -> None:
-    """Read models/model, those of data/ensemble that are asked for, and data/prepared; write
+    """Read models/trained, those of data/ensemble that are asked for, and data/prepared; write
     results/decode.
     """
     settings = stage.settings(DecodeSettings)
+    tune_cpu()
+    fix_cublas_workspace()
+    torch.set_num_threads(settings.threads or torch.get_num_threads())
     further = [ENSEMBLE / name for name in settings.ensemble]
-    translator = Translator(MODEL, settings, stage.say, further)
+    translator = Translator(TRAINED, settings, stage.say, further)
     number_type = str(translator.number_type).removeprefix("torch.")
     stage.say(f"on {describe_device(translator.device)}, {number_type}, {described(settings)}")
     for split in ("dev", "test"):
@@ -31,14 +35,16 @@ def main(stage: Stage) -> None:
         sources, targets = pairs["src"].tolist(), pairs["tgt"].tolist()
         started = time.monotonic()
         with counted(stage, f"{split}, translating", len(sources)) as count:
-            translations = translator.translate(sources, settings.attention_maps, count)
+            translations = translator.translate(
+                sources, attention_maps=settings.attention_maps, progress=count
+            )
         seconds = time.monotonic() - started
         stage.say(
             f"{split}: {len(sources):,} sentences in {seconds:.1f} s, "
             f"{len(sources) / seconds:,.0f} a second"
         )
         with counted(stage, f"{split}, scoring references", len(sources)) as count:
-            references = translator.score(sources, targets, count)
+            references = translator.reference_scores(sources, targets, progress=count)
         write_decoded(DECODED / split, sources, translations, references)
     stage.say_result(DECODED)
 

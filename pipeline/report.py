@@ -10,13 +10,13 @@ from attn2seq.workspace.paths import (
     PREPARE_METRICS,
     REPORT,
     TOKENIZED,
-    TRAINED,
+    TRAIN_RESULTS,
 )
 from attn2seq.workspace.stage import Stage, run_stage
 
 INPUTS = ReportInputs(
     prepare=PREPARE_METRICS.parent,
-    train=TRAINED,
+    train=TRAIN_RESULTS,
     decode=DECODED,
     evaluate=EVALUATED,
     corpus=CORPUS,

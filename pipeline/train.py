@@ -8,6 +8,7 @@ import torch
 
 from attn2seq.model.device import (
     describe_device,
+    fix_cublas_workspace,
     pick_device,
     pick_number_type,
     repeatable,
@@ -23,10 +24,10 @@ from attn2seq.workspace.fingerprint import train_fingerprint
 from attn2seq.workspace.paths import (
     CHECKPOINTS,
     HISTORY,
-    MODEL,
     TIMINGS,
     TOKENIZED,
     TRAIN_METRICS,
+    TRAIN_RESULTS,
     TRAINED,
     WEIGHTS,
 )
@@ -38,6 +39,7 @@ def main(stage: Stage) -> None:
     started = time.monotonic()
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
     tune_cpu()
+    fix_cublas_workspace()
     device = pick_device(settings.device, "train.device")
     number_type = pick_number_type(settings.number_type, device)
     torch.set_num_threads(settings.threads or torch.get_num_threads())
@@ -55,11 +57,11 @@ def main(stage: Stage) -> None:
         stop_requests(started) as requests,
         repeatable(settings.deterministic, "train.deterministic"),
     ):
-        TRAINED.mkdir(parents=True, exist_ok=True)
+        TRAIN_RESULTS.mkdir(parents=True, exist_ok=True)
         history = History(HISTORY, also=speed_writer(speed))
         train_model(
             TOKENIZED,
-            MODEL,
+            TRAINED,
             TRAIN_METRICS,
             model_settings,
             settings,
@@ -71,7 +73,7 @@ def main(stage: Stage) -> None:
             requests,
         )
     remember_training(WEIGHTS, fingerprint, machine)
-    stage.say_result(MODEL)
+    stage.say_result(TRAINED)
 
 
 def speed_writer(path: Path) -> Callable[[Row], None]:

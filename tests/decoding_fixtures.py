@@ -8,7 +8,10 @@ import torch
 from tiny_model import TEXTS, tiny_model
 from tiny_tokenizer import tiny_tokenizer
 
+from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.model.checkpoint import save_model, weights_of
+from attn2seq.packaging import Texts, write_model_folder
+from attn2seq.preparing.settings import UnicodeForm
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +40,30 @@ def further_model(model_folder: Path, tmp_path: Path) -> Callable[..., Path]:
         for file, own in (("src.model", own_src), ("tgt.model", own_tgt)):
             shared = (model_folder / file).read_bytes()
             (folder / file).write_bytes(tiny_tokenizer(TEXTS, "bpe") if own else shared)
+        return folder
+
+    return make
+
+
+Complete = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def complete_model(model_folder: Path) -> Complete:
+    """Makes a folder that is complete by itself, as the stage `package` does."""
+
+    def make(
+        folder: Path,
+        decode: DecodeSettings,
+        unicode_form: UnicodeForm = "nfc",
+        trained: Path = model_folder,
+        **members: Path,
+    ) -> Path:
+        texts = Texts(
+            corpus="toy-en-de", task="translation", src_lang="en", tgt_lang="de",
+            unicode_form=unicode_form,
+        )  # fmt: skip
+        write_model_folder(folder, trained, members, texts, decode, "# toy-en-de\n")
         return folder
 
     return make

@@ -17,7 +17,7 @@ def live_model(folder: Path) -> LiveModel:
     settings = decode_settings(
         beam_size=4, nbest=3, min_length=2, max_length_offset=12, max_source_length=30
     )
-    return LiveModel(Translator(folder, settings, notes.append), "nfkc", notes)
+    return LiveModel(Translator(folder, settings, notes.append, unicode_form="nfkc"), notes)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,21 @@ STAGES: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {
     "train": (
         ["model", "train"],
         ["data/tokenized"],
-        ["models/model"],
+        ["models/trained"],
         ["results/train/metrics.json", "results/train/history.csv"],
     ),
-    "decode": (["decode"], ["models/model", "data/prepared"], ["results/decode"], []),
+    "decode": (["decode"], ["models/trained", "data/prepared"], ["results/decode"], []),
     "evaluate": (
         ["evaluate"],
         ["data/prepared", "results/decode"],
         ["results/evaluate/signatures.json"],
         ["results/evaluate/metrics.json"],
+    ),
+    "package": (
+        ["decode"],
+        ["models/trained", "results/evaluate/metrics.json"],
+        ["models/model"],
+        [],
     ),
     "report": (["report"], ["results/evaluate/metrics.json"], ["results/report"], []),
 }
@@ -73,8 +80,8 @@ def work(stage):
     elif stage == "tokenize":
         put("data/tokenized/src.model", "pieces")
     elif stage == "train":
-        put("models/model/model.safetensors", f"weights {rate}")
-        put("models/model/config.json", "{}")
+        put("models/trained/model.safetensors", f"weights {rate}")
+        put("models/trained/config.json", "{}")
         put("results/train/metrics.json", json.dumps({"steps": 100, "dev_loss": rate}))
         put("results/train/history.csv", HEADER + "50,0,4.5,,2000,,\\n100,1,4.0,,4000,3.5,33.1\\n")
     elif stage == "decode":
@@ -89,6 +96,10 @@ def work(stage):
         put("results/evaluate/metrics.json", json.dumps({"dev": scores, "test": scores}))
         signed = {name: {"signature": "s|1", "low": 1, "high": 9} for name in scores}
         put("results/evaluate/signatures.json", json.dumps({"dev": signed, "test": signed}))
+    elif stage == "package":
+        put("models/model/model.safetensors", f"weights {rate}")
+        put("models/model/config.json", json.dumps({"decode": params["decode"]}))
+        put("models/model/README.md", "# toy\\n")
     elif stage == "report":
         put("results/report/index.html", f"<p>{rate} {beam}")
 
@@ -104,14 +115,14 @@ if __name__ == "__main__":
     work(sys.argv[1])
 """
 
-PYFUNC = """
+SERVED_MODEL = """
 from pathlib import Path
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
 class Upper(PythonModel):
     def load_context(self, context):
-        self.settings = (Path(context.artifacts["model"]) / "decode.json").read_text()
+        self.settings = (Path(context.artifacts["model"]) / "config.json").read_text()
     def predict(self, model_input: list[str]) -> list[str]:
         return [text.upper() for text in model_input]
 
@@ -125,7 +136,8 @@ def write_workspace(root: Path) -> None:
         "params.yaml": PARAMS,
         "work.py": WORK,
         f"{CODE}/__init__.py": "",
-        f"{CODE}/pyfunc.py": PYFUNC,
+        f"{CODE}/runs/__init__.py": "",
+        f"{CODE}/runs/served_model.py": SERVED_MODEL,
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
@@ -162,7 +174,7 @@ def write_lock(root: Path) -> None:
     for name, (sections, deps, outs, metrics) in STAGES.items():
         stages[name] = {
             "deps": [_entry(root, path) for path in [*deps, "work.py", CODE]],
-            "params": {"params.yaml": {section: params[section] for section in sections}},
+            "params": {"params.yaml": {section: deepcopy(params[section]) for section in sections}},
             "outs": [_entry(root, path) for path in [*outs, *metrics]],
         }
     assert set(RUN_STAGES) < set(stages)

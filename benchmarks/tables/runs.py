@@ -112,7 +112,7 @@ def _copy_weights(run: Run, place: Path) -> None:
         shutil.copytree(first / part, place / part, dirs_exist_ok=True)
     for other in others:
         copy = place / "data" / "ensemble" / other.name
-        shutil.copytree(other / "models" / "model", copy, dirs_exist_ok=True)
+        shutil.copytree(other / "models" / "trained", copy, dirs_exist_ok=True)
 
 
 def merged(*parts: Changes) -> dict[str, dict[str, Any]]:
@@ -156,7 +156,7 @@ def tokenized(run: Run) -> Path:
 
 def trained(run: Run) -> Path:
     """A folder in which the stages up to train have run, for a benchmark to decode with."""
-    return _run_up_to(run, "train", Path("models/model"))
+    return _run_up_to(run, "train", Path("models/trained"))
 
 
 def _run_up_to(run: Run, last: str, output: Path) -> Path:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -138,11 +139,13 @@ def test_only_the_page_s_own_files_are_served(client: FlaskClient) -> None:
         assert client.get(path).status_code == 404
 
 
-def test_the_command_serves_this_machine_until_ctrl_c(model_folder: Path, tmp_path: Path) -> None:
-    settings = decode_settings(beam_size=2, max_length_offset=8).model_dump()
-    (tmp_path / "params.yaml").write_text(json.dumps({"decode": settings}), encoding="utf-8")
+def test_the_command_serves_this_machine_until_ctrl_c(
+    complete_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    settings = decode_settings(beam_size=2, max_length_offset=8)
+    folder = str(complete_model(tmp_path / "model", settings))
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    command = [sys.executable, "-m", "attn2seq.cli.main", "demo", "--model", str(model_folder)]
+    command = [sys.executable, "-m", "attn2seq.cli.main", "demo", "--model", folder]
     with subprocess.Popen(
         [*command, "--port", "0"], cwd=tmp_path, text=True,
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},

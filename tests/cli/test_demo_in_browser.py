@@ -89,7 +89,7 @@ def test_a_sentence_is_translated_while_it_is_typed(page: Page, model_folder: Pa
 
 
 def test_an_alternative_shows_its_own_attention(page: Page, model_folder: Path) -> None:
-    [expected] = live_model(model_folder).translator.translate([TEXT], 1)
+    [expected] = live_model(model_folder).translator.translate([TEXT], attention_maps=1)
     type_and_wait(page, TEXT)
     tokens = "document.querySelectorAll('#map .targets button').length"
     page.value("document.querySelector('#map .switch')?.click()")  # from words to subwords

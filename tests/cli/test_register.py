@@ -17,7 +17,7 @@ def add_run(root: Path, beam_size: int) -> None:
         f"decode: {{beam_size: {beam_size}}}" if "beam_size" in line else line for line in lines
     ]
     (root / "params.yaml").write_text("\n".join(changed) + "\n")
-    run_stages(root, "decode", "evaluate", "report")
+    run_stages(root, "decode", "evaluate", "package", "report")
     write_lock(root)
     assert track.main(["--quiet"]) == 0
 

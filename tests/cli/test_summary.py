@@ -29,7 +29,7 @@ def test_a_stage_that_did_not_run_comes_from_the_cache(tmp_path: Path) -> None:
     assert heading == "stage         last run   result"
     assert [line.split()[0] for line in lines] == list(STAGES)
     assert [line for line in lines if "from cache" not in line] == [
-        "train           61.2 s   models/model"
+        "train           61.2 s   models/trained"
     ]
     assert "decode      from cache   results/decode" in lines
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import Group, ModelFiles, RunRecord
 from attn2seq.runs.show import store_of
 
-DECODE = decode_settings(beam_size=3, min_length=1, max_length_offset=8).model_dump()
-PARAMS = {"prepare": {"unicode_form": "nfkc"}, "decode": DECODE}
+SETTINGS = decode_settings(beam_size=3, min_length=1, max_length_offset=8)
+PARAMS = {"prepare": {"unicode_form": "nfkc"}, "decode": SETTINGS.model_dump()}
 WIDE = "\uff41 \uff43\uff41\uff54"  # "a cat" in full-width letters
+Complete = Callable[..., Path]
 EXPERIMENT = "refs/exps/ab/" + "c" * 38 + "/puffy-moth"
 
 
@@ -38,8 +40,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def repository(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two commits, of which the second has a model, and an experiment; nothing in the workspace."""
+def repository(
+    model_folder: Path, complete_model: Complete, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A commit without a model; one as they were before the stage `package`, one as they are now;
+    an experiment with the latter. Nothing in the workspace.
+    """
     root = tmp_path_factory.mktemp("repository")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -51,39 +57,52 @@ def repository(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         shell("git", "commit", "-q", "--allow-empty", "-m", "none")
         shell(sys.executable, "-m", "dvc", "init", "--quiet")
         shutil.copytree(model_folder, "models/model")
-        Path("models/model/decode.json").unlink(missing_ok=True)
-        stage = {"cmd": "echo", "params": ["decode"], "outs": ["models/model"]}
-        Path("dvc.yaml").write_text(json.dumps({"stages": {"train": stage}}))
         Path("params.yaml").write_text(json.dumps(PARAMS))
-        shell(sys.executable, "-m", "dvc", "commit", "--quiet", "--force")
-        shell("git", "add", ".")
-        shell("git", "commit", "-q", "-m", "a model")
+        commit_model({"train": ["models/model"]}, "old")
+        shutil.rmtree("models/model")
+        shutil.copytree(model_folder, "models/trained")
+        # The folder's settings count, and no longer these.
+        Path("params.yaml").write_text(json.dumps({"decode": {}}))
+        complete_model(Path("models/model"), SETTINGS, "nfkc")
+        commit_model({"train": ["models/trained"], "package": ["models/model"]}, "new")
         shell("git", "update-ref", EXPERIMENT, "HEAD")
         shell("git", "rm", "-q", "dvc.lock")
-        shutil.rmtree("models/model")
+        shutil.rmtree("models")
         shell("git", "commit", "-q", "-m", "and none again")
         Path("params.yaml").unlink()
     return root
 
 
+def commit_model(outs: dict[str, list[str]], tag: str) -> None:
+    stages = {
+        stage: {"cmd": "echo", "params": ["decode"], "outs": paths} for stage, paths in outs.items()
+    }
+    Path("dvc.yaml").write_text(json.dumps({"stages": stages}))
+    shell(sys.executable, "-m", "dvc", "commit", "--quiet", "--force")
+    shell("git", "add", ".")
+    shell("git", "commit", "-q", "-m", "a model")
+    shell("git", "tag", tag)
+
+
 @pytest.fixture
 def by_folder(
-    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    complete_model: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> list[str]:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(json.dumps(PARAMS))
-    found = translated(capsys, "--model", str(model_folder), *TEXTS, WIDE)
+    folder = complete_model(tmp_path / "complete", SETTINGS, "nfkc")
+    found = translated(capsys, "--model", str(folder), *TEXTS, WIDE)
     assert found[-1] == found[5]
     return found
 
 
-@pytest.mark.parametrize("name", ["HEAD~1", "puffy-moth"])
+@pytest.mark.parametrize("name", ["old", "new", "HEAD~1", "puffy-moth"])
 def test_a_revision(
     name: str, repository: Path, by_folder: list[str], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(repository)
+    shutil.rmtree(repository / ".cache/models", ignore_errors=True)
     assert translated(capsys, "--model", name, *TEXTS, WIDE) == by_folder
     [kept] = (repository / ".cache/models").iterdir()
     # From now on, neither DVC nor its cache is asked.
@@ -115,6 +134,7 @@ def test_a_model_that_this_code_cannot_run_comes_with_a_remedy(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(repository)
+    shutil.rmtree(repository / ".cache/models", ignore_errors=True)
     translated(capsys, "--model", "HEAD~1", "a cat")
     [kept] = (repository / ".cache/models").iterdir()
     whole = (kept / "config.json").read_bytes()
@@ -130,18 +150,15 @@ def test_a_model_that_this_code_cannot_run_comes_with_a_remedy(
 
 
 def test_addresses_in_mlflow(
-    model_folder: Path, by_folder: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    by_folder: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     said = refused(capsys, "--model", "models:/toy@champion")
     assert "no runs here" in said
     assert not (tmp_path / "mlflow.db").exists()
-    # Settings come with the model: these would be refused.
-    Path("params.yaml").write_text("decode: {}")
-    params = {"prepare.unicode_form": "nfkc"}
-    files = ModelFiles(model_folder, DECODE, "nfc")
-    record = RunRecord("f", Group("toy", ""), "a run", "lstm", params, {}, model=files)
+    files = ModelFiles(tmp_path / "complete")
+    record = RunRecord("f", Group("toy", ""), "a run", "lstm", {}, {}, model=files)
     runs = Runs(store_of(tmp_path, None), 5)
     run_id = runs.complete(record).run_id
     model_id = runs.client.get_run(run_id).data.tags["model_id"]

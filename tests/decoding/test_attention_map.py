@@ -1,7 +1,7 @@
 import numpy as np
 
 from attn2seq.decoding.attention_map import draw_attention
-from attn2seq.decoding.translator import Hypothesis
+from attn2seq.decoding.translation import Hypothesis
 
 
 def hypothesis(pieces: tuple[str, ...], weights: list[list[float]] | None) -> Hypothesis:

@@ -28,7 +28,7 @@ def decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Decoded]:
     """Runs the stage with the settings; the texts it wrote for each line of test."""
-    shutil.copytree(model_folder, tmp_path / "models/model")
+    shutil.copytree(model_folder, tmp_path / "models/trained")
     further_model("data/ensemble/other")
     pairs = pd.DataFrame({"src": [*TEXTS, ""], "tgt": ["two men", *TEXTS]})
     (tmp_path / "data/prepared").mkdir(parents=True)

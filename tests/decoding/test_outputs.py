@@ -6,7 +6,7 @@ import pandas as pd
 
 from attn2seq.decoding.outputs import write_decoded
 from attn2seq.decoding.scoring import ReferenceScore
-from attn2seq.decoding.translator import EMPTY, Hypothesis, Translation
+from attn2seq.decoding.translation import EMPTY, Hypothesis, Translation
 
 WEIGHTS = np.array([[0.9, 0.1], [0.25, 0.75]], dtype=np.float32)
 SOURCES = ["nein danke", "", "ja"]

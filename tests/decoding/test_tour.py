@@ -33,7 +33,7 @@ def test_a_model_that_is_there(
     assert f"shape (1, {len(ids) + 1}, 16)" in told
     # The greedy steps are those of the search with a beam of 1, as far as they are shown.
     greedy = decode_settings(beam_size=1, max_length_factor=5.0, attention_maps=1)
-    [expected] = Translator(model_folder, greedy).translate([TEXT], 1)
+    [expected] = Translator(model_folder, greedy).translate([TEXT], attention_maps=1)
     steps = re.findall(r"step +(\d+)  (\S+) +[\d.]+%  \|.*looked at (\S+) \((\d+)%\)", told)
     best = expected.hypotheses[0]
     assert best.attn_weights_TS is not None

@@ -6,7 +6,8 @@ from table_model import decode_settings
 from tiny_model import TEXTS
 
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.translator import EMPTY, Translator
+from attn2seq.decoding.translation import EMPTY
+from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
 
 
@@ -68,7 +69,7 @@ def test_scores_of_references(model_folder: Path) -> None:
     translator = Translator(model_folder, settings())
     translations = translator.translate(TEXTS[:2])
     targets = [translation.hypotheses[0].text for translation in translations]
-    scores = translator.score([*TEXTS[:2], ""], [*targets, "a cat"])
+    scores = translator.reference_scores([*TEXTS[:2], ""], [*targets, "a cat"])
     assert len(scores) == 3
     assert all(score.nats > 0 for score in scores)
     assert [score.tokens for score in scores] == [

@@ -12,7 +12,8 @@ from tiny_model import TEXTS, tiny_model
 
 from attn2seq.batching.batch import pad_batch
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.translator import EMPTY, Translator
+from attn2seq.decoding.translation import EMPTY
+from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
 from attn2seq.model.checkpoint import save_model, weights_of
 
@@ -43,7 +44,7 @@ def test_each_member_reads_the_source_in_pieces_of_its_own(
     own = further_model("own", own_src=True)
     translator = Translator(model_folder, settings(), further=[own])
     target = "two men"
-    [score] = translator.score(["a dog runs"], [target])
+    [score] = translator.reference_scores(["a dog runs"], [target])
     # The mean of the probabilities that each gives, step by step, reading its own pieces.
     [ids] = translator.tgt_tokenizer.encode([target])
     tokens = [*ids, 3]
@@ -90,7 +91,7 @@ def test_prefixes_are_texts(model_folder: Path) -> None:
     translator = Translator(model_folder, settings())
     prefixes = ["the", "a do", "", "two men", "she"]
     texts = ["two men sit", "", "a cat", "a cat", "a cat"]
-    found = translator.translate(texts, prefixes=prefixes)
+    found = translator.translate(texts, prefix=prefixes)
     assert found[1] == EMPTY
     [free] = translator.translate(["a cat"])
     assert found[2].hypotheses[0].pieces == free.hypotheses[0].pieces
@@ -105,9 +106,9 @@ def test_prefixes_are_texts(model_folder: Path) -> None:
 def test_prefixes_that_cannot_be_are_refused(model_folder: Path) -> None:
     translator = Translator(model_folder, settings())
     with pytest.raises(UserError, match=r"prefix 2 \('a 猫'\) cannot be written"):
-        translator.translate(["a cat", "a cat"], prefixes=["a", "a 猫"])
+        translator.translate(["a cat", "a cat"], prefix=["a", "a 猫"])
     with pytest.raises(UserError, match="2 texts, but 1 prefixes: give one each"):
-        translator.translate(["a cat", "a cat"], prefixes=["a"])
+        translator.translate(["a cat", "a cat"], prefix=["a"])
 
 
 def test_samples_are_those_of_the_line_alone(model_folder: Path) -> None:
@@ -173,13 +174,21 @@ def test_coverage_asks_for_attention(model_folder: Path, tmp_path: Path) -> None
     assert sum(scores[0]) < sum(scores[1]) - 1
 
 
-def test_threads_are_those_of_the_settings(model_folder: Path) -> None:
+def test_threads_within_a_call_are_those_of_the_settings(model_folder: Path) -> None:
     before = torch.get_num_threads()
     try:
         for asked in (1, 2):
-            Translator(model_folder, settings(threads=asked))
-            assert torch.get_num_threads() == asked
-        Translator(model_folder, settings(threads=0))
+            translator = Translator(model_folder, settings(threads=asked))
+            seen: set[int] = set()
+
+            def look(_: int, seen: set[int] = seen) -> None:
+                seen.add(torch.get_num_threads())
+
+            translator.translate(["a cat"], progress=look)
+            assert seen == {asked}
+            assert torch.get_num_threads() == before
+        torch.set_num_threads(2)
+        Translator(model_folder, settings(threads=0)).translate(["a cat"])
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

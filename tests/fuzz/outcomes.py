@@ -119,7 +119,6 @@ LINES = {
     "command: two sources": r"give either texts or --file, not both",
     "command: file unreadable": rf"{FILE} cannot be read: ",
     "command: text not UTF-8": r"text \d+ is not UTF-8",
-    "command: no settings": r"no decoding settings: neither ",
     "recipe: none named": r"name one recipe: ",
     "recipe: no such recipe": r"no recipe .* in recipes/ \(",
     "recipe: no single value": r"  [\w.]+: holds (keys|one value) in params\.yaml, but is ",

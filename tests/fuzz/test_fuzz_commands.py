@@ -178,7 +178,7 @@ def test_files_and_folders_that_are_not_there(here: Path, terminal: Terminal) ->
         _, kinds = terminal.run(translate, [*arguments, "text"], "two sources")
         assert kinds == ["command: two sources"]
         _, kinds = terminal.run(translate, ["--model", str(here / "empty"), "a"], "no model")
-        assert kinds == ["command: no settings"]
+        assert kinds == ["model: none there"]
 
 
 def test_damaged_settings_beside_the_model(here: Path, terminal: Terminal) -> None:

@@ -7,7 +7,9 @@ import torch
 
 from attn2seq.errors import UserError
 from attn2seq.model.device import (
+    cpu_threads,
     describe_device,
+    fix_cublas_workspace,
     pick_device,
     pick_number_type,
     repeatable,
@@ -49,11 +51,22 @@ def test_cuda_asked_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
         pick_device("cuda", "train.device")
 
 
-def test_a_gpu_that_is_picked_repeats_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_repeats_to_the_bit_where_a_process_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """cuBLAS reads this when it starts, so it must stand before the first product."""
     has_gpu(monkeypatch, True)
     pick_device("auto", "train.device")
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    fix_cublas_workspace()
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_threads_are_as_before_after_the_block() -> None:
+    before = torch.get_num_threads()
+    with cpu_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with cpu_threads(0):
+        assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("device", [CPU, GPU])

@@ -59,7 +59,12 @@ def test_the_logged_model_translates(finished: Path) -> None:
     mlflow.set_tracking_uri(f"sqlite:///{finished / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model(f"models:/{run.data.tags['model_id']}")
     assert model.predict(["ein hund", "läuft"]) == ["EIN HUND", "LÄUFT"]
-    assert json.loads(model.unwrap_python_model().settings) == {"beam_size": 5}
+    assert json.loads(model.unwrap_python_model().settings) == {"decode": {"beam_size": 5}}
+    # The copy says where it is from; the workspace's own folder does not change.
+    (card,) = (path.read_text() for path in files if path.name == "README.md")
+    assert card.startswith("# toy\n\n## This copy\n")
+    assert f"- run fingerprint: {run.data.tags['run_fingerprint']}\n" in card
+    assert (finished / "models/model/README.md").read_text() == "# toy\n"
 
 
 def test_a_second_look_changes_nothing(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +92,7 @@ def test_a_deleted_run_and_a_deleted_experiment_are_left_alone(finished: Path) -
     assert client.get_run(second.info.run_id).info.lifecycle_stage == "deleted"
 
 
-def test_the_report_of_the_run_before_is_left_out(finished: Path) -> None:
+def test_report_and_model_of_the_run_before_are_left_out(finished: Path) -> None:
     (finished / "params.yaml").write_text(
         (finished / "params.yaml").read_text().replace("beam_size: 5", "beam_size: 9")
     )
@@ -101,8 +106,15 @@ def test_the_report_of_the_run_before_is_left_out(finished: Path) -> None:
     names = {item.path for item in client_of(finished).list_artifacts(run.info.run_id)}
     assert "report" not in names
     assert "dvc.lock" not in names
+    # And so is the model folder, until its stage has run.
     run_stages(finished, "report")
     assert track.main(["--after", "report"]) == 0
+    (run,) = runs_in(finished)
+    assert "model_id" not in run.data.tags
+    run_stages(finished, "package")
+    assert track.main(["--after", "package"]) == 0
+    (run,) = runs_in(finished)
+    assert "model_id" in run.data.tags
     write_lock(finished)
     assert track.main([]) == 0
     (run,) = runs_in(finished)

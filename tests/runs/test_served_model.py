@@ -35,6 +35,7 @@ DECODE = {
     "search": "beam", "coverage_penalty": 0.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0,
     "sampling_seed": 1, "mbr": "none", "mbr_candidates": 2, "ensemble": [],
 }  # fmt: skip
+SETTINGS = DecodeSettings.model_validate(DECODE)
 TEXTS = ["abc bca", "cab"]
 # Started with -I and -S: neither the working directory, nor PYTHONPATH, nor the editable install of
 # this repository is looked at, only the packages that are installed for good.
@@ -61,7 +62,9 @@ LONG = "abc " * 2_500_000  # 10 MB
 
 
 @pytest.fixture
-def model_folder(tmp_path: Path, small_model: Callable[..., Seq2Seq]) -> Path:
+def letters(
+    tmp_path: Path, small_model: Callable[..., Seq2Seq], complete_model: Callable[..., Path]
+) -> Path:
     folder = tmp_path / "model"
     folder.mkdir()
     written = io.BytesIO()
@@ -74,7 +77,7 @@ def model_folder(tmp_path: Path, small_model: Callable[..., Seq2Seq]) -> Path:
         (folder / name).write_bytes(written.getvalue())
     model = small_model()
     save_model(folder, model, weights_of(model))
-    return folder
+    return complete_model(tmp_path / "complete", SETTINGS, "nfc", folder)
 
 
 @contextmanager
@@ -104,18 +107,18 @@ def post(port: str, body: bytes) -> tuple[int, dict[str, Any]]:
 
 
 def test_the_champion_translates_and_serves_where_the_repository_is_not(
-    model_folder: Path, tmp_path: Path
+    letters: Path, tmp_path: Path
 ) -> None:
     database = tmp_path / "mlflow.db"
     store = Store(f"sqlite:///{database}", tmp_path / "lock", database, tmp_path / "artifacts")
-    model = ModelFiles(model_folder, DECODE, "nfc")
+    model = ModelFiles(letters)
     record = RunRecord("f", Group("toy", ""), None, "lstm", {}, {}, model=model, finished=True)
     runs = Runs(store, 5)
     assert runs.complete(record).added == ("model",)
     registry = Registry(runs)
     (candidate,) = registry.candidates("toy")
     assert registry.crown("toy", candidate, "a card").version == "1"
-    translator = Translator(model_folder, DecodeSettings.model_validate(DECODE))
+    translator = Translator(letters, SETTINGS)
     expected = [
         [(found.text, round(found.score, 6), found.tokens) for found in item.hypotheses]
         for item in translator.translate(TEXTS)
@@ -163,8 +166,8 @@ def test_the_model_carries_what_it_needs_and_no_more() -> None:
     package = Path(attn2seq.__file__).parent
     carried = carried_files(package)
     rooms = {path.relative_to(package).parts[0] for path in carried}
-    assert {"decoding", "model", "tokenization", "pyfunc.py"} <= rooms
-    assert not {"training", "evaluation", "report", "tracking.py"} & rooms
+    assert {"decoding", "model", "tokenization", "model_folder.py", "runs"} <= rooms
+    assert not {"training", "evaluation", "report", "workspace", "api.py"} & rooms
     imported = {
         name.split(".")[0]
         for path in carried

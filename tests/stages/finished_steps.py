@@ -69,5 +69,5 @@ def assert_complete(run: ShownRun) -> None:
         "evaluate/metrics.json", "evaluate/signatures.json", "report/index.html",
     }  # fmt: skip
     assert files <= run.artifacts, f"missing: {files - run.artifacts}"
-    parts = ("model.safetensors", "config.json", "decode.json", "src.model", "tgt.model")
+    parts = ("model.safetensors", "config.json", "README.md", "src.model", "tgt.model")
     assert {f"artifacts/model/{part}" for part in parts} <= run.model_files

@@ -22,7 +22,7 @@ from attn2seq.workspace.stage import run_stage
 from pipeline import train
 
 pytestmark = pytest.mark.promise("deterministic")
-STAGES = {"tokenize": "data/tokenized", "train": "models/model", "decode": "results/decode"}
+STAGES = {"tokenize": "data/tokenized", "train": "models/trained", "decode": "results/decode"}
 BUSY = "while True: sum(range(10_000))"
 
 
@@ -83,10 +83,10 @@ def test_neither_load_nor_processors_change_a_byte() -> None:
 
 @pytest.mark.usefixtures("built_project")
 def test_on_a_cpu_every_operation_repeats_already(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = digests("models/model", "results/train")
+    before = digests("models/trained", "results/train")
     set_train(deterministic=True)
     run_again("train", os.sched_getaffinity(0))
-    assert digests("models/model", "results/train") == before
+    assert digests("models/trained", "results/train") == before
     # Equal bytes do not tell that torch was asked.
     asked: list[bool] = []
     monkeypatch.setattr(
@@ -107,5 +107,5 @@ def test_two_trainings_on_a_gpu_are_the_same_where_it_is_asked(number_type: str)
     for processes in (0, 4):
         with load(processes):
             run_again("train", os.sched_getaffinity(0))
-        found.append(digests("models/model", "results/train"))
+        found.append(digests("models/trained", "results/train"))
     assert found[0] == found[1]

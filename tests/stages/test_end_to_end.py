@@ -10,7 +10,8 @@ from tiny_task import SIZES
 # The first test of a session waits for two builds.
 pytestmark = pytest.mark.slow
 STAGES = (
-    "code", "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "report",
+    "code", "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "package",
+    "report",
 )  # fmt: skip
 SIDES = [f"{split}.{side}" for split in SIZES for side in ("src", "tgt")]
 FILES = (
@@ -23,10 +24,12 @@ FILES = (
     "data/tokenized/src.model",
     "data/tokenized/tgt.model",
     *(f"data/tokenized/{side}.{part}.npy" for side in SIDES for part in ("ids", "offsets")),
-    "models/model/model.safetensors",
-    "models/model/config.json",
-    "models/model/src.model",
-    "models/model/tgt.model",
+    *(
+        f"models/{folder}/{name}"
+        for folder in ("trained", "model")
+        for name in ("model.safetensors", "config.json", "src.model", "tgt.model")
+    ),
+    "models/model/README.md",
     "results/train/history.csv",
     "results/train/metrics.json",
     *(

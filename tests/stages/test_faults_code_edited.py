@@ -61,7 +61,7 @@ def test_code_and_later_params_edited_while_training_runs(
     assert second.returncode == 0, said
     lock = stages_in_lock(unbuilt)
     assert lock["decode"]["params"]["params.yaml"]["decode"]["beam_size"] == 3
-    assert unbuilt.digests()["models/model"] == brief.digests["models/model"]
+    assert unbuilt.digests()["models/trained"] == brief.digests["models/trained"]
     assert unbuilt.digests()["results/decode"] != brief.digests["results/decode"]
     # The new params have not been checked as a whole yet, and nothing else is out of date.
     assert stages_run(unbuilt.dvc("repro")) == ["check"]

@@ -71,7 +71,7 @@ def test_what_read_only_caches_hold_still_serves(brief: Brief, tmp_path: Path) -
     both = [".cache", ".dvc/cache"]
     said = run_with_read_only(repository, both, "python", "-m", "dvc", "repro")
     assert stages_run(said) == []
-    shutil.rmtree(repository.root / "models/model")
+    shutil.rmtree(repository.root / "models/trained")
     run_with_read_only(repository, both, "python", "-m", "dvc", "checkout")
     run_with_read_only(repository, both, "python", "-m", "attn2seq.runs.show")
     assert "up to date" in repository.dvc("repro")

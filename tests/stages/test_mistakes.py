@@ -28,8 +28,8 @@ PARALLEL = {
 }
 OUTPUTS = {
     "check": "results/check", "download": "data/raw", "prepare": "data/prepared",
-    "tokenize": "data/tokenized", "train": "models/model", "decode": "results/decode",
-    "evaluate": "results/evaluate", "report": "results/report",
+    "tokenize": "data/tokenized", "train": "models/trained", "decode": "results/decode",
+    "evaluate": "results/evaluate", "package": "models/model", "report": "results/report",
 }  # fmt: skip
 Params = dict[str, dict[str, Any]]
 Files = dict[str, bytes]

@@ -45,7 +45,7 @@ def test_vectors_start_the_embeddings_and_segmentation_is_drawn(
     assert "train: tgt is cut anew in each epoch, by BPE dropout" in said
     figures = json.loads((in_tmp_path / "data/tokenized/vectors.json").read_text("utf-8"))
     assert figures["tgt"]["words_found"] == 3
-    weights = load_file(in_tmp_path / "models/model/model.safetensors")
+    weights = load_file(in_tmp_path / "models/trained/model.safetensors")
     for side in ("src", "tgt"):
         vectors = np.load(in_tmp_path / f"data/tokenized/{side}_vectors.npy")
         found = ~np.isnan(vectors).any(axis=1)

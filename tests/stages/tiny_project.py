@@ -15,7 +15,8 @@ from attn2seq.workspace.stage import run_stage
 
 PROJECT = Path(__file__).parents[2]
 STAGES = (
-    "code", "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "report",
+    "code", "check", "download", "prepare", "tokenize", "train", "decode", "evaluate", "package",
+    "report",
 )  # fmt: skip
 TINY: dict[str, dict[str, Any]] = {
     "model": {

@@ -1,13 +1,11 @@
 """A web page on this machine alone: type a sentence, see its translation and how it came about."""
 
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attn2seq.cli.model_source import find_model
+from attn2seq.api import load
 from attn2seq.cli.workspace import choose_model
 from attn2seq.errors import UserError
 from attn2seq.workspace.paths import MODEL, PREPARED
@@ -39,12 +37,12 @@ def serving(
         from werkzeug.serving import make_server
 
         from attn2seq.cli.demo_app import LiveModel, QuietHandler, make_app
+        from attn2seq.model.device import tune_cpu
 
         notes: list[str] = []
-        with tempfile.TemporaryDirectory() as scratch:
-            source = find_model(model, Path(scratch))
-            translator = source.translator(notes.append, beam_size=beam_size, nbest=nbest)
-        app = make_app(LiveModel(translator, source.unicode_form, notes), model, _examples(model))
+        translator = load(model, beam_size=beam_size, nbest=nbest, warn=notes.append)
+        tune_cpu()  # this process does nothing else
+        app = make_app(LiveModel(translator, notes), model, _examples(model))
         port = listening.getsockname()[1]
         server = make_server(
             HOST, port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()

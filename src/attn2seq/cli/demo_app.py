@@ -18,11 +18,10 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.serving import WSGIRequestHandler
 
-from attn2seq.decoding.translator import Hypothesis, Translator
+from attn2seq.decoding.translation import Hypothesis
+from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
 from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.preparing.cleaning import normalise_text
-from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.report.templating import TEMPLATES
 
 PAGE = Path(__file__).parent / "demo_page"
@@ -64,7 +63,6 @@ class LiveModel:
     """A model that answers one sentence at a time, whoever asks."""
 
     translator: Translator
-    unicode_form: UnicodeForm
     notes: list[str]  # what the translator has to say of the sentence
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,11 +71,10 @@ class LiveModel:
 
         They begin with the prefix. Raises UserError for one that cannot be written.
         """
-        line, begun = (normalise_text(part, self.unicode_form) for part in (text, prefix))
         with self._one_at_a_time:
             self.notes.clear()
             [translation] = self.translator.translate(
-                [line], attention_maps=1, prefixes=[begun] if begun else None
+                [text], attention_maps=1, prefix=prefix or None
             )
             notes = list(self.notes)
         return {

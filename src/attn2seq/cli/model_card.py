@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from attn2seq.model_card import SCORES_NOTE, SPLITS, data_lines, score_lines
 from attn2seq.runs.registry import CHAMPION, Candidate
-
-SCORED = ("dev", "test")
 
 
 def model_card(
@@ -22,25 +21,22 @@ def model_card(
             f"{candidate.params['model.attention']}. Chosen among its group by dev/{judged_by}.",
             "",
             "```python",
-            "import mlflow",
-            f'model = mlflow.pyfunc.load_model("models:/{name}@{CHAMPION}")',
-            'print(model.predict(["a text"])[0].translation)',
+            "import attn2seq",
+            f'translator = attn2seq.load("models:/{name}@{CHAMPION}")',
+            'print(translator.translate(["a text"])[0].text)',
             "```",
             "",
             "## Data",
-            f"- {facts['title']}",
-            f"- licence: {facts['licence']}; it may bind the model, too",
-            f"- citation: {facts['citation']}",
+            *data_lines(facts),
             *(
                 f"- {split}: {data_set}, digest {digest}"
                 for split, (data_set, digest) in sorted(candidate.data_sets.items())
             ),
             "",
             "## Scores",
-            *_scores(candidate, signatures),
+            *score_lines(_metrics(candidate), signatures),
             "",
-            "Intervals hold 95% of bootstrap samples of the sentences. The kept weights and this "
-            "model were chosen on dev; report test.",
+            SCORES_NOTE,
             "",
             "## Params",
             *(f"- {key}: {value}" for key, value in sorted(candidate.params.items())),
@@ -60,18 +56,11 @@ def model_card(
 ORIGIN = ("run_fingerprint", "train_fingerprint", "mlflow.source.git.commit", "git_dirty")
 
 
-def _scores(candidate: Candidate, signatures: Mapping[str, Any]) -> list[str]:
-    lines = ["| score | dev | test | signature |", "|---|---:|---:|---|"]
-    for name, entry in signatures["test"].items():
-        cells = [_cell(candidate, signatures, split, name) for split in SCORED]
-        # A bar would end the table's cell.
-        signature = str(entry["signature"]).replace("|", ", ")
-        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {signature} |")
-    return lines
-
-
-def _cell(candidate: Candidate, signatures: Mapping[str, Any], split: str, name: str) -> str:
-    value, entry = candidate.metrics.get(f"{split}/{name}"), signatures[split].get(name)
-    if value is None or entry is None:
-        return ""
-    return f"{value:.2f} ({entry['low']:.2f} to {entry['high']:.2f})"
+def _metrics(candidate: Candidate) -> dict[str, dict[str, float]]:
+    """dev and test -> score -> value."""
+    metrics: dict[str, dict[str, float]] = {split: {} for split in SPLITS}
+    for key, value in candidate.metrics.items():
+        split, _, name = key.partition("/")
+        if split in metrics:
+            metrics[split][name] = value
+    return metrics

@@ -8,7 +8,6 @@ from pathlib import Path
 from attn2seq.cli.translate import grouped, lines_of, load
 from attn2seq.cli.workspace import as_given
 from attn2seq.errors import UserError
-from attn2seq.preparing.cleaning import normalise_text
 
 
 def score_pairs(
@@ -18,11 +17,12 @@ def score_pairs(
     if sources is not None and targets is None:
         raise UserError("give a file of targets, too, or pairs on standard input")
     here = Path.cwd()
-    translator, form = load(model, "score")
+    translator = load(model, "score")
     files = [as_given(file, here) for file in (sources, targets) if file is not None]
     for lines in grouped(_pairs(files), typed=not files):
-        pairs = [[normalise_text(text, form) for text in line.split("\t")] for line in lines]
-        for found in translator.score([src for src, _ in pairs], [tgt for _, tgt in pairs]):
+        pairs = [line.split("\t") for line in lines]
+        texts, givens = ([pair[side] for pair in pairs] for side in (0, 1))
+        for found in translator.reference_scores(texts, givens):
             nats = found.nats / found.tokens if per_token else found.nats
             print(f"{-nats:.4f}", flush=len(lines) == 1)
 

@@ -18,6 +18,7 @@ from attn2seq.workspace.paths import (
     SCORES,
     TIMINGS,
     TOKENIZED,
+    TRAINED,
 )
 from attn2seq.workspace.stage import main_root
 
@@ -26,9 +27,10 @@ STAGES = {
     "download": RAW,
     "prepare": PREPARED,
     "tokenize": TOKENIZED,
-    "train": MODEL,
+    "train": TRAINED,
     "decode": DECODED,
     "evaluate": EVALUATED,
+    "package": MODEL,
     "report": REPORT,
 }
 

@@ -2,21 +2,19 @@
 
 import io
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from attn2seq.cli.model_source import find_model
+from attn2seq import api
 from attn2seq.cli.workspace import as_given, choose_model
 from attn2seq.errors import UserError
-from attn2seq.preparing.cleaning import normalise_text
-from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.reading.lines import decoded_lines
 
 if TYPE_CHECKING:
-    from attn2seq.decoding.translator import Translation, Translator
+    from attn2seq.decoding.translation import Translation
+    from attn2seq.decoding.translator import Translator
 
 # Read before the first is written; a terminal is answered line by line.
 LINES_AT_ONCE = 1000
@@ -40,35 +38,33 @@ def translate_lines(
         raise UserError("give either texts or --file, not both")
     here = Path.cwd()
     most = 1 if nbest is None else nbest
-    translator, form = load(model, "translate", nbest=most, beam_size=beam_size)
+    translator = load(model, "translate", nbest=most, beam_size=beam_size)
     if file is not None:
         file = as_given(file, here)
-    begun = None if prefix is None else normalise_text(prefix, form)
     number = 0
-    for given in _chunks(texts, file):
-        lines = [normalise_text(line, form) for line in given]
+    for lines in _chunks(texts, file):
         maps = len(lines) if attention else 0
-        prefixes = None if begun is None else [begun] * len(lines)
-        for translation in translator.translate(lines, maps, prefixes=prefixes):
+        for translation in translator.translate(lines, attention_maps=maps, prefix=prefix):
             _print(None if nbest is None else number, translation, scores, attention)
             number += 1
         sys.stdout.flush()
 
 
-def load(model: str | None, verb: str, **overrides: int | None) -> "tuple[Translator, UnicodeForm]":
-    """The model that the user means, and the form of its texts; stdout is UTF-8 from here on.
-
-    Raises UserError.
-    """
+def load(
+    model: str | None, verb: str, nbest: int | None = None, beam_size: int | None = None
+) -> "Translator":
+    """The model that the user means; stdout is UTF-8 from here on. Raises UserError."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale says
 
     def warn(text: str) -> None:
         print(f"attn2seq {verb}: {text}", file=sys.stderr)
 
-    with tempfile.TemporaryDirectory() as scratch:
-        source = find_model(choose_model(model), Path(scratch))
-        return source.translator(warn, **overrides), source.unicode_form
+    translator = api.load(choose_model(model), nbest=nbest, beam_size=beam_size, warn=warn)
+    from attn2seq.model.device import tune_cpu
+
+    tune_cpu()  # this process does nothing else
+    return translator
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from attn2seq.decoding.translator import Hypothesis
+from attn2seq.decoding.translation import Hypothesis
 
 SHADES = " ░▒▓█"  # a fifth of the weight each
 

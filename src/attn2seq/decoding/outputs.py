@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attn2seq.decoding.scoring import ReferenceScore
-from attn2seq.decoding.translator import Translation
+from attn2seq.decoding.translation import Translation
 from attn2seq.whole import whole_folder
 
 DIGITS = 6  # of a score; float32 sums hold no more

@@ -1,12 +1,37 @@
 """How a trained model is searched for texts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import Field, model_validator
 
 from attn2seq.config import Settings
 
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+Search = Literal["beam", "sampling"]
+LengthNormalisation = Literal["none", "average", "wu"]
+Utility = Literal["none", "chrf", "bleu"]
+
+
+class SearchOptions(TypedDict, total=False):
+    """Settings that may be others at each call, besides beam_size and nbest; see DecodeSettings."""
+
+    search: Search
+    length_normalisation: LengthNormalisation
+    length_alpha: float
+    coverage_penalty: float
+    min_length: int
+    max_length_factor: float
+    max_length_offset: int
+    temperature: float
+    top_k: int
+    top_p: float
+    sampling_seed: int
+    mbr: Utility
+    mbr_candidates: int
+    max_source_length: int
+    batch_tokens: int
 
 
 class DecodeSettings(Settings):
@@ -20,13 +45,13 @@ class DecodeSettings(Settings):
     # CPU threads; 0: all cores
     ensemble: list[FolderName]
     # folders of further models whose probabilities are averaged with the model's
-    search: Literal["beam", "sampling"]
+    search: Search
     # beam: the most probable texts; sampling: texts drawn from the model's distribution
     beam_size: int = Field(gt=0, le=1000)
     # hypotheses kept alive at each step; 1: greedy search
     nbest: int = Field(gt=0, le=1000)
     # hypotheses written for each sentence; a smaller beam gives as many as it has
-    length_normalisation: Literal["none", "average", "wu"]
+    length_normalisation: LengthNormalisation
     # what a hypothesis' log-probability is divided by: nothing; its tokens; Wu et al. 2016
     length_alpha: float = Field(ge=0, le=10)
     # exponent of the wu penalty; 0: no penalty
@@ -46,7 +71,7 @@ class DecodeSettings(Settings):
     # ... and from the fewest whose probabilities sum to this share
     sampling_seed: int = Field(ge=0)
     # seed of the draws
-    mbr: Literal["none", "chrf", "bleu"]
+    mbr: Utility
     # utility by whose expectation hypotheses are ranked again (minimum Bayes risk)
     mbr_candidates: int = Field(ge=2, le=1000)
     # hypotheses of each sentence that are compared with each other

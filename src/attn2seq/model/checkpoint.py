@@ -7,31 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from attn2seq.config import Settings, shown, unique_keys, validate
+from attn2seq.config import shown
 from attn2seq.errors import UserError
+from attn2seq.model.config_file import CONFIG, TRAINED_FORMAT, ModelConfig, read_config
 from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.model.settings import ModelSettings
-from attn2seq.tokenization.tokenizer import EOS_ID, vocabulary_size
-
-FORMAT_VERSION = 2
-_MAX_CONFIG_BYTES = 1 << 20
-
-
-class _Config(Settings):
-    """What config.json holds."""
-
-    format: int
-    src_vocabulary_size: int = Field(gt=EOS_ID)
-    tgt_vocabulary_size: int = Field(gt=EOS_ID)
-    weights_sha256: str
-    # of model.safetensors, which has no checksum of its own
-    model: ModelSettings
+from attn2seq.tokenization.tokenizer import vocabulary_size
 
 
 def weights_of(model: Seq2Seq) -> dict[str, Tensor]:
@@ -49,14 +34,14 @@ def save_model(folder: Path, model: Seq2Seq, weights: dict[str, Tensor]) -> None
     content = save(weights)
     (folder / "model.safetensors").write_bytes(content)
     config = {
-        "format": FORMAT_VERSION,
+        "format": TRAINED_FORMAT,
         "src_vocabulary_size": model.src_vocabulary_size,
         "tgt_vocabulary_size": model.tgt_vocabulary_size,
         "weights_sha256": hashlib.sha256(content).hexdigest(),
         "model": model.settings.model_dump(),
     }
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
+    (folder / CONFIG).write_text(text, encoding="utf-8")
 
 
 def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Seq:
@@ -66,7 +51,7 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Se
     has tokenizers of other sizes. No more memory is taken than a few times what the weights' file
     has bytes, whatever sizes config.json asks for.
     """
-    config = _read_config(folder / "config.json")
+    config = read_config(folder / CONFIG)
     path = folder / "model.safetensors"
     # Beside the rest: some processors take a quarter of a second for 50 MB.
     with ThreadPoolExecutor(1) as thread:
@@ -86,29 +71,7 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Se
     return model.to(device, dtype).eval()
 
 
-def _read_config(path: Path) -> _Config:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_CONFIG_BYTES).decode("utf-8")
-        values: Any = json.loads(text, object_pairs_hook=unique_keys)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path.parent} holds no model (config.json is missing): "
-            f"train one with `dvc repro train`"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    if not isinstance(values, dict) or values.get("format") != FORMAT_VERSION:
-        raise UserError(
-            f"{path} is not of model format {FORMAT_VERSION}, the one that this version reads"
-        )
-    source = f"{path} does not describe a model: it"
-    config = validate({"config": _Config}, {"config": values}, source)["config"]
-    assert isinstance(config, _Config)
-    return config
-
-
-def _check_fit(path: Path, config: _Config, weights: dict[str, Tensor]) -> None:
+def _check_fit(path: Path, config: ModelConfig, weights: dict[str, Tensor]) -> None:
     """Raises UserError where the weights are not those of the model, before memory is taken."""
     again = "copy the whole model folder again, or train it again"
     # Each layer has weights of its own; a number of layers beyond all reason is never made.
@@ -150,7 +113,7 @@ def _check_digest(path: Path, expected: str, found: str) -> None:
 
 
 class _Unfilled(TorchFunctionMode):
-    """Draws no random weights, which others would replace.
+    """Draws no random weights, which others would replace, and leaves torch's generator alone.
 
     Where there is no memory, torch takes a second to learn how.
     """
@@ -159,7 +122,8 @@ class _Unfilled(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        if func.__name__ in ("normal_", "uniform_"):
+        # kaiming_uniform_ too, and whatever else init has of the kind
+        if func.__name__.endswith(("normal_", "uniform_")):
             return args[0] if args else given["tensor"]
         return func(*args, **given)
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 
@@ -15,8 +16,6 @@ def pick_device(name: str, key: str) -> torch.device:
     """`auto` is the GPU where there is one. Raises UserError, which names the setting `key`, where
     `cuda` is asked in vain.
     """
-    # cuBLAS repeats to the bit, in recurrent layers too, with a workspace of fixed size alone.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():
@@ -67,8 +66,37 @@ def describe_device(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """torch's number of CPU threads within the block; 0 leaves it as it is.
+
+    It is the process's, so only one block at a time changes it; the others wait.
+    """
+    if count in (0, torch.get_num_threads()):
+        yield
+        return
+    with _CHANGING_THREADS:
+        usual = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(usual)
+
+
+_CHANGING_THREADS = RLock()
+
+
+def fix_cublas_workspace() -> None:
+    """Let cuBLAS repeat to the bit, in recurrent layers too: only with a workspace of fixed size
+    does it. Call it before the first product on a GPU, in a process of our own.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
 def tune_cpu() -> None:
-    """Let a CPU keep what each training step needs again; call it before the first product.
+    """Let a CPU keep what each training step needs again; call it before the first product, in a
+    process of our own: it holds for all of it.
 
     Freed buffers: glibc hands large ones back to the system, and taking them anew at each step
     costs page faults, which can take longer than what is done in them. Compiled kernels: oneDNN

@@ -1,4 +1,4 @@
-"""The part of this package that a logged model carries with it: what pyfunc.py imports."""
+"""The part of this package that a logged model carries with it: what served_model.py imports."""
 
 import ast
 import shutil
@@ -8,7 +8,7 @@ ENTRIES = ("runs/served_model.py", "pyfunc.py")  # now, and in old commits
 
 
 def carried_files(package: Path) -> list[Path]:
-    """pyfunc.py of the package folder and all of the package that it imports, directly or not.
+    """served_model.py of the package and all of the package that it imports, directly or not.
 
     Found by reading, since the package may be that of another commit than this one.
     """

@@ -17,6 +17,7 @@ from typing import Any
 
 from attn2seq.config import flat_params
 from attn2seq.metrics import judged_by
+from attn2seq.model.config_file import CONFIG
 from attn2seq.runs.circumstances import Circumstances
 from attn2seq.runs.names import NOTE
 from attn2seq.runs.record import JUDGED_TAG, DataSet, Group, ModelFiles, Point, RunRecord
@@ -62,8 +63,8 @@ def collected_record(
 ) -> RunRecord:
     """The record of a run whose files lie in `folder`.
 
-    `root` is the main repository, whose cache knows times and devices; `leave_out` names files in
-    `folder` that are not this run's.
+    `root` is the main repository, whose cache knows times and devices; `leave_out` names what in
+    `folder` is not this run's: files, and the model folder.
     """
     fingerprint = run_fingerprint(inputs)
     training = _training(folder, root)
@@ -77,7 +78,7 @@ def collected_record(
         points=[*_curves(folder, root, training), *_scores(folder), *_times(root, fingerprint)],
         data_sets=_data_sets(folder, begun.group.name),
         artifacts=_artifacts(folder, leave_out),
-        model=_model(folder, inputs.params, about.package),
+        model=None if paths.MODEL in leave_out else _model(folder, about, fingerprint),
         finished=(folder / paths.SCORES).exists(),
     )
 
@@ -221,14 +222,14 @@ def _data_sets(folder: Path, corpus: str) -> list[DataSet]:
     return data_sets
 
 
-def _model(folder: Path, params: Mapping[str, Any], package: Path | None) -> ModelFiles | None:
-    if package is None or not (folder / paths.WEIGHTS).exists():
+def _model(folder: Path, about: Circumstances, fingerprint: str) -> ModelFiles | None:
+    if about.package is None or not (folder / paths.MODEL / CONFIG).exists():
         return None
-    if params["decode"].get("ensemble"):
-        return None  # the scores are those of several models, and a run logs its own alone
-    # The code of another commit may know no form.
-    form = params["prepare"].get("unicode_form", "none")
-    return ModelFiles((folder / paths.WEIGHTS).parent, params["decode"], form, package)
+    origin = {"run fingerprint": fingerprint}
+    if about.git_commit is not None:
+        edited = " and uncommitted changes" if about.git_dirty else ""
+        origin["commit"] = f"{about.git_commit}{edited}"
+    return ModelFiles(folder / paths.MODEL, about.package, origin)
 
 
 def _read(path: Path) -> dict[str, Any]:

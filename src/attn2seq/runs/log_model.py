@@ -1,14 +1,16 @@
-"""The trained model of a run, as MLflow keeps it: weights, settings, and the code that decodes."""
+"""The model folder of a run, as MLflow keeps it: with the code that decodes, and its origin."""
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attn2seq.model_card import origin_lines
+from attn2seq.packaging import CARD
 from attn2seq.runs.carried_code import copy_carried, entry_of
 from attn2seq.runs.logged_models import requirements
 from attn2seq.runs.record import ModelFiles
-from attn2seq.whole import write_json
 
 
 def log_model(store_uri: str, run: Any, model: ModelFiles) -> str:
@@ -22,8 +24,7 @@ def log_model(store_uri: str, run: Any, model: ModelFiles) -> str:
         folder = Path(scratch) / "model"
         # Copied, not linked: the files may be read-only parts of a cache.
         shutil.copytree(model.folder, folder, copy_function=shutil.copyfile)
-        write_json(folder / "decode.json", dict(model.decode))
-        write_json(folder / "texts.json", {"unicode_form": model.unicode_form})
+        _add_origin(folder / CARD, model.origin)
         package = copy_carried(model.package, Path(scratch) / "code")
         info = Model.log(
             artifact_path=None,
@@ -37,3 +38,11 @@ def log_model(store_uri: str, run: Any, model: ModelFiles) -> str:
             pip_requirements=requirements(),
         )
     return str(info.model_id)
+
+
+def _add_origin(card: Path, origin: Mapping[str, str]) -> None:
+    """Say in the copy where it is from: the folder itself says nothing that differs by run."""
+    if origin:
+        lines = ["", "## This copy", *origin_lines(origin), ""]
+        with card.open("a", encoding="utf-8") as file:
+            file.write("\n".join(lines))

@@ -1,5 +1,7 @@
 """Runs in MLflow: a view of files, from which it can be rebuilt.
 
+Only the files of this room know MLflow, and import it when they need it.
+
 One `run_fingerprint` is one run, found by its tag. Everything here adds what is missing and leaves
 alone what is there, so the same record may be given any number of times:
 

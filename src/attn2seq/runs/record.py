@@ -5,7 +5,6 @@ no files' places.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import attn2seq
 from attn2seq.errors import UserError
@@ -37,12 +36,11 @@ class DataSet:
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A trained model, the settings it was scored with, and the code that runs it."""
+    """A model folder that is complete by itself, and the code that runs it."""
 
     folder: Path
-    decode: Mapping[str, Any]
-    unicode_form: str  # of the texts that it was trained with
-    package: Path = Path(attn2seq.__file__).parent  # holds pyfunc.py
+    package: Path = Path(attn2seq.__file__).parent
+    origin: Mapping[str, str] = field(default_factory=dict)  # for the copy's card: commit and such
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,13 @@ def restored_record(source: Source, about: Circumstances, root: Path, folder: Pa
     if source.params is not None and _says(source.params, inputs):
         (folder / PARAMS).write_text(source.params, encoding="utf-8")
     (folder / DVC_LOCK).write_text(source.lock, encoding="utf-8")
-    # A report of an earlier run may still stand beside the new scores.
-    old_report = "report" not in lock["stages"] or _disagreements(lock, ("report",), folder)
+    # Those of an earlier run may still stand beside the new scores.
+    leave_out = frozenset(
+        path
+        for stage, path in (("report", REPORT), ("package", MODEL))
+        if stage not in lock["stages"] or _disagreements(lock, (*RUN_STAGES, stage), folder)
+    )
     about = replace(about, dvc_lock=digest(source.lock), package=_package(source.code, inputs))
-    leave_out = frozenset({REPORT} if old_report else ())
     return collected_record(folder, inputs, about, root, leave_out)
 
 

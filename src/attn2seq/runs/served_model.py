@@ -5,6 +5,7 @@ it a pickle. Besides those that show runs, it is the one file that imports mlflo
 the package imports it. It goes with the model, together with what it imports.
 """
 
+import logging
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
@@ -13,12 +14,11 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from pydantic import BaseModel
 
-from attn2seq.config import read_yaml, validate
-from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.translator import Translation, Translator
-from attn2seq.preparing.cleaning import normalise_text
-from attn2seq.preparing.settings import UnicodeForm
+from attn2seq.decoding.translation import Translation
+from attn2seq.model.device import tune_cpu
+from attn2seq.model_folder import read_model_folder
 
+LOG = logging.getLogger(__name__)
 # Of one request; more is a mistake, or several requests.
 MAX_TEXTS, MAX_CHARACTERS = 1000, 1_000_000
 
@@ -58,35 +58,33 @@ class BadInputError(MlflowException):  # type: ignore[misc]  # mlflow has no typ
 
 
 class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no types for it
-    """Translates with the settings of decode.json, those that the model was scored with."""
+    """Translates as the model was scored."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read weights, vocabularies, decode.json and texts.json from the model's folder."""
-        folder = Path(context.artifacts["model"])
-        source = folder / "decode.json"  # JSON is YAML
-        values = {"decode": read_yaml(source)}
-        settings = validate({"decode": DecodeSettings}, values, str(source))["decode"]
-        assert isinstance(settings, DecodeSettings)
-        self._translator = Translator(folder, settings)
-        self._unicode_form = read_yaml(folder / "texts.json")["unicode_form"]
+        """Read the model folder."""
+        tune_cpu()
+        folder = read_model_folder(Path(context.artifacts["model"]))
+        self._translator = folder.translator(LOG.warning)
 
     def predict(self, model_input: list[str]) -> list[Served]:
         """An answer for each text, in order.
 
         Raises BadInputError, also where a text is too long: it would be cut, and nobody would see.
         """
-        texts = _sound_texts(model_input, self._unicode_form)
+        texts = _sound_texts(model_input)
         limit = self._translator.settings.max_source_length
-        for index, ids in enumerate(self._translator.src_tokenizer.encode(texts)):
-            if len(ids) > limit:
+        for index, pieces in enumerate(self._translator.source_lengths(texts)):
+            if pieces > limit:
                 raise BadInputError(
-                    f"text {index} has {len(ids):,} pieces, and this model takes {limit:,} at "
+                    f"text {index} has {pieces:,} pieces, and this model takes {limit:,} at "
                     "most: send it sentence by sentence"
                 )
+            if not pieces:
+                raise BadInputError(f"text {index} is empty")
         return [_answer(translation) for translation in self._translator.translate(texts)]
 
 
-def _sound_texts(texts: object, form: UnicodeForm) -> list[str]:
+def _sound_texts(texts: object) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise BadInputError('the input must be a list of strings: {"inputs": ["a text", ...]}')
     if not texts:
@@ -99,12 +97,7 @@ def _sound_texts(texts: object, form: UnicodeForm) -> list[str]:
     for index, text in enumerate(texts):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise BadInputError(f"text {index} holds half of a surrogate pair, which is no text")
-    # As clean as the lines that the model was trained with.
-    cleaned = [normalise_text(text, form) for text in texts]
-    for index, text in enumerate(cleaned):
-        if not text:
-            raise BadInputError(f"text {index} is empty")
-    return cleaned
+    return texts
 
 
 def _answer(translation: Translation) -> Served:

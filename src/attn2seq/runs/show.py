@@ -26,7 +26,7 @@ from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.outage import Outage
 from attn2seq.runs.record import RunRecord, Shown, Store, StoreUnavailableError
 from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
-from attn2seq.workspace.paths import ARTIFACTS, DATABASE, DVC_LOCK, PARAMS, REPORT
+from attn2seq.workspace.paths import ARTIFACTS, DATABASE, DVC_LOCK, MODEL, PARAMS, REPORT
 from attn2seq.workspace.stage import main_root
 
 # Seconds until a server counts as down, where files are sent.
@@ -103,8 +103,9 @@ def running_record(workspace: Path, root: Path, stage: str) -> RunRecord:
             f"edited since an earlier stage ran: {', '.join(edited)}. No run is shown of results "
             "that follow from both states; run `dvc repro` again"
         )
-    # Until the report stage has run, the report is that of the run before.
-    leave_out = frozenset({DVC_LOCK} if stage == "report" else {DVC_LOCK, REPORT})
+    # Until their stages have run, the report and the model folder are those of the run before.
+    later = {"report": REPORT, "package": MODEL}
+    leave_out = frozenset({DVC_LOCK, *(path for name, path in later.items() if name != stage)})
     return collected_record(workspace, inputs, circumstances(workspace), root, leave_out)
 
 
@@ -168,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="attn2seq.runs.show", description=__doc__)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--all", action="store_true", help="every commit's and experiment's run too")
-    mode.add_argument("--after", metavar="STAGE", choices=("evaluate", "report"))
+    mode.add_argument("--after", metavar="STAGE", choices=("evaluate", "package", "report"))
     mode.add_argument("--follow", metavar="FILE", type=Path)
     parser.add_argument("--quiet", action="store_true", help="a store that is down is no failure")
     return parser

@@ -92,7 +92,15 @@ def text_of(digests: Mapping[str, str]) -> str:
 
 def code_digest(root: Path, stages: Iterable[str], corpus_is_generated: bool) -> str:
     """Eight hexadecimal digits that name the code of several stages together."""
-    texts = (text_of(stage_digests(root, stage, corpus_is_generated)) for stage in stages)
+    return _name(text_of(stage_digests(root, stage, corpus_is_generated)) for stage in stages)
+
+
+def noted_digest(root: Path, stages: Iterable[str]) -> str:
+    """The same for the code that the stage `code` has noted. Raises OSError without notes."""
+    return _name((root / NOTES / f"{stage}.txt").read_text(encoding="utf-8") for stage in stages)
+
+
+def _name(texts: Iterable[str]) -> str:
     return _sha256("\0".join(texts).encode())[:8]
 
 

@@ -32,11 +32,11 @@ PREPARE_METRICS = RESULTS / "prepare/metrics.json"
 TOKENIZED = Path("data/tokenized")
 
 # train
-MODEL = Path("models/model")
-WEIGHTS = MODEL / "model.safetensors"
-TRAINED = RESULTS / "train"
-HISTORY = TRAINED / "history.csv"
-TRAIN_METRICS = TRAINED / "metrics.json"
+TRAINED = Path("models/trained")
+WEIGHTS = TRAINED / "model.safetensors"
+TRAIN_RESULTS = RESULTS / "train"
+HISTORY = TRAIN_RESULTS / "history.csv"
+TRAIN_METRICS = TRAIN_RESULTS / "metrics.json"
 
 # decode
 ENSEMBLE = Path("data/ensemble")
@@ -45,6 +45,10 @@ DECODED = RESULTS / "decode"
 # evaluate
 EVALUATED = RESULTS / "evaluate"
 SCORES = EVALUATED / "metrics.json"
+SIGNATURES = EVALUATED / "signatures.json"
+
+# package
+MODEL = Path("models/model")
 
 # report, and a comparison with another run
 REPORT = RESULTS / "report/index.html"

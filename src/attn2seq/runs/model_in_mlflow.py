@@ -2,28 +2,38 @@
 
 import os
 import re
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from attn2seq.errors import UserError
+from attn2seq.model.config_file import CONFIG
+from attn2seq.model_folder import ModelFolder, read_model_folder
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.stage import main_root
 
-# Where attn2seq.runs.mlflow_store puts the model folder within what it logs.
+# Where attn2seq.runs.log_model has MLflow put the model folder within what it logs.
 INSIDE = Path("artifacts/model")
+OTHER_CODE = (
+    "If other code than this logged the model: MLflow runs it with the code that lies beside it"
+)
 ADDRESS = re.compile(r"models:/([^/@]+([/@][^/@]+)?)|runs:/[^/]+/.+")
 
 
-def model_in_mlflow(address: str, scratch: Path) -> tuple[Path, str | None]:
-    """The model folder, with decode.json in it, and the Unicode form that its run was told.
+def model_in_mlflow(address: str, scratch: Path) -> ModelFolder:
+    """The model folder at the address. Files from a server come into `scratch`.
 
-    Files from a server come into `scratch`. Raises UserError, and StoreUnavailableError where
-    MLflow is not installed or does not answer.
+    Raises UserError, and StoreUnavailableError where MLflow is not installed or does not answer.
     """
     if not ADDRESS.fullmatch(address):
         raise UserError(
             f"{address} is no address of a model in MLflow: models:/<name>@<alias>, "
             "models:/<name>/<version>, models:/<model id> or runs:/<run id>/model"
+        )
+    if find_spec("mlflow") is None:
+        raise StoreUnavailableError(
+            f"{address} is in MLflow, which is not installed here: pip install 'attn2seq[pipeline]'"
         )
     store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
     if store.database is not None and not store.database.is_file():
@@ -35,18 +45,15 @@ def model_in_mlflow(address: str, scratch: Path) -> tuple[Path, str | None]:
     with runs.answering():
         import mlflow
         from mlflow.exceptions import MlflowException
-        from mlflow.models import Model
 
         mlflow.set_tracking_uri(store.uri)
         try:
             files = Path(mlflow.artifacts.download_artifacts(address, dst_path=str(scratch)))
-            run_id = Model.load(str(files)).run_id
-            run = runs.client.get_run(run_id) if run_id else None
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
             reason = str(error).strip().splitlines()[0].removeprefix(f"{error.error_code}: ")
             raise UserError(f"{address} names no model in {store.uri}: {reason}") from None
-    if not (files / INSIDE / "config.json").is_file():
+    if not (files / INSIDE / CONFIG).is_file():
         raise UserError(f"{address} is no model that attn2seq logged: {INSIDE} is missing in it")
-    return files / INSIDE, None if run is None else run.data.params.get("prepare.unicode_form")
+    return replace(read_model_folder(files / INSIDE), if_unfit=OTHER_CODE)

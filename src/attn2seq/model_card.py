@@ -1,0 +1,101 @@
+"""The README.md of a model folder: what the model is, its data, licence, scores, how to load it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.model.settings import ModelSettings
+
+SPLITS = ("dev", "test")
+LOAD = """\
+```python
+import attn2seq
+translator = attn2seq.load("{0}")  # wherever it lies
+print(translator.translate(["{1}"])[0].text)
+```"""
+
+
+def model_card(
+    facts: Mapping[str, Any],
+    model: ModelSettings,
+    decode: DecodeSettings,
+    metrics: Mapping[str, Any],
+    signatures: Mapping[str, Any],
+    code: str | None,
+) -> str:
+    """Markdown. `facts` are the corpus's, as prepare wrote them; `metrics` and `signatures`
+    evaluate's; `code` is a digest of what the stages ran.
+    """
+    attention = "no attention" if model.attention == "none" else f"{model.attention} attention"
+    return "\n".join(
+        [
+            f"# {facts['name']}",
+            "",
+            f"{facts['task'].capitalize()}, {facts['src_lang']} to {facts['tgt_lang']}, by a "
+            f"recurrent encoder-decoder ({model.cell}, {attention}), trained with attn2seq.",
+            "",
+            LOAD.format("path/to/this/folder", "a text"),
+            "",
+            "The folder is complete by itself: weights, vocabularies, the form of the texts, the "
+            "settings of the search.",
+            "",
+            "## Data",
+            *data_lines(facts),
+            "",
+            "## Scores",
+            *score_lines(metrics, signatures),
+            "",
+            f"Decoded with {_search(decode)}. {SCORES_NOTE}",
+            "",
+            *([] if code is None else ["## Origin", f"- code: {code}", ""]),
+        ]
+    )
+
+
+SCORES_NOTE = (
+    "Intervals hold 95% of bootstrap samples of the sentences. The kept weights were chosen on "
+    "dev; report test."
+)
+
+
+def origin_lines(origin: Mapping[str, str]) -> list[str]:
+    """Where a copy of the folder comes from, for a copy that leaves the workspace."""
+    return [f"- {key}: {value}" for key, value in origin.items()]
+
+
+def data_lines(facts: Mapping[str, Any]) -> list[str]:
+    """What the model was trained on, and what binds it."""
+    return [
+        f"- {facts['title']}",
+        f"- licence: {facts['licence']}; it may bind the model, too",
+        f"- citation: {facts['citation']}",
+    ]
+
+
+def score_lines(metrics: Mapping[str, Any], signatures: Mapping[str, Any]) -> list[str]:
+    """A table with a row for each score that has a signature."""
+    lines = ["| score | dev | test | signature |", "|---|---:|---:|---|"]
+    for name, entry in signatures["test"].items():
+        dev, test = (_cell(metrics, signatures, split, name) for split in SPLITS)
+        # A bar would end the table's cell.
+        signature = str(entry["signature"]).replace("|", ", ")
+        lines.append(f"| {name} | {dev} | {test} | {signature} |")
+    return lines
+
+
+def _cell(metrics: Mapping[str, Any], signatures: Mapping[str, Any], split: str, name: str) -> str:
+    value, entry = metrics[split].get(name), signatures[split].get(name)
+    if value is None or entry is None:
+        return ""
+    return f"{value:.2f} ({entry['low']:.2f} to {entry['high']:.2f})"
+
+
+def _search(decode: DecodeSettings) -> str:
+    search = (
+        f"a beam of {decode.beam_size}"
+        if decode.search == "beam"
+        else f"{decode.candidates} samples for each text"
+    )
+    models = f" by {1 + len(decode.ensemble)} models together" if decode.ensemble else ""
+    ranked = "" if decode.mbr == "none" else f", ranked by expected {decode.mbr}"
+    return f"{search}{models}{ranked}"
