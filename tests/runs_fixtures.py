@@ -33,7 +33,6 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     write_workspace(tmp_path)
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     return tmp_path
 
 

@@ -41,7 +41,7 @@ def run(
 
 
 def test_a_line_per_pair(run: Run, model_folder: Path) -> None:
-    found = Translator(model_folder, SETTINGS).score(
+    found = Translator(model_folder, SETTINGS).reference_scores(
         [" ".join(text.split()) for text in TEXTS], [" ".join(text.split()) for text in TARGETS]
     )
     status, summed, errors = run("texts.en", "texts.de")

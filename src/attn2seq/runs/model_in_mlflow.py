@@ -10,6 +10,7 @@ from attn2seq.errors import UserError
 from attn2seq.model.config_file import CONFIG
 from attn2seq.model_folder import ModelFolder, read_model_folder
 from attn2seq.runs.mlflow_store import Runs
+from attn2seq.runs.record import StoreUnavailableError
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.stage import main_root
 

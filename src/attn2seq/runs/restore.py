@@ -153,7 +153,8 @@ def commit_source(root: Path, commit: str, cache: Path, scratch: Path) -> Source
 
     lock = git(root, "show", f"{commit}:{DVC_LOCK}") or b""
     params = git(root, "show", f"{commit}:{PARAMS}")
-    archive = git(root, "archive", "--format=tar", commit, *RUN_CODE)
+    there = [path for path in RUN_CODE if git(root, "ls-tree", commit, "--", path)]
+    archive = git(root, "archive", "--format=tar", commit, *there)
     if archive is not None:
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(scratch, filter="data")
