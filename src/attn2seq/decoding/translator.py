@@ -18,8 +18,7 @@ from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
-from attn2seq.model.device import pick_device, pick_number_type, tune_cpu
-from attn2seq.model.out_of_memory import memory_told
+from attn2seq.model.device import memory_told, pick_device, pick_number_type, tune_cpu
 from attn2seq.tokenization.tokenizer import EOS_ID, UNK_ID, Tokenizer
 
 LOG = logging.getLogger(__name__)
