@@ -152,7 +152,7 @@ def beam_steps(model: Seq2Seq, encoded: Encoded, tokenizer: Tokenizer) -> None:
 
 def search(model: Seq2Seq, src_BS: Tensor, src_lengths_B: Tensor, tokenizer: Tokenizer) -> None:
     """Chapter 5: the real search does the same for many sentences at once, and ranks the ends."""
-    chapter("5. The real search (decoding/beam.py, decoding/length.py)")
+    chapter("5. The real search (decoding/beam.py, decoding/ranking.py)")
     plain = {
         "search": "beam", "beam_size": BEAM, "nbest": BEAM, "coverage_penalty": 0.0, "mbr": "none",
         "temperature": 1.0, "top_k": 0, "top_p": 1.0, "ensemble": [],

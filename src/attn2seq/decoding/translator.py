@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from attn2seq.decoding.batched import Progress, Reader, find_all, score_all
-from attn2seq.decoding.ensemble import Member
+from attn2seq.decoding.ensemble import Member, load_members
 from attn2seq.decoding.mbr import nbest_weights, rank, sample_weights
-from attn2seq.decoding.members import load_members
 from attn2seq.decoding.recorded import RecordedSteps
 from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.search import Found
