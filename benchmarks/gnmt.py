@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attn2seq.decoding.step_model import StepModel
+from attn2seq.decoding.search import StepModel
 from attn2seq.model.decoder import DecoderState
-from attn2seq.model.encoded import Encoded
+from attn2seq.model.encoder import Encoded
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from benchmarks.tables.runs import Changes, Run, params_of
 

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from attn2seq.batching.sampler import BatchLimits
-from attn2seq.model import additive, decoder, recurrent
+from attn2seq.model import attention, decoder, recurrent
 from attn2seq.model.device import tune_cpu
 from attn2seq.model.settings import ModelSettings
 from attn2seq.training import epochs, loop, loss
@@ -49,11 +49,12 @@ def when_asked(items: Iterable[Any], make: Callable[[Any], Any]) -> Iterator[tup
 # What stands in its place where a way is left out.
 WAYS: Mapping[str, AbstractContextManager[Any]] = {
     "bfloat16": patch.object(training_step, "pick_number_type", lambda *_: torch.float32),
-    "loss in chunks": patch.multiple(loss, CHUNK_ROWS=ALL_AT_ONCE, PIECE_ROWS=ALL_AT_ONCE),
-    "softmax in pieces": patch.object(loss, "PIECE_ROWS", ALL_AT_ONCE),
+    "loss in chunks": patch.object(loss, "CHUNK_ROWS", ALL_AT_ONCE),
     "whole-sequence calls": patch.object(ModelSettings, "step_by_step", True),
     "padded encoder": patch.object(recurrent, "padded_lstm", recurrent.packed_rnn),
-    "large scores in parts": patch.object(additive, "HELD", ALL_AT_ONCE),
+    "additive scores by sigmoids": patch.object(
+        attention, "additive_scores_on_cpu", attention.additive_scores
+    ),
     "buckets of lengths": patch.object(epochs, "plan_batches", at_random),
     "batches made ahead": patch.object(loop, "ahead", when_asked),
     AFTER_THE_LOOP: patch.object(decoder, "deferred_gradients", lambda _: nullcontext()),

@@ -26,7 +26,7 @@ from attn2seq.decoding.search import NEVER
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 from attn2seq.model.checkpoint import load_model, save_model, weights_of
-from attn2seq.model.encoded import Encoded
+from attn2seq.model.encoder import Encoded
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 from attn2seq.tokenization.settings import TokenizeSettings
@@ -152,7 +152,7 @@ def beam_steps(model: Seq2Seq, encoded: Encoded, tokenizer: Tokenizer) -> None:
 
 def search(model: Seq2Seq, src_BS: Tensor, src_lengths_B: Tensor, tokenizer: Tokenizer) -> None:
     """Chapter 5: the real search does the same for many sentences at once, and ranks the ends."""
-    chapter("5. The real search (decoding/beam.py, decoding/length.py)")
+    chapter("5. The real search (decoding/beam.py, decoding/ranking.py)")
     plain = {
         "search": "beam", "beam_size": BEAM, "nbest": BEAM, "coverage_penalty": 0.0, "mbr": "none",
         "temperature": 1.0, "top_k": 0, "top_p": 1.0, "ensemble": [],
@@ -203,11 +203,11 @@ def train_toy(folder: Path) -> None:
         loss = sequence_loss(model, model(tensors), tensors, label_smoothing=0.0)
         tokens = sum(len(ids) + 1 for ids in targets)
         optimizer.zero_grad()
-        (loss.smoothed / tokens).backward()
+        (loss / tokens).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if step % 50 == 0:
-            print(f"  step {step:3}  {loss.nats.item() / tokens:.3f} nats a token")
+            print(f"  step {step:3}  {loss.item() / tokens:.3f} nats a token")
     save_model(folder, model, weights_of(model))
 
 

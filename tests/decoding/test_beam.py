@@ -10,7 +10,7 @@ from table_model import FIRST_WORD, TableModel, decode_settings
 from attn2seq.batching.batch import pad_batch
 from attn2seq.decoding.beam import beam_search
 from attn2seq.decoding.greedy import greedy_search
-from attn2seq.decoding.length import length_penalty
+from attn2seq.decoding.ranking import length_penalty
 from attn2seq.decoding.search import Found
 from attn2seq.tokenization.tokenizer import EOS_ID
 
@@ -107,7 +107,7 @@ def test_sentences_that_stay_after_their_end_change_nothing(
         return None if step % 5 else alive.nonzero().squeeze(1)
 
     monkeypatch.setattr("attn2seq.decoding.beam.staying", rarely)
-    monkeypatch.setattr("attn2seq.decoding.single_path.staying", rarely)
+    monkeypatch.setattr("attn2seq.decoding.greedy.staying", rarely)
     assert (beam_search(model, *batch, settings), greedy_search(model, *batch, settings)) == (
         expected
     )

@@ -8,8 +8,7 @@ from table_model import FIRST_WORD, AttendingModel, BlindModel, TableModel, deco
 
 from attn2seq.batching.batch import pad_batch
 from attn2seq.decoding.beam import beam_search
-from attn2seq.decoding.coverage import LEAST_COVERAGE, coverage_scores, source_words
-from attn2seq.decoding.length import length_penalty
+from attn2seq.decoding.ranking import LEAST_COVERAGE, coverage_scores, length_penalty, source_words
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 

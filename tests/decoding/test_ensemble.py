@@ -7,7 +7,7 @@ import torch
 from table_model import FIRST_WORD, TableModel, decode_settings
 
 from attn2seq.decoding.batched import Reader, find_all, score_all
-from attn2seq.decoding.length import length_penalty
+from attn2seq.decoding.ranking import length_penalty
 from attn2seq.tokenization.tokenizer import EOS_ID
 
 CPU = torch.device("cpu")

@@ -1,7 +1,7 @@
 import pytest
 from table_model import decode_settings
 
-from attn2seq.decoding.length import length_penalties, length_penalty
+from attn2seq.decoding.ranking import length_penalties, length_penalty
 
 
 def test_wu_by_hand() -> None:

@@ -9,9 +9,9 @@ from table_model import FIRST_WORD, TableModel, decode_settings
 from attn2seq.batching.batch import pad_batch
 from attn2seq.decoding.beam import beam_search
 from attn2seq.decoding.greedy import greedy_search
-from attn2seq.decoding.length import length_penalty
-from attn2seq.decoding.prefixes import force_, prefix_batch
+from attn2seq.decoding.ranking import length_penalty
 from attn2seq.decoding.sampling import sample
+from attn2seq.decoding.search import force_, prefix_batch
 from attn2seq.tokenization.tokenizer import EOS_ID, PAD_ID
 
 SOURCES = [[word] * (1 + word % 3) for word in range(FIRST_WORD, 24)]

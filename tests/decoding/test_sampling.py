@@ -10,7 +10,7 @@ from table_model import FIRST_WORD, TableModel, decode_settings
 
 from attn2seq.batching.batch import pad_batch
 from attn2seq.decoding.batched import Reader, find_all
-from attn2seq.decoding.length import length_penalty
+from attn2seq.decoding.ranking import length_penalty
 from attn2seq.decoding.sampling import draw_tokens, sample, sentence_draws
 from attn2seq.decoding.search import Found
 from attn2seq.tokenization.tokenizer import EOS_ID

@@ -1,6 +1,6 @@
 import torch
 
-from attn2seq.decoding.trace import Trace
+from attn2seq.decoding.search import Trace
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 

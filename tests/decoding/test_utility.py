@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU, CHRF
 
-from attn2seq.decoding.utility import utilities
+from attn2seq.decoding.mbr import utilities
 
 # sacreBLEU itself is the reference.
 METRICS = {"chrf": CHRF(), "bleu": BLEU(effective_order=True)}

@@ -2,9 +2,9 @@
 
 import torch
 
+from attn2seq.model.cells import State
 from attn2seq.model.decoder import Decoder
-from attn2seq.model.encoded import Encoded
-from attn2seq.model.recurrent import State
+from attn2seq.model.encoder import Encoded
 from attn2seq.model.settings import ModelSettings
 
 

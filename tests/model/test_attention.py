@@ -8,9 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from attn2seq.model import additive
-from attn2seq.model.attention import Attention, LocationAttention, attend
-from attn2seq.model.attention_kinds import make_attention
+from attn2seq.model.attention import Attention, LocationAttention, attend, make_attention
 from attn2seq.model.settings import ModelSettings
 
 MakeSettings = Callable[..., ModelSettings]
@@ -136,29 +134,6 @@ def test_the_settings_say_how_many_places_location_attention_sees(
     queries, states = torch.randn(1, 2, 16).double(), torch.randn(1, 5, 16).double()
     _, weights = attention(queries, states, states, torch.ones(1, 5, dtype=torch.bool))
     assert (weights > 0).tolist() == [[[True] * 3 + [False] * 2] * 2]
-
-
-@pytest.mark.parametrize("positions", [1, 2])
-@pytest.mark.parametrize("held", [1, 2 * 3 * 16 * 2, 2**24])
-def test_additive_scores_of_some_sentences_at_a_time(
-    monkeypatch: pytest.MonkeyPatch, model_settings: MakeSettings, held: int, positions: int
-) -> None:
-    """Of one, of some and of all five: values and gradients are those of the formula."""
-    monkeypatch.setattr(additive, "HELD", {"cpu": held})
-    attention = attention_of(model_settings, "additive", attention_size=16)
-    queries = torch.randn(5, positions, 16).double().requires_grad_()
-    states = torch.randn(5, 3, 16).double().requires_grad_()
-    w = dict(attention.named_parameters())
-    keys = states @ w["key.weight"].t() + w["key.bias"]
-    pairs = (queries @ w["query.weight"].t()).unsqueeze(2) + keys.unsqueeze(1)
-    expected = torch.tanh(pairs) @ w["energy.weight"][0]
-    scores = attention.scores(queries, attention.keys(states))
-    torch.testing.assert_close(scores, expected)
-    inputs, weights = (queries, states, *w.values()), torch.randn(5, positions, 3).double()
-    ours, theirs = (
-        torch.autograd.grad((each * weights).sum(), inputs) for each in (scores, expected)
-    )
-    torch.testing.assert_close(ours, theirs)
 
 
 def test_a_gain_learns_apart_from_its_direction(model_settings: MakeSettings) -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from attn2seq.model.bridge import Bridge
-from attn2seq.model.recurrent import State
+from attn2seq.model.cells import State
+from attn2seq.model.encoder import Bridge
 from attn2seq.model.settings import ModelSettings
 
 MakeSettings = Callable[..., ModelSettings]

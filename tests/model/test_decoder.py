@@ -9,7 +9,7 @@ from sources import encoded
 from torch import Tensor
 
 from attn2seq.model.decoder import Decoded, Decoder, DecoderState
-from attn2seq.model.encoded import Encoded
+from attn2seq.model.encoder import Encoded
 from attn2seq.model.settings import ModelSettings
 
 MakeSettings = Callable[..., ModelSettings]

@@ -54,7 +54,7 @@ def test_a_decoder_learns_what_it_learns_in_the_plain_loop(
     found = []
     for deferring in (deferred_gradients, lambda module: nullcontext()):
         monkeypatch.setattr(decoder_module, "deferred_gradients", deferring)
-        loss = sequence_loss(model, model(BATCH), BATCH, 0.1, 1.0).smoothed
+        loss = sequence_loss(model, model(BATCH), BATCH, 0.1, 1.0)
         weights = dict(model.named_parameters())
         grads = torch.autograd.grad(loss, list(weights.values()))
         found.append(dict(zip(weights, grads, strict=True)) | {"loss": loss.detach()})
@@ -69,7 +69,7 @@ def test_in_bfloat16_the_gradient_is_no_further_from_the_exact_one(
     def gradient(number_type: torch.dtype, deferring: Callable[..., Any]) -> Tensor:
         monkeypatch.setattr(decoder_module, "deferred_gradients", deferring)
         model = small_model(input_feeding=True).to(number_type)
-        loss = sequence_loss(model, model(BATCH), BATCH, 0.1).smoothed
+        loss = sequence_loss(model, model(BATCH), BATCH, 0.1)
         grads = torch.autograd.grad(loss, list(model.parameters()))
         return torch.cat([grad.flatten().double() for grad in grads])
 

@@ -46,7 +46,7 @@ def test_step_by_step_equals_the_whole_sequence(
     model = small_model(**variant).double()
     batch = make_batch(SOURCES, TARGETS)
     every = replace(batch, places_N=torch.arange(batch.tgt_in_BT.numel()))  # padding, too
-    whole_BTV = model.log_probs(positions(model(batch), every)).unflatten(0, batch.tgt_in_BT.shape)
+    whole_BTV = model.log_probs(*positions(model(batch), every)).unflatten(0, batch.tgt_in_BT.shape)
     encoded = model.encode(batch.src_BS, batch.src_lengths_B)
     state = model.initial_state(encoded)
     for position in range(batch.tgt_in_BT.shape[1]):

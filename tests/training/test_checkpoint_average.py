@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_runs import digest
 
-from attn2seq.training.checkpoint_average import CheckpointAverage
+from attn2seq.training.averaging import CheckpointAverage
 from attn2seq.training.evaluation import evaluate_pairs
 from attn2seq.training.loop import Trainer
 

@@ -135,7 +135,7 @@ def test_running_out_of_memory_names_the_batch_and_the_remedy(
 
     Whether the batch of short pairs comes first, for which there is room, follows from the seed.
     """
-    script = Path(__file__).with_name("short_of_memory.py")
+    script = Path(__file__).parents[1] / "short_of_memory.py"
     command = [sys.executable, str(script), str(tmp_path), str(seed), str(mib)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

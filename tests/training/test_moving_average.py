@@ -8,9 +8,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training_runs import digest
 
+from attn2seq.training.averaging import MovingAverage
 from attn2seq.training.evaluation import evaluate_pairs
 from attn2seq.training.loop import Trainer
-from attn2seq.training.moving_average import MovingAverage
 from attn2seq.training.optimizer import Optimizer
 from attn2seq.training.settings import TrainSettings
 

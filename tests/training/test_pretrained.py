@@ -11,7 +11,7 @@ import torch
 from attn2seq.errors import UserError
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training.loop import Trainer
-from attn2seq.training.pretrained import start_from_vectors
+from attn2seq.training.run import start_from_vectors
 
 FOUND = [5, 7, 19]
 

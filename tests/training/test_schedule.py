@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
 from attn2seq.training.loop import Trainer
-from attn2seq.training.schedule import rate_factor
+from attn2seq.training.optimizer import rate_factor
 from attn2seq.training.settings import TrainSettings
 
 Make = Callable[..., TrainSettings]

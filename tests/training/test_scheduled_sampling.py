@@ -12,9 +12,9 @@ from attn2seq.batching.batch import Batch, make_batch
 from attn2seq.errors import UserError
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
-from attn2seq.training import scheduled_sampling
+from attn2seq.training import objective as scheduled_sampling
 from attn2seq.training.loop import Trainer
-from attn2seq.training.scheduled_sampling import sample_inputs, sampled_share
+from attn2seq.training.objective import sample_inputs, sampled_share
 from attn2seq.training.settings import TrainSettings
 
 

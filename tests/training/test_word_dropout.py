@@ -9,7 +9,7 @@ import torch
 from attn2seq.batching.batch import Batch, make_batch
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from attn2seq.training.loop import Trainer
-from attn2seq.training.word_dropout import drop_words
+from attn2seq.training.objective import drop_words
 
 FRAMES = (PAD_ID, BOS_ID, EOS_ID)
 

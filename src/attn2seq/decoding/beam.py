@@ -8,39 +8,64 @@ K endings alone are no reason to stop: where a model is sure of each word and th
 small, improbable endings stand among the K best from the first step on, and K of them are there
 long before the probable hypothesis is complete.
 
-Shapes: B sentences still searched, K beam, N = B * K rows of a step, S source positions,
-V vocabulary, P pieces of the longest prefix.
+Shapes: B sentences still searched, K beam, N = B * K rows of a step, S source positions (0
+where coverage is not asked for), V vocabulary, P pieces of the longest prefix.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from attn2seq.batching.batch import TokenIds
-from attn2seq.decoding.beam_state import (
-    BeamState,
-    flatten_beam_dim,
-    start_beam,
-    unflatten_beam_dim,
-)
 from attn2seq.decoding.candidates import best_continuations, first_best
-from attn2seq.decoding.coverage import added_attention, coverage_scores, source_words
-from attn2seq.decoding.length import length_penalties
-from attn2seq.decoding.prefixes import force_, prefix_batch
+from attn2seq.decoding.ranking import (
+    added_attention,
+    coverage_scores,
+    length_penalties,
+    source_words,
+)
 from attn2seq.decoding.search import (
+    E,
     Endings,
     Found,
+    S,
+    StepModel,
+    Trace,
     follow_endings,
     forbid_,
+    force_,
+    prefix_batch,
     staying,
     token_limits,
 )
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.step_model import E, S, StepModel
-from attn2seq.decoding.trace import Trace
-from attn2seq.tokenization.tokenizer import EOS_ID
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID
+
+
+@dataclass(frozen=True)
+class BeamState:
+    """A row for each sentence."""
+
+    sentences_B: Tensor  # int64: places in the batch as given
+    limits_B: Tensor  # int64: most tokens, eos counted
+    alive_B: Tensor  # bool: whether the search goes on
+    scores_BK: Tensor  # float32: log-probabilities, best first; -inf where there is no hypothesis
+    tokens_BK: Tensor  # int64: the last tokens
+    previous_BK: Tensor  # int64: the rows of the last step that they continue
+    coverage_BKS: Tensor  # float32: the attention that each source position has had
+    words_BS: Tensor  # bool: the source positions that want attention
+    ended_scores_BK: Tensor  # float32: the best hypotheses ended so far, normalised, best first
+    ended_log_probs_BK: Tensor  # float32; -inf where there is none yet
+    ended_calls_BK: Tensor  # int64: the step each ended at
+    ended_rows_BK: Tensor  # int64: and its row there
+    ended_counts_B: Tensor  # int64: how many hypotheses have ended
+
+    def select(self, index_B: Tensor) -> Self:
+        """The sentences at `index_B`."""
+        return type(self)(*(getattr(self, entry.name)[index_B] for entry in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -217,3 +242,38 @@ def best_endings(beams: list[BeamState], nbest: int) -> Endings:
         log_probs_P=column([beam.ended_log_probs_BK for beam in beams]),
         scores_P=column([beam.ended_scores_BK for beam in beams]),
     )
+
+
+def start_beam(limits_B: Tensor, beam_size: int, words_BS: Tensor) -> BeamState:
+    """Each sentence starts from one empty hypothesis; the other places of its beam are free."""
+    batch, device = len(limits_B), limits_B.device
+    sentences_B = torch.arange(batch, device=device)
+    zeros_BK = torch.zeros(batch, beam_size, dtype=torch.int64, device=device)
+    none_BK = torch.full((batch, beam_size), -torch.inf, device=device)
+    scores_BK = none_BK.clone()
+    scores_BK[:, 0] = 0.0
+    return BeamState(
+        sentences_B=sentences_B,
+        limits_B=limits_B,
+        alive_B=torch.ones_like(limits_B, dtype=torch.bool),
+        scores_BK=scores_BK,
+        tokens_BK=zeros_BK + BOS_ID,
+        previous_BK=zeros_BK + sentences_B.unsqueeze(1),
+        coverage_BKS=torch.zeros(batch, beam_size, words_BS.shape[1], device=device),
+        words_BS=words_BS,
+        ended_scores_BK=none_BK,
+        ended_log_probs_BK=none_BK,
+        ended_calls_BK=zeros_BK + 1,
+        ended_rows_BK=zeros_BK,
+        ended_counts_B=torch.zeros_like(limits_B),
+    )
+
+
+def flatten_beam_dim(values: Tensor) -> Tensor:
+    """From (B, K, ...) to rows (B * K, ...)."""
+    return values.flatten(0, 1)
+
+
+def unflatten_beam_dim(values: Tensor, beam_size: int) -> Tensor:
+    """From rows (B * K, ...) to (B, K, ...)."""
+    return values.view(-1, beam_size, *values.shape[1:])

@@ -1,4 +1,4 @@
-"""Several models as one: at each step the mean of their probabilities.
+"""Several models as one: at each step the mean of their probabilities. Loading them.
 
 Each may read the source in pieces of its own; the target vocabulary they share.
 
@@ -8,12 +8,16 @@ Shapes: B batch, S source positions, N rows of a step, V target vocabulary.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from attn2seq.decoding.step_model import Selectable, StepModel
+from attn2seq.decoding.search import Selectable, StepModel
+from attn2seq.errors import UserError
+from attn2seq.model.checkpoint import load_model
+from attn2seq.tokenization.tokenizer import Tokenizer
 
 Member = StepModel[Any, Any]
 
@@ -64,3 +68,37 @@ class Ensemble:
     @property
     def _models(self) -> list[Member]:
         return [self.first, *(model for model, _, _ in self.others)]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with the tokenizer that cuts sources for it."""
+
+    model: Member
+    src_tokenizer: Tokenizer
+    src_vocabulary: bytes  # of src.model: where it is equal, sources are cut once
+
+
+def load_members(folders: Sequence[Path], device: torch.device, dtype: torch.dtype) -> list[Loaded]:
+    """The model of each folder.
+
+    Raises UserError where one is no model, or has another target vocabulary than the first: then
+    equal token ids would stand for different pieces.
+    """
+    members = [
+        Loaded(
+            load_model(folder, device, dtype),
+            Tokenizer(folder / "src.model"),
+            (folder / "src.model").read_bytes(),
+        )
+        for folder in folders
+    ]
+    first, *others = (folder / "tgt.model" for folder in folders)
+    for other in others:
+        if not other.is_file() or other.read_bytes() != first.read_bytes():
+            raise UserError(
+                f"{other} is not the target vocabulary of {first}: an ensemble's models must have "
+                "been trained on the same tokenized corpus; leave it out of decode.ensemble, or "
+                "train it again with the same tokenize section"
+            )
+    return members

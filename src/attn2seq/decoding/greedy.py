@@ -1,19 +1,37 @@
-"""Greedy search: at each step the most probable token.
+"""Greedy search: at each step the most probable token. Sampling grows its hypotheses likewise.
 
-Shapes: B batch, S source positions, N sentences still searched, V vocabulary.
+Shapes: B batch, S source positions, R rows at the start, N rows still searched, V vocabulary,
+P pieces of the longest prefix.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from attn2seq.batching.batch import TokenIds
-from attn2seq.decoding.prefixes import prefix_batch
-from attn2seq.decoding.search import Found, follow_endings, token_limits
+from attn2seq.decoding.ranking import length_penalties
+from attn2seq.decoding.search import (
+    E,
+    Endings,
+    Found,
+    S,
+    StepModel,
+    Trace,
+    follow_endings,
+    forbid_,
+    force_,
+    prefix_batch,
+    staying,
+    token_limits,
+)
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.single_path import Start, grow
-from attn2seq.decoding.step_model import E, S, StepModel
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID
+
+# From log_probs_NV (-inf where forbidden), the rows' numbers at the start, and the step (from 1) to
+# the next tokens and their log-probabilities.
+Choose = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
 def greedy_search(
@@ -29,22 +47,92 @@ def greedy_search(
     `src_lengths_B` counts eos and lies on the CPU. `prefixes` are target ids, one row a sentence,
     with which its hypothesis begins.
     """
-    device = src_BS.device
-    prefixes_BP, prefix_lengths_B = prefix_batch(prefixes or [()] * len(src_BS), device)
-    limits_B = token_limits(src_lengths_B, settings).maximum(prefix_lengths_B + 1)
-    start = Start(
-        sentences_R=torch.arange(len(src_BS), device=device),
-        limits_R=limits_B.to(device),
-        prefixes_RP=prefixes_BP,
-        nearest=int(limits_B.min()),
-        longest=int(limits_B.max()),
-    )
-    with torch.inference_mode():
-        encoded = model.encode(src_BS, src_lengths_B)
-        trace, endings = grow(model, encoded, start, settings, _most_probable, keep_attention)
-        return follow_endings(trace, endings, src_lengths_B)
+    start = start_rows(src_BS, src_lengths_B, settings, prefixes)
+    return grow(model, src_BS, src_lengths_B, start, settings, _most_probable, keep_attention)
 
 
 def _most_probable(log_probs_NV: Tensor, places_N: Tensor, step: int) -> tuple[Tensor, Tensor]:
     best_N, tokens_N = log_probs_NV.max(dim=-1)
     return tokens_N, best_N
+
+
+@dataclass(frozen=True)
+class Start:
+    """What each hypothesis starts from, a row for each."""
+
+    sentences_R: Tensor  # int64: places in the batch
+    limits_R: Tensor  # int64: most tokens, eos counted
+    prefixes_RP: Tensor  # int64: the pieces it begins with, PAD_ID after them
+    nearest: int  # the smallest of the limits, known without asking the device
+    longest: int  # the largest
+
+
+def start_rows(
+    src_BS: Tensor,
+    src_lengths_B: Tensor,
+    settings: DecodeSettings,
+    prefixes: Sequence[TokenIds] | None,
+    samples: int = 1,
+) -> Start:
+    """So many rows for each sentence."""
+    device = src_BS.device
+    prefixes_BP, prefix_lengths_B = prefix_batch(prefixes or [()] * len(src_BS), device)
+    limits_B = token_limits(src_lengths_B, settings).maximum(prefix_lengths_B + 1)
+    sentences_R = torch.arange(len(src_BS), device=device).repeat_interleave(samples)
+    return Start(
+        sentences_R=sentences_R,
+        limits_R=limits_B.to(device)[sentences_R],
+        prefixes_RP=prefixes_BP[sentences_R],
+        nearest=int(limits_B.min()),
+        longest=int(limits_B.max()),
+    )
+
+
+@torch.inference_mode()
+def grow(
+    model: StepModel[E, S],
+    src_BS: Tensor,
+    src_lengths_B: Tensor,
+    start: Start,
+    settings: DecodeSettings,
+    choose: Choose,
+    keep_attention: bool,
+) -> list[list[Found]]:
+    """Each row goes on by the token that `choose` takes, until eos."""
+    encoded = model.encode(src_BS, src_lengths_B)
+    if len(start.sentences_R) > len(src_BS):
+        encoded = encoded.select(start.sentences_R)
+    device = start.limits_R.device
+    state = model.initial_state(encoded)
+    trace = Trace()
+    places_N = torch.arange(len(start.limits_R), device=device)
+    alive_N = torch.ones_like(places_N, dtype=torch.bool)
+    limits_N = start.limits_R
+    tokens_N, previous_N = torch.full_like(places_N, BOS_ID), places_N
+    # Where each hypothesis ends: the call, its row there, and the nats so far.
+    calls_R, rows_R = torch.zeros_like(places_N), torch.zeros_like(places_N)
+    log_probs_R = torch.zeros(len(places_N), device=device)
+    for step in range(1, start.longest + 1):
+        log_probs_NV, attn_weights_NS, state = model.decode_step(tokens_N, state, encoded)
+        trace.note(tokens_N, previous_N, attn_weights_NS if keep_attention else None)
+        if step <= start.prefixes_RP.shape[1]:
+            force_(log_probs_NV, start.prefixes_RP[places_N, step - 1])
+        forbid_(log_probs_NV, step, limits_N, start.nearest, settings.min_length)
+        tokens_N, chosen_N = choose(log_probs_NV, places_N, step)
+        previous_N = torch.arange(len(tokens_N), device=device)
+        log_probs_R[places_N] += torch.where(alive_N, chosen_N, 0.0)
+        calls_R[places_N] += alive_N.long()
+        rows_R[places_N] = torch.where(alive_N, previous_N, rows_R[places_N])
+        alive_N = alive_N & (tokens_N != EOS_ID)
+        index_N = staying(alive_N, step)
+        if index_N is None:
+            continue
+        if not len(index_N):
+            break
+        places_N, alive_N, limits_N, tokens_N, previous_N = (
+            tensor[index_N] for tensor in (places_N, alive_N, limits_N, tokens_N, previous_N)
+        )
+        state, encoded = state.select(index_N), encoded.select(index_N)
+    scores_R = log_probs_R / length_penalties(settings, start.longest, device)[calls_R]
+    endings = Endings(start.sentences_R, calls_R, rows_R, log_probs_R, scores_R)
+    return follow_endings(trace, endings, src_lengths_B)

@@ -19,7 +19,7 @@ from typing import Any, Generic
 import torch
 from torch import Tensor, nn
 
-from attn2seq.decoding.step_model import E, S, StepModel
+from attn2seq.decoding.search import E, S, StepModel
 from attn2seq.tokenization.tokenizer import PAD_ID
 
 MOST_ROWS = 64  # a guess, for want of a GPU: with more, an operation outlasts its start

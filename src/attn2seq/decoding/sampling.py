@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attn2seq.batching.batch import TokenIds
-from attn2seq.decoding.prefixes import prefix_batch
-from attn2seq.decoding.search import Found, follow_endings, token_limits
+from attn2seq.decoding.greedy import grow, start_rows
+from attn2seq.decoding.search import (
+    E,
+    Found,
+    S,
+    StepModel,
+)
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.decoding.single_path import Start, grow
-from attn2seq.decoding.step_model import E, S, StepModel
 
 WHOLE = 2**52  # a probability of 1 as an integer; one below 1 / WHOLE is never drawn
 
@@ -40,31 +43,20 @@ def sample(
     without temperature, top_k and top_p. `src_lengths_B` counts eos and lies on the CPU; `prefixes`
     are target ids, one row a sentence, from which its samples go on.
     """
-    device, samples = src_BS.device, settings.candidates
-    prefixes_BP, prefix_lengths_B = prefix_batch(prefixes or [()] * len(src_BS), device)
-    limits_B = token_limits(src_lengths_B, settings).maximum(prefix_lengths_B + 1)
-    sentences_R = torch.arange(len(src_BS), device=device).repeat_interleave(samples)
-    start = Start(
-        sentences_R=sentences_R,
-        limits_R=limits_B.to(device)[sentences_R],
-        prefixes_RP=prefixes_BP[sentences_R],
-        nearest=int(limits_B.min()),
-        longest=int(limits_B.max()),
-    )
+    samples = settings.candidates
+    start = start_rows(src_BS, src_lengths_B, settings, prefixes, samples)
     uniform = np.zeros((len(src_BS), samples, start.longest))
     sources = [row[:length] for row, length in zip(src_BS.tolist(), src_lengths_B, strict=True)]
-    for row, source, limit in zip(uniform, sources, limits_B.tolist(), strict=True):
+    limits = start.limits_R[::samples].tolist()
+    for row, source, limit in zip(uniform, sources, limits, strict=True):
         row[:, :limit] = sentence_draws(settings.sampling_seed, source, samples, limit)
-    uniform_RT = torch.from_numpy(uniform).flatten(0, 1).to(device)
+    uniform_RT = torch.from_numpy(uniform).flatten(0, 1).to(src_BS.device)
 
     def choose(log_probs_NV: Tensor, places_N: Tensor, step: int) -> tuple[Tensor, Tensor]:
         tokens_N = draw_tokens(log_probs_NV, uniform_RT[places_N, step - 1], settings)
         return tokens_N, log_probs_NV.gather(1, tokens_N.unsqueeze(1)).squeeze(1)
 
-    with torch.inference_mode():
-        encoded = model.encode(src_BS, src_lengths_B).select(sentences_R)
-        trace, endings = grow(model, encoded, start, settings, choose, keep_attention)
-        return follow_endings(trace, endings, src_lengths_B)
+    return grow(model, src_BS, src_lengths_B, start, settings, choose, keep_attention)
 
 
 def sentence_draws(

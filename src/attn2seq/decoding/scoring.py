@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from attn2seq.batching.batch import TokenIds, pad_batch
-from attn2seq.decoding.step_model import E, S, StepModel
+from attn2seq.decoding.search import E, S, StepModel
 from attn2seq.tokenization.tokenizer import BOS_ID, PAD_ID
 
 

@@ -9,17 +9,15 @@ from typing import Any, Unpack
 
 from attn2seq.config import shown, validate
 from attn2seq.decoding.batched import Progress, Reader, find_all, score_all
-from attn2seq.decoding.ensemble import Member
+from attn2seq.decoding.ensemble import Member, load_members
 from attn2seq.decoding.mbr import nbest_weights, rank, sample_weights
-from attn2seq.decoding.members import load_members
 from attn2seq.decoding.recorded import RecordedSteps
 from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings, SearchOptions
 from attn2seq.decoding.translation import EMPTY, Hypothesis, Translation
 from attn2seq.errors import UserError
-from attn2seq.model.device import cpu_threads, pick_device, pick_number_type
-from attn2seq.model.out_of_memory import memory_told
+from attn2seq.model.device import cpu_threads, memory_told, pick_device, pick_number_type
 from attn2seq.preparing.cleaning import normalise_texts
 from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.tokenization.tokenizer import EOS_ID, UNK_ID, Tokenizer

@@ -1,13 +1,15 @@
 """Attention: how much each source position matters to a target position.
 
 Shapes: B batch, S source positions, T target positions, H encoder state, Q decoder state
-(the query), A attention units (the keys).
+(the query), A attention units (the keys); of multi-head attention N heads, D = A / N units of one.
 """
 
 import torch
 from torch import Tensor, nn
 
+from attn2seq.model.fast.additive_scores import additive_scores_on_cpu
 from attn2seq.model.fast.deferred import DeferredLinear
+from attn2seq.model.settings import ModelSettings
 
 
 class Attention(nn.Module):
@@ -61,6 +63,69 @@ class GeneralAttention(DotAttention):
         return keys_BSA
 
 
+class AdditiveAttention(Attention):
+    """score(q, h) = v . tanh(W q + U h + b): section A.1.2 in Bahdanau et al. 2015, 1409.0473.
+
+    Luong et al. 2015 call the same function "concat", of the decoder state after the step instead
+    of the one before. With coverage c, how much a position was looked at so far, w c is added
+    inside the tanh: Eq. 11 in See et al. 2017, arXiv 1704.04368.
+    """
+
+    def __init__(
+        self, query_size: int, enc_size: int, attention_size: int, coverage: bool = False
+    ) -> None:
+        super().__init__()
+        self.query = DeferredLinear(query_size, attention_size, bias=False)
+        self.key = nn.Linear(enc_size, attention_size)
+        self.energy = nn.Linear(attention_size, 1, bias=False)
+        self.coverage = nn.Linear(1, attention_size, bias=False) if coverage else None
+        if self.coverage is not None:
+            # Torch's start for a layer of one input would drown the scores.
+            nn.init.zeros_(self.coverage.weight)
+
+    def keys(self, enc_states_BSH: Tensor) -> Tensor:
+        """U h + b."""
+        keys_BSA: Tensor = self.key(enc_states_BSH)
+        return keys_BSA
+
+    def scores(
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+    ) -> Tensor:
+        """Unnormalised scores, BTS."""
+        if self.coverage is not None and coverage_BS is not None:
+            keys_BSA = keys_BSA + self.coverage(coverage_BS.unsqueeze(-1).to(keys_BSA.dtype))
+        scores = additive_scores_on_cpu if keys_BSA.device.type == "cpu" else additive_scores
+        return scores(self.query(queries_BTQ), keys_BSA, self.energy_vector())
+
+    def energy_vector(self) -> Tensor:
+        """The vector v."""
+        return self.energy.weight.squeeze(0)
+
+
+class NormalisedAdditiveAttention(AdditiveAttention):
+    """score(q, h) = g v / |v| . tanh(W q + U h + b), with a scalar g learnt apart from v.
+
+    Weight normalisation of the score (Salimans and Kingma 2016), as GNMT's successors use it. They
+    start g at sqrt(1 / A); here it starts at |v|, so that the score starts as the plain one.
+    """
+
+    def __init__(
+        self, query_size: int, enc_size: int, attention_size: int, coverage: bool = False
+    ) -> None:
+        super().__init__(query_size, enc_size, attention_size, coverage)
+        self.gain = nn.Parameter(self.energy.weight.detach().norm())
+
+    def energy_vector(self) -> Tensor:
+        """The vector g v / |v|; the norm is taken in float32."""
+        direction_A = nn.functional.normalize(self.energy.weight.squeeze(0).float(), dim=0)
+        return (self.gain.float() * direction_A).to(self.energy.weight.dtype)
+
+
+def additive_scores(queries_BTA: Tensor, keys_BSA: Tensor, v_A: Tensor) -> Tensor:
+    """v . tanh(q + k) of each pair of positions, BTS."""
+    return torch.tanh(queries_BTA.unsqueeze(2) + keys_BSA.unsqueeze(1)) @ v_A
+
+
 class LocationAttention(Attention):
     """Scores W q + b, one for each place in the source: Luong et al. 2015, section 3.1.
 
@@ -82,6 +147,50 @@ class LocationAttention(Attention):
         return nn.functional.pad(scores_BTP, (0, missing), value=float("-inf"))
 
 
+class MultiHeadAttention(Attention):
+    """Scaled dot products in several projections: section 3.2 in Vaswani et al. 2017, 1706.03762.
+
+    The heads' contexts are projected to one of H units, so that the decoder reads it like any
+    other; the weights shown are the heads' mean.
+    """
+
+    def __init__(self, query_size: int, enc_size: int, attention_size: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = DeferredLinear(query_size, attention_size)
+        self.key_value = nn.Linear(enc_size, 2 * attention_size)
+        self.joined = DeferredLinear(attention_size, enc_size)
+
+    def keys(self, enc_states_BSH: Tensor) -> Tensor:
+        """Keys and values of all heads, side by side: BS2A."""
+        keys_BSA: Tensor = self.key_value(enc_states_BSH)
+        return keys_BSA
+
+    def forward(
+        self,
+        queries_BTQ: Tensor,
+        keys_BSA: Tensor,
+        enc_states_BSH: Tensor,
+        src_mask_BS: Tensor,
+        coverage_BS: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Contexts `context_BTH`, and weights `attn_weights_BTS` (float32), the heads' mean."""
+        keys, values = keys_BSA.chunk(2, dim=-1)
+        queries_nTD = self._split(self.query(queries_BTQ))
+        scores_nTS = queries_nTD @ self._split(keys).transpose(1, 2)
+        head_mask_nS = src_mask_BS.repeat_interleave(self.heads, dim=0)
+        scale = queries_nTD.shape[-1] ** -0.5
+        context_nTD, weights_nTS = attend(scores_nTS * scale, self._split(values), head_mask_nS)
+        context_BTA = context_nTD.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2)
+        context_BTH: Tensor = self.joined(context_BTA)
+        return context_BTH, weights_nTS.unflatten(0, (-1, self.heads)).mean(1)
+
+    def _split(self, joined_BXA: Tensor) -> Tensor:
+        """Of each sentence its heads one after the other: nXD with n = B * N."""
+        heads_nXD: Tensor = joined_BXA.unflatten(-1, (self.heads, -1)).transpose(1, 2).flatten(0, 1)
+        return heads_nXD
+
+
 def attend(
     scores_BTS: Tensor, enc_states_BSH: Tensor, src_mask_BS: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -93,3 +202,24 @@ def attend(
     masked = scores_BTS.float().masked_fill(~src_mask_BS.unsqueeze(1), float("-inf"))
     attn_weights_BTS = torch.softmax(masked, dim=-1)
     return attn_weights_BTS.to(enc_states_BSH.dtype) @ enc_states_BSH, attn_weights_BTS
+
+
+def make_attention(settings: ModelSettings) -> Attention | None:
+    """A fresh module; None for an encoder-decoder without attention."""
+    query_size, enc_size = settings.decoder_hidden_size, settings.enc_size
+    size = settings.attention_size
+    match settings.attention:
+        case "none":
+            return None
+        case "dot":
+            return DotAttention()
+        case "general":
+            return GeneralAttention(query_size, enc_size)
+        case "additive":
+            return AdditiveAttention(query_size, enc_size, size, settings.coverage)
+        case "normalised_additive":
+            return NormalisedAdditiveAttention(query_size, enc_size, size, settings.coverage)
+        case "location":
+            return LocationAttention(query_size, settings.location_positions)
+        case "multi_head":
+            return MultiHeadAttention(query_size, enc_size, size, settings.attention_heads)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from attn2seq.model.attention_kinds import make_attention
-from attn2seq.model.bridge import Bridge
+from attn2seq.model.attention import make_attention
+from attn2seq.model.cells import State
 from attn2seq.model.copying import GenerationSwitch
 from attn2seq.model.dropout import dropout, step_mask
-from attn2seq.model.encoded import Encoded, select_states
+from attn2seq.model.encoder import Bridge, Encoded, select_states
 from attn2seq.model.fast.deferred import DeferredLinear, deferred_gradients
-from attn2seq.model.recurrent import RecurrentLayer, State
+from attn2seq.model.recurrent import RecurrentLayer
 from attn2seq.model.settings import ModelSettings
 
 

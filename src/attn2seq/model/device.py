@@ -1,9 +1,9 @@
-"""Where the model runs and in which kind of number."""
+"""Where the model runs, in which kind of number, and what is said where memory runs out."""
 
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import RLock
 
@@ -111,3 +111,21 @@ def tune_cpu() -> None:
         m_trim_threshold, m_mmap_max = -1, -4  # malloc.h
         libc.mallopt(m_mmap_max, 0)
         libc.mallopt(m_trim_threshold, 2**31 - 1)
+
+
+# What the allocators of torch and oneDNN say on a CPU.
+CPU_SIGNS = ("can't allocate memory", "not enough memory", "could not create a memory")
+
+
+@contextmanager
+def memory_told(remedy: Callable[[], str]) -> Iterator[None]:
+    """Turns running out of memory within the block into a UserError that says the remedy."""
+    try:
+        yield
+    except MemoryError:
+        raise UserError(f"out of memory: {remedy()}") from None
+    except RuntimeError as error:
+        on_gpu = isinstance(error, torch.OutOfMemoryError)
+        if not on_gpu and not any(sign in str(error) for sign in CPU_SIGNS):
+            raise
+        raise UserError(f"out of memory{' on the GPU' if on_gpu else ''}: {remedy()}") from None

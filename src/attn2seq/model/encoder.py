@@ -1,13 +1,44 @@
-"""The encoder: a source sentence becomes one state for each of its tokens.
+"""The encoder: a source sentence becomes one state for each of its tokens; what the decoder gets.
 
-Shapes: B batch, S source positions, E embedding, H encoder state (both directions).
+Shapes: B batch, S source positions, E embedding, H encoder state (both directions), A attention
+units, D decoder units, N rows chosen.
 """
 
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor, nn
 
+from attn2seq.model.cells import State
 from attn2seq.model.dropout import dropout
-from attn2seq.model.recurrent import RecurrentLayer, State
+from attn2seq.model.recurrent import RecurrentLayer
 from attn2seq.model.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An encoded source batch: all that the decoder knows of it."""
+
+    src_BS: Tensor  # ids, for copying
+    src_mask_BS: Tensor  # bool, True where a real token stands
+    enc_states_BSH: Tensor
+    keys_BSA: Tensor | None  # projected states for the attention; None without attention
+    final_states: tuple[State, ...]  # of each encoder layer
+
+    def select(self, index_N: Tensor) -> "Encoded":
+        """The sentences at `index_N`, in that order, repeats allowed."""
+        return Encoded(
+            self.src_BS[index_N],
+            self.src_mask_BS[index_N],
+            self.enc_states_BSH[index_N],
+            None if self.keys_BSA is None else self.keys_BSA[index_N],
+            select_states(self.final_states, index_N),
+        )
+
+
+def select_states(states: tuple[State, ...], index_N: Tensor) -> tuple[State, ...]:
+    """The rows at `index_N` of every part of every layer's state."""
+    return tuple(tuple(part[index_N] for part in state) for state in states)
 
 
 class Encoder(nn.Module):
@@ -48,3 +79,49 @@ class Encoder(nn.Module):
             )
             final_states.append(final)
         return hidden, tuple(final_states)
+
+
+class Bridge(nn.Module):
+    """The start state of each decoder layer, from the encoder layer of its depth.
+
+    A decoder that is deeper than the encoder takes the last encoder layer for the layers beyond.
+    `settings.bridge` names the way from one to the other:
+
+    zero    zeros, so that the source comes in through the attention alone
+    last    the final state as it is (Sutskever et al. 2014, section 3); sizes agree
+    learnt  a layer of its own for each part: h through tanh, s_0 = tanh(W h) as in section A.2.2
+            in Bahdanau et al. 2015, and a memory c, which is not bounded, linearly
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.kind = settings.bridge
+        self.decoder_layers, self.size = settings.decoder_layers, settings.decoder_hidden_size
+        sizes = [
+            settings.enc_sizes[min(depth, settings.encoder_layers - 1)]
+            for depth in range(settings.decoder_layers)
+            if settings.bridge == "learnt"
+        ]
+        has_memory = settings.cell in ("lstm", "layer_norm_lstm")
+        self.hidden = nn.ModuleList(nn.Linear(size, self.size) for size in sizes)
+        self.memory = nn.ModuleList(nn.Linear(size, self.size) for size in sizes if has_memory)
+
+    def forward(self, final_states: tuple[State, ...]) -> tuple[State, ...]:
+        """One start state a decoder layer, each part BD; `final_states` has parts BH."""
+        last = len(final_states) - 1
+        return tuple(
+            self._start(depth, final_states[min(depth, last)])
+            for depth in range(self.decoder_layers)
+        )
+
+    def _start(self, depth: int, final: State) -> State:
+        match self.kind:
+            case "zero":
+                return tuple(part_BH.new_zeros(len(part_BH), self.size) for part_BH in final)
+            case "last":
+                return final
+            case "learnt":
+                start: list[Tensor] = [torch.tanh(self.hidden[depth](final[0]))]
+                if self.memory:
+                    start.append(self.memory[depth](final[1]))
+                return tuple(start)

@@ -12,11 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from attn2seq.model.cells import OWN_CELLS, Directions, State
 from attn2seq.model.fast.deferred import Deferring, SharedWeight
-from attn2seq.model.fast.directions import OWN_CELLS, Directions
 from attn2seq.model.fast.padded_lstm import padded_lstm
-
-State = tuple[Tensor, ...]
 
 # Of a search for one sentence, with any usual beam.
 _FEW_ROWS = 8
@@ -33,7 +31,7 @@ class RecurrentLayer(Deferring):
     """One recurrent layer, forward or in both directions.
 
     LSTM: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; GRU: Cho et al.
-    2014, arXiv 1406.1078; plain RNN: Elman 1990, with tanh or ReLU. The others: directions.py.
+    2014, arXiv 1406.1078; plain RNN: Elman 1990, with tanh or ReLU. The others: cells.py.
     """
 
     def __init__(self, cell: str, input_size: int, hidden_size: int, bidirectional: bool) -> None:

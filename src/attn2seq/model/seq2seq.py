@@ -4,8 +4,6 @@ Shapes: B batch, S source positions, T target positions, N rows of a step or pos
 E embedding, R readout, V target vocabulary.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -13,30 +11,9 @@ from attn2seq.batching.batch import Batch
 from attn2seq.model.copying import mix_copies
 from attn2seq.model.decoder import Decoded, Decoder, DecoderState
 from attn2seq.model.dropout import dropout
-from attn2seq.model.encoded import Encoded
-from attn2seq.model.encoder import Encoder
+from attn2seq.model.encoder import Encoded, Encoder
 from attn2seq.model.settings import ModelSettings
 from attn2seq.tokenization.tokenizer import PAD_ID
-
-
-class Copies(NamedTuple):
-    """What a model that copies knows of each position besides the readout."""
-
-    generate_N: Tensor  # float32
-    attn_weights_NS: Tensor  # float32
-    src_NS: Tensor
-
-
-class Positions(NamedTuple):
-    """Target positions of a batch in one row each, none of them padding."""
-
-    readout_NR: Tensor
-    copies: Copies | None
-
-    def part(self, rows: slice) -> "Positions":
-        """Some of them."""
-        copies = None if self.copies is None else Copies(*(part[rows] for part in self.copies))
-        return Positions(self.readout_NR[rows], copies)
 
 
 class Seq2Seq(nn.Module):
@@ -98,10 +75,10 @@ class Seq2Seq(nn.Module):
         decoded, state = self.advance(tokens_N.unsqueeze(1), state, encoded)
         weights = decoded.attn_weights_BTS
         attn_weights_NS = None if weights is None else weights.squeeze(1)
-        copies = None
+        copies: tuple[Tensor, ...] = ()
         if decoded.generate_BT is not None and attn_weights_NS is not None:
-            copies = Copies(decoded.generate_BT.squeeze(1), attn_weights_NS, encoded.src_BS)
-        log_probs_NV = self.log_probs(Positions(decoded.readout_BTR.squeeze(1), copies))
+            copies = decoded.generate_BT.squeeze(1), attn_weights_NS, encoded.src_BS
+        log_probs_NV = self.log_probs(decoded.readout_BTR.squeeze(1), *copies)
         return log_probs_NV, attn_weights_NS, state
 
     def forward(self, batch: Batch) -> Decoded:
@@ -110,10 +87,13 @@ class Seq2Seq(nn.Module):
         decoded, _ = self.advance(batch.tgt_in_BT, self.initial_state(encoded), encoded)
         return decoded
 
-    def log_probs(self, at: Positions) -> Tensor:
-        """The next token's distribution at each position, `log_probs_NV` in float32."""
-        log_probs_NV = torch.log_softmax(self.output(at.readout_NR).float(), dim=-1)
-        return log_probs_NV if at.copies is None else mix_copies(log_probs_NV, *at.copies)
+    def log_probs(self, readout_NR: Tensor, *copies: Tensor) -> Tensor:
+        """The next token's distribution at each position, `log_probs_NV` in float32.
+
+        `copies` are `generate_N`, `attn_weights_NS` and `src_NS` of a model that copies.
+        """
+        log_probs_NV = torch.log_softmax(self.output(readout_NR).float(), dim=-1)
+        return mix_copies(log_probs_NV, *copies) if copies else log_probs_NV
 
     def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
         settings = self.settings
@@ -122,15 +102,14 @@ class Seq2Seq(nn.Module):
         )
 
 
-def positions(decoded: Decoded, batch: Batch) -> Positions:
-    """Those of the batch's target tokens, sentence by sentence."""
+def positions(decoded: Decoded, batch: Batch) -> tuple[Tensor, ...]:
+    """What `Seq2Seq.log_probs` takes, at the batch's target tokens, sentence by sentence."""
     readout_NR = at_places(decoded.readout_BTR, batch)
     if decoded.generate_BT is None or decoded.attn_weights_BTS is None:
-        return Positions(readout_NR, None)
-    generate_N = at_places(decoded.generate_BT, batch)
-    attn_weights_NS = at_places(decoded.attn_weights_BTS, batch)
+        return (readout_NR,)
     src_NS = batch.src_BS[batch.places_N // batch.tgt_out_BT.shape[1]]
-    return Positions(readout_NR, Copies(generate_N, attn_weights_NS, src_NS))
+    copied_from = at_places(decoded.attn_weights_BTS, batch), src_NS
+    return readout_NR, at_places(decoded.generate_BT, batch), *copied_from
 
 
 def at_places(values_BT: Tensor, batch: Batch) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from attn2seq.errors import UserError
-from attn2seq.model.out_of_memory import memory_told
+from attn2seq.model.device import memory_told
 from attn2seq.whole import whole_file
 
 KEPT = 2  # a damaged newest one leaves one to fall back to

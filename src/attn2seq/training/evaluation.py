@@ -7,8 +7,8 @@ import torch
 
 from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
-from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.training.loss import sequence_loss
+from attn2seq.model.seq2seq import Seq2Seq, at_places, positions
+from attn2seq.training.loss import chunks
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,15 @@ def evaluate_pairs(
 ) -> DevScores:
     """Scores of all pairs, dropout off; the model is left in training mode."""
     model.eval()
-    nats, correct, tokens = 0.0, 0.0, 0
+    tokens = 0
+    nats, correct = torch.zeros(2, dtype=torch.float64, device=device)
     for indices in plan_batches(pairs.src.lengths, pairs.tgt.lengths, limits, seed=0, epoch=0):
         batch = pairs.batch(indices, device)
-        loss = sequence_loss(model, model(batch), batch, label_smoothing=0.0)
-        nats += float(loss.nats)
-        correct += float(loss.correct)
+        targets_N = at_places(batch.tgt_out_BT, batch)
+        for targets_C, *at in chunks(targets_N, *positions(model(batch), batch)):
+            log_probs_CV = model.log_probs(*at)
+            nats -= log_probs_CV.gather(1, targets_C.unsqueeze(1)).double().sum()
+            correct += (log_probs_CV.argmax(1) == targets_C).sum()
         tokens += batch.tokens
     model.train()
-    return DevScores(nats / tokens, 100 * correct / tokens)
+    return DevScores(float(nats) / tokens, 100 * float(correct) / tokens)

@@ -1,8 +1,12 @@
-"""The training curve: one row each few steps, in a file that can be read while training runs."""
+"""How far a training has come: its counters, and its curve, which can be read meanwhile."""
 
 import csv
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 Row = dict[str, float | int]
 
@@ -51,3 +55,20 @@ class History:
 
 def _text(value: float | int) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+@dataclass
+class Progress:
+    """With the optimizer's, the averages' and the random states, all that a resume needs."""
+
+    epoch: int = 0  # passes finished
+    epoch_steps: int = 0  # optimizer steps made in this pass
+    tokens: int = 0  # target tokens seen since the start
+    best_loss: float = float("inf")  # lowest dev loss, nats a token
+    best_step: int = 0
+    looks_without_gain: int = 0
+    finished: bool = False
+    # Summed since the last row of the history; where the model is, so that no step waits for it.
+    window_loss: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    window_tokens: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)

@@ -13,9 +13,9 @@ from attn2seq.ahead import ahead
 from attn2seq.batching.batch import Batch, Pairs
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.errors import StoppedError, UserError
-from attn2seq.model.out_of_memory import memory_told
+from attn2seq.model.device import memory_told
 from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.training.checkpoint_average import CheckpointAverage
+from attn2seq.training.averaging import CheckpointAverage
 from attn2seq.training.checkpoints import (
     CheckpointFolder,
     random_states,
@@ -23,10 +23,9 @@ from attn2seq.training.checkpoints import (
 )
 from attn2seq.training.epochs import Indices, plan_epoch
 from attn2seq.training.evaluation import evaluate_pairs
-from attn2seq.training.history import History, Row
+from attn2seq.training.history import History, Progress, Row
 from attn2seq.training.objective import batch_loss
 from attn2seq.training.optimizer import Optimizer
-from attn2seq.training.progress import Progress
 from attn2seq.training.settings import TrainSettings
 
 

@@ -1,14 +1,23 @@
-"""What a training step minimises on a batch, penalties of the weights apart."""
+"""What a training step minimises on a batch, penalties of the weights apart.
 
+Besides the loss: source words that are hidden, R-Drop, and scheduled sampling.
+
+Shapes: B batch, T target positions, C positions of a chunk, V target vocabulary, N sentences of a
+step.
+"""
+
+import math
+from dataclasses import replace
+
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from attn2seq.batching.batch import Batch
 from attn2seq.model.seq2seq import Seq2Seq, positions
-from attn2seq.training.loss import sequence_loss
-from attn2seq.training.r_drop import divergence
-from attn2seq.training.scheduled_sampling import sample_inputs, sampled_share
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from attn2seq.training.loss import sequence_loss, sum_in_chunks
 from attn2seq.training.settings import TrainSettings
-from attn2seq.training.word_dropout import drop_words
 
 
 def batch_loss(model: Seq2Seq, batch: Batch, settings: TrainSettings, step: int) -> Tensor:
@@ -20,11 +29,91 @@ def batch_loss(model: Seq2Seq, batch: Batch, settings: TrainSettings, step: int)
     read = drop_words(batch, settings.src_word_dropout)
     decoded = model(read)
     smoothing, coverage = settings.label_smoothing, settings.coverage_loss
-    loss = sequence_loss(model, decoded, batch, smoothing, coverage).smoothed
+    loss = sequence_loss(model, decoded, batch, smoothing, coverage)
     if not settings.r_drop:
         return loss
     # Half of Eq. 4 in Liang et al. 2021, so that the rate and the clipping keep their meaning.
     again = model(read)
-    loss = loss + sequence_loss(model, again, batch, smoothing, coverage).smoothed
+    loss = loss + sequence_loss(model, again, batch, smoothing, coverage)
     passes = (positions(each, batch) for each in (decoded, again))
     return (loss + settings.r_drop * divergence(model, *passes)) / 2
+
+
+def drop_words(batch: Batch, share: float) -> Batch:
+    """The batch with that share of the source's tokens read as the unknown token.
+
+    Iyyer et al. 2015, section 2.1, leave words out; here the length stays, and so does what frames
+    or fills a sentence.
+    """
+    if not share:
+        return batch
+    ids = batch.src_BS
+    is_word = (ids != PAD_ID) & (ids != BOS_ID) & (ids != EOS_ID)
+    drawn = torch.rand(ids.shape, device=ids.device) < share
+    return replace(batch, src_BS=ids.masked_fill(is_word & drawn, UNK_ID))
+
+
+def divergence(model: Seq2Seq, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
+    """(KL(p || q) + KL(q || p)) / 2 of two dropout passes' distributions, summed over `positions`.
+
+    Eq. 2 in Liang et al. 2021 (R-Drop).
+    """
+
+    def of_chunk(*both: Tensor) -> Tensor:
+        log_p_CV = model.log_probs(*both[: len(first)])
+        log_q_CV = model.log_probs(*both[len(first) :])
+        forth = F.kl_div(log_q_CV, log_p_CV, reduction="sum", log_target=True)
+        back = F.kl_div(log_p_CV, log_q_CV, reduction="sum", log_target=True)
+        return (forth + back) / 2
+
+    return sum_in_chunks(of_chunk, *first, *second)
+
+
+def sampled_share(settings: TrainSettings, step: int) -> float:
+    """The share of inputs to be drawn in optimizer step `step`, counted from 1.
+
+    With i steps made and k = scheduled_sampling_steps, the share of true tokens falls as in Bengio
+    et al. 2015, section 2.4: 1 - i/k (linear), exp(-i/k) (exponential) or k / (k + exp(i/k))
+    (inverse_sigmoid).
+    """
+    made, scale = step - 1, settings.scheduled_sampling_steps
+    match settings.scheduled_sampling_course:
+        case "linear":
+            truth = max(0.0, 1 - made / scale)
+        case "exponential":
+            truth = math.exp(-made / scale)
+        case "inverse_sigmoid":
+            truth = scale / (scale + math.exp(min(made / scale, 700.0)))  # more is no float
+    return settings.scheduled_sampling * (1 - truth)
+
+
+@torch.no_grad()
+def sample_inputs(model: Seq2Seq, batch: Batch, share: float) -> Batch:
+    """The batch with that share of the decoder's inputs drawn from the model's own predictions.
+
+    Each is drawn from the distribution that follows from the inputs before it, drawn ones among
+    them; dropout is off. bos and padding stay, and so do the targets. The model is left in training
+    mode.
+    """
+    tgt_in_BT = batch.tgt_in_BT.clone()
+    is_drawn_BT = torch.rand(tgt_in_BT.shape, device=tgt_in_BT.device) < share
+    is_drawn_BT &= (tgt_in_BT != PAD_ID) & (tgt_in_BT != BOS_ID)
+    model.eval()
+    encoded = model.encode(batch.src_BS, batch.src_lengths_B)
+    state = model.initial_state(encoded)
+    for position in range(1, tgt_in_BT.shape[1]):
+        log_probs_NV, _, state = model.decode_step(tgt_in_BT[:, position - 1], state, encoded)
+        is_drawn_N, true_N = is_drawn_BT[:, position], tgt_in_BT[:, position]
+        tgt_in_BT[:, position] = torch.where(is_drawn_N, _draw(log_probs_NV), true_N)
+    model.train()
+    return replace(batch, tgt_in_BT=tgt_in_BT)
+
+
+def _draw(log_probs_NV: Tensor) -> Tensor:
+    """A token for each row; neither bos nor padding, which are never followed by anything.
+
+    The largest p / e, with e exponentially distributed, is drawn with probability p. Unlike
+    torch.multinomial this bears a diverged model, which the loop then reports.
+    """
+    log_probs_NV[:, [BOS_ID, PAD_ID]] = -torch.inf
+    return (log_probs_NV - torch.empty_like(log_probs_NV).exponential_().log()).argmax(1)

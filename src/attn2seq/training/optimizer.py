@@ -1,5 +1,6 @@
 """Updates of float32 master weights, whatever number type the model computes in."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attn2seq.training.moving_average import MovingAverage
-from attn2seq.training.schedule import rate_factor
+from attn2seq.training.averaging import MovingAverage
 from attn2seq.training.settings import TrainSettings
 
 
@@ -155,3 +155,31 @@ def _updates(masters: list[Tensor], settings: TrainSettings) -> torch.optim.Opti
             kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
             betas = (0.9, settings.adam_beta2)
             return kind(masters, rate, betas=betas, eps=1e-8, weight_decay=decay, fused=True)
+
+
+def rate_factor(settings: TrainSettings, step: int, total_steps: int, rate_cuts: int) -> float:
+    """The share of the highest rate used in optimizer step `step`, counted from 1.
+
+    Over the warm-up it rises linearly to 1. Then: constant; cosine, down to 0 at
+    `total_steps` (Loshchilov and Hutter 2017, without restarts); step, which falls by a factor
+    each so many steps; plateau, which fell by that factor `rate_cuts` times so far; or
+    inverse_sqrt, the square root of warmup/step (Vaswani et al. 2017, section 5.3).
+
+    `cosine` in step 150 of 200 with a warm-up of 100 gives 0.5: half of the way is left.
+    """
+    warmup_steps = settings.warmup_steps
+    if step < warmup_steps:
+        return step / warmup_steps
+    progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
+    match settings.schedule:
+        case "constant":
+            return 1.0
+        case "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * progress))
+        case "step":
+            falls = (step - max(1, warmup_steps)) // settings.schedule_every_steps
+            return settings.schedule_factor**falls
+        case "plateau":
+            return settings.schedule_factor**rate_cuts
+        case "inverse_sqrt":
+            return math.sqrt(max(1, warmup_steps) / step)

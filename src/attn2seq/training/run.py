@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from attn2seq.batching.batch import Pairs
 from attn2seq.errors import StoppedError, UserError
@@ -15,10 +16,10 @@ from attn2seq.seeding import seed_everything
 from attn2seq.segmentation.segmentation import pairs_of_epochs
 from attn2seq.tokenization.token_store import TokenStore
 from attn2seq.tokenization.tokenizer import Tokenizer
+from attn2seq.tokenization.vectors import read_vectors
 from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
-from attn2seq.training.pretrained import start_from_vectors
 from attn2seq.training.settings import TrainSettings
 from attn2seq.whole import whole_folder, write_json
 
@@ -100,6 +101,39 @@ def train_model(
         for name in TOKENIZERS:
             shutil.copyfile(tokenized / name, folder / name)
     _write_metrics(metrics_path, trainer, count)
+
+
+def start_from_vectors(model: Seq2Seq, tokenized: Path, say: Callable[[str], None]) -> None:
+    """Put the vectors that the tokenize stage found into the embeddings; the rest stay as drawn.
+
+    With `model.freeze_embeddings` those of a side that has vectors are then no longer trained.
+    Raises UserError where the vectors are not as wide as the embeddings.
+    """
+    # The source last: where both sides share their embeddings, its vectors count.
+    for side in ("tgt", "src"):
+        path = tokenized / f"{side}_vectors.npy"
+        if path.is_file():
+            embedding: nn.Embedding = getattr(model, f"{side}_embedding")
+            found = _fill(embedding, path, f"download.{side}_vectors")
+            embedding.requires_grad_(not model.settings.freeze_embeddings)
+            say(f"{found:,} of {embedding.num_embeddings:,} {side} embeddings start from vectors")
+
+
+def _fill(embedding: nn.Embedding, path: Path, key: str) -> int:
+    """Returns the number of rows that have a vector."""
+    vectors = torch.from_numpy(read_vectors(path))
+    rows, width = vectors.shape
+    if width != embedding.embedding_dim:
+        raise UserError(
+            f"the vectors of {key} have {width} numbers, and model.embedding_size is "
+            f"{embedding.embedding_dim}: set it to {width}, or choose other vectors"
+        )
+    if rows != embedding.num_embeddings:
+        raise UserError(f"{path} does not fit the vocabulary; run tokenize again")
+    found = ~vectors.isnan().any(dim=1)
+    with torch.no_grad():
+        embedding.weight[found] = vectors[found]
+    return int(found.sum())
 
 
 def _pairs(tokenized: Path, split: str) -> Pairs:

@@ -6,7 +6,7 @@ Shapes: B batch, T positions, I input units, H units of one direction, D those o
 import torch
 from torch import Tensor, nn
 
-from attn2seq.model.padding import last_states, past_ends
+from attn2seq.model.cells import last_states, past_ends
 
 # Added to what a gate is computed from: its sigmoid is then 0 or 1 in every number type, and lets
 # no gradient through.
