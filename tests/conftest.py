@@ -31,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write the promises that tests are marked with, what proved them, and the figures",
     )
+    parser.addoption(
+        "--all-cases",
+        action="store_true",
+        help="try all cases that the tests in tests/fuzz have, not a tenth of them",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,7 +58,7 @@ class Together(LoadFileScheduling):
         return str(path.parent if path.parent.name == "fuzz" else path)
 
 
-@pytest.hookimpl
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
     return Together(config, log)
 
