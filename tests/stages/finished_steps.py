@@ -27,6 +27,8 @@ class Twins(Step):
     """The main repository after its first build, and a clone built from the same commit."""
 
     clone: Repository
+    said_by_clone: str
+    pristine: Repository  # a copy of the main one that tracks no runs, only to be copied
 
 
 @dataclass(frozen=True)

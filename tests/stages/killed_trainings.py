@@ -1,13 +1,13 @@
 """Kill the train stage for real, start it again, and compare the bytes.
 
-    python killed_trainings.py PROJECT MOMENTS STRIDE
+    python killed_trainings.py PROJECT MOMENTS every|middle
 
 PROJECT is a folder in which all stages ran. Prints one JSON object: how often training was killed,
 where, and how often another result came out. A parent that has imported everything forks each
 training, so that one costs its steps alone.
 
-Two kinds of kills: at MOMENTS random times; and inside every STRIDEth operation on a file (opened
-for writing, renamed, removed) and look at dev, of all that one training does.
+Two kinds of kills: at MOMENTS random times; and inside the operations on files (opened for writing,
+renamed, removed) and looks at dev that one training does: all, or the middle one of each kind.
 """
 
 import hashlib
@@ -118,7 +118,7 @@ def kill_after(seconds: float) -> bool:
 
 
 os.chdir(sys.argv[1])
-moments, stride = int(sys.argv[2]), int(sys.argv[3])
+moments, which = int(sys.argv[2]), sys.argv[3]
 clear(checkpoints_too=True)
 started = time.monotonic()
 assert ended_well(train_in_child())
@@ -135,7 +135,10 @@ with os.fdopen(reader) as notes:
 
 outcomes: Counter[str] = Counter()
 lost: list[str] = []
-for number in range(0, len(kinds), stride):
+for number, kind in enumerate(kinds):
+    alike = [place for place, other in enumerate(kinds) if other == kind]
+    if which == "middle" and number != alike[len(alike) // 2]:
+        continue
 
     def inside(number: int = number) -> bool:
         return not ended_well(train_in_child(armed(Killer(number))))

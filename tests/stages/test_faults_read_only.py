@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from finished_steps import Brief, stages_run
+from finished_steps import Brief, Twins, stages_run
 from ruamel.yaml import YAML
-from tiny_repository import Repository
+from tiny_repository import Repository, copy_repository
 
 OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
 
@@ -65,9 +65,9 @@ def test_a_read_only_cache_of_dvc(brief: Brief, unbuilt: Repository) -> None:
 
 @pytest.mark.promise("read-only")
 @pytest.mark.slow
-def test_what_read_only_caches_hold_still_serves(brief: Brief, tmp_path: Path) -> None:
+def test_what_read_only_caches_hold_still_serves(twins: Twins, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "built")
-    shutil.copytree(brief.built.root, repository.root, symlinks=True)
+    copy_repository(twins.pristine.root, repository.root, caches=True)
     both = [".cache", ".dvc/cache"]
     said = run_with_read_only(repository, both, "python", "-m", "dvc", "repro")
     assert stages_run(said) == []
