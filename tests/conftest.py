@@ -17,8 +17,8 @@ from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 
 pytest_plugins = [
-    "corpus_fixtures", "decoding_fixtures", "runs_fixtures", "tokenization_fixtures",
-    "training_fixtures",
+    "corpus_fixtures", "decoding_fixtures", "phrasebook_fixtures", "runs_fixtures",
+    "tokenization_fixtures", "training_fixtures",
 ]  # fmt: skip
 ROOT = Path(__file__).parents[1]
 PROOFS = pytest.StashKey[dict[str, Proof]]()
@@ -48,22 +48,32 @@ def pytest_configure(config: pytest.Config) -> None:
     }
 
 
+# Files that one process does, one after the other: each goes on from what the ones before it left.
+CHAIN = ("test_end_to_end.py", "test_experiments.py", "test_runs_in_browser.py")
+
+
 class Together(LoadFileScheduling):
-    """What one process does where there are several: a file, whose tests share what they made, and
-    all of fuzz, whose last test counts what the others tried.
+    """What one process does where there are several: a file, whose tests share what they made; all
+    of fuzz, whose last test counts what the others tried; and the chain of tests/stages.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.partition("::")[0])
+        if path.name in CHAIN:
+            return str(path.with_name(CHAIN[0]))
         return str(path.parent if path.parent.name == "fuzz" else path)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    config.option.loadscopereorder = False  # it would put files of many tests first
     return Together(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Long files first, so that no process has one left when the others are done.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.name not in CHAIN, item.path not in slow))
     for item in items:
         for marker in item.iter_markers("promise"):
             if marker.args[0] not in config.stash[PROOFS]:

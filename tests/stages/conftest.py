@@ -5,15 +5,13 @@ main repository one step on and keeps what its database showed then. Tests of th
 one process (tests/conftest.py); all others take copies of what `twins` left.
 """
 
-import os
-import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from finished_steps import Brief, Step, Twins
+from made_once import made_once
 from shown_runs import shown_runs
 from tiny_project import run_stages, working_in, write_params
 from tiny_repository import Repository, copy_repository, make_repository, set_identity
@@ -26,18 +24,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Twins:
     """`dvc repro` at the same commit in two folders, side by side: once for all processes that
     share out the tests. The clone's MLflow server does not answer.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "twins"
-    with FileLock(f"{folder}.lock"):
-        note = folder / "step.pickle"
-        if not note.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed at it
-            folder.mkdir()
-            step = _build_twins(folder)
-            note.write_bytes(pickle.dumps(step))
-    step = pickle.loads(note.read_bytes())
-    assert isinstance(step, Twins)
-    return step
+    return made_once(tmp_path_factory, "twins", _build_twins)
 
 
 def _build_twins(folder: Path) -> Twins:
