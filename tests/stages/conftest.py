@@ -32,8 +32,10 @@ def _build_twins(folder: Path) -> Twins:
     clone = Repository(folder / "somewhere" / "else" / "clone")
     main.run("git", "clone", "--quiet", str(main.root), str(clone.root))
     set_identity(clone)
-    silent = f"MLFLOW_TRACKING_URI=http://127.0.0.1:{free_port()}"
-    with clone.start("env", silent, "python", "-m", "dvc", "repro") as beside:
+    silent = f"http://127.0.0.1:{free_port()}"
+    with clone.start(
+        "env", f"MLFLOW_TRACKING_URI={silent}", "python", "-m", "dvc", "repro"
+    ) as beside:
         said = (main.dvc("repro"), main.dvc("repro"))
         said_by_clone, _ = beside.communicate()
     assert beside.returncode == 0, f"dvc repro failed in the clone:\n{said_by_clone}"
@@ -44,7 +46,7 @@ def _build_twins(folder: Path) -> Twins:
     pristine.set_params({"track.enabled": False})
     pristine.dvc("repro")
     pristine.commit("Without tracking")
-    return Twins(main, said, runs, clone, said_by_clone, pristine)
+    return Twins(main, said, runs, clone, said_by_clone, silent, pristine)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ class Twins(Step):
 
     clone: Repository
     said_by_clone: str
+    silent: str  # the address of its MLflow server, which does not answer
     pristine: Repository  # a copy of the main one that tracks no runs, only to be copied
 
 
