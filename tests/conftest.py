@@ -71,13 +71,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Long files first, so that no process has one left when the others are done.
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.name not in CHAIN, item.path not in slow))
     for item in items:
-        for marker in item.iter_markers("promise"):
-            if marker.args[0] not in config.stash[PROOFS]:
-                raise pytest.UsageError(f"{item.nodeid}: no promise {marker.args[0]!r}")
+        promises = [marker.args[0] for marker in item.iter_markers("promise")]
+        for promise in promises:
+            if promise not in config.stash[PROOFS]:
+                raise pytest.UsageError(f"{item.nodeid}: no promise {promise!r}")
+        if item.get_closest_marker("long") and not promises:
+            raise pytest.UsageError(f"{item.nodeid}: long, but of no promise: nothing would run it")
+    waiting = {item.path for item in items if "twins" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: _turn(item.path, waiting))
+
+
+def _turn(path: Path, waiting: set[Path]) -> int:
+    """Long files first, so that no process has one left when the others are done; those that need
+    the first build after others, which are tested while one process makes it.
+    """
+    if path.name in CHAIN:
+        return 0
+    if path in waiting:
+        return 2
+    return 1 if path.parent.name in ("stages", "fuzz") else 3
 
 
 @pytest.hookimpl(wrapper=True)
