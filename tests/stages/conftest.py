@@ -39,14 +39,14 @@ def _build_twins(folder: Path) -> Twins:
         said = (main.dvc("repro"), main.dvc("repro"))
         said_by_clone, _ = beside.communicate()
     assert beside.returncode == 0, f"dvc repro failed in the clone:\n{said_by_clone}"
-    runs = tuple(shown_runs(main.root))
+    runs, digests = tuple(shown_runs(main.root)), main.digests()
     main.commit("First result")
     pristine = Repository(folder / "pristine")
     copy_repository(main.root, pristine.root, caches=True)
     pristine.set_params({"track.enabled": False})
     pristine.dvc("repro")
     pristine.commit("Without tracking")
-    return Twins(main, said, runs, clone, said_by_clone, silent, pristine)
+    return Twins(main, said, runs, digests, clone, said_by_clone, silent, pristine)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def gate(server: TrackingServer) -> Iterator[Gate]:
 def test_a_server_that_is_absent(twins: Twins, server: TrackingServer) -> None:
     """As for the clone, which was built so."""
     assert_told_once(twins.said_by_clone, twins.silent)
-    assert twins.clone.digests() == twins.repository.digests()
+    assert twins.clone.digests() == twins.digests
     server.start()
     track(twins.clone, server.uri)
     (run,) = twins.runs
