@@ -11,6 +11,7 @@ renamed, removed) and looks at dev that one training does: all, or the middle on
 """
 
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -117,6 +118,7 @@ def kill_after(seconds: float) -> bool:
     return not ended_well(child)
 
 
+importlib.import_module("torch._dynamo")  # an optimizer does, which takes longer than its steps
 os.chdir(sys.argv[1])
 moments, which = int(sys.argv[2]), sys.argv[3]
 clear(checkpoints_too=True)
