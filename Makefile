@@ -84,7 +84,7 @@ serve: $(READY)  ## Serve the champion on this machine (PORT=5001)
 	@attn2seq serve --port $(PORT)
 
 reliability: $(READY)  ## Make every fault that we promise to survive, and write docs/reliability.md
-	@python -m pytest -m promise --promises docs/reliability.md
+	@python -m pytest -m promise --all-cases --promises docs/reliability.md
 
 tables: $(READY)  ## Make the tables of docs/results.md (hours; goes on where it was stopped)
 	@PYTHONPATH=src python -m benchmarks.tables $(TABLES)

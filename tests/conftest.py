@@ -17,8 +17,8 @@ from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 
 pytest_plugins = [
-    "corpus_fixtures", "decoding_fixtures", "runs_fixtures", "tokenization_fixtures",
-    "training_fixtures",
+    "corpus_fixtures", "decoding_fixtures", "phrasebook_fixtures", "runs_fixtures",
+    "tokenization_fixtures", "training_fixtures",
 ]  # fmt: skip
 ROOT = Path(__file__).parents[1]
 PROOFS = pytest.StashKey[dict[str, Proof]]()
@@ -30,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         metavar="FILE",
         help="write the promises that tests are marked with, what proved them, and the figures",
+    )
+    parser.addoption(
+        "--all-cases",
+        action="store_true",
+        help="try all cases that the tests in tests/fuzz have, not a tenth of them",
     )
 
 
@@ -43,26 +48,49 @@ def pytest_configure(config: pytest.Config) -> None:
     }
 
 
+# Files that one process does, one after the other: each goes on from what the ones before it left.
+CHAIN = ("test_end_to_end.py", "test_experiments.py", "test_runs_in_browser.py")
+
+
 class Together(LoadFileScheduling):
-    """What one process does where there are several: a file, whose tests share what they made, and
-    all of fuzz, whose last test counts what the others tried.
+    """What one process does where there are several: a file, whose tests share what they made; all
+    of fuzz, whose last test counts what the others tried; and the chain of tests/stages.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.partition("::")[0])
+        if path.name in CHAIN:
+            return str(path.with_name(CHAIN[0]))
         return str(path.parent if path.parent.name == "fuzz" else path)
 
 
-@pytest.hookimpl
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    config.option.loadscopereorder = False  # it would put files of many tests first
     return Together(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        for marker in item.iter_markers("promise"):
-            if marker.args[0] not in config.stash[PROOFS]:
-                raise pytest.UsageError(f"{item.nodeid}: no promise {marker.args[0]!r}")
+        promises = [marker.args[0] for marker in item.iter_markers("promise")]
+        for promise in promises:
+            if promise not in config.stash[PROOFS]:
+                raise pytest.UsageError(f"{item.nodeid}: no promise {promise!r}")
+        if item.get_closest_marker("long") and not promises:
+            raise pytest.UsageError(f"{item.nodeid}: long, but of no promise: nothing would run it")
+    waiting = {item.path for item in items if "twins" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: _turn(item.path, waiting))
+
+
+def _turn(path: Path, waiting: set[Path]) -> int:
+    """Long files first, so that no process has one left when the others are done; those that need
+    the first build after others, which are tested while one process makes it.
+    """
+    if path.name in CHAIN:
+        return 0
+    if path in waiting:
+        return 2
+    return 1 if path.parent.name in ("stages", "fuzz") else 3
 
 
 @pytest.hookimpl(wrapper=True)

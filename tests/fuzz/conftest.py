@@ -3,29 +3,33 @@
 from io import BytesIO
 
 import pytest
-from outcomes import LEAST_CASES, LEAST_OF_EACH, Tally
+from outcomes import SHARE, Tally
 from sentencepiece import SentencePieceTrainer
 
-_TALLY = Tally()
+TALLY = pytest.StashKey[Tally]()
 IDS = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3}
 PIECES = 20
 
 
 @pytest.fixture(scope="session")
-def tally() -> Tally:
+def tally(request: pytest.FixtureRequest) -> Tally:
     """Counts every case of every test."""
-    return _TALLY
+    share = 1.0 if request.config.getoption("--all-cases") else SHARE
+    return request.config.stash.setdefault(TALLY, Tally(share))
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _TALLY.cases:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    tally = config.stash.get(TALLY, None)
+    if tally is not None:
         terminalreporter.section("bytes from elsewhere, and what came of them")
-        for line in _TALLY.table():
+        for line in tally.table():
             terminalreporter.write_line(line)
         terminalreporter.write_line(
-            f"{_TALLY.cases:,} cases (at least {LEAST_CASES:,}); each kind of error at least "
-            f"{LEAST_OF_EACH} times, but for {_TALLY.rare() or 'none'}"
+            f"{tally.cases:,} cases (at least {tally.least_cases:,}); each kind of error at least "
+            f"{tally.least_of_each} times, but for {tally.rare() or 'none'}"
         )
 
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TypeVar
 
 from attn2seq.errors import UserError
@@ -16,6 +17,8 @@ T = TypeVar("T")
 READ_WELL = "read well"
 LEAST_CASES = 10_000
 LEAST_OF_EACH = 50
+# Of all cases, where not all are asked for; then each kind of error must be met once.
+SHARE = 0.1
 LONGEST_MESSAGE = 20_000
 
 # A file, a file and its line, a key: how a message may start.
@@ -146,8 +149,23 @@ class Refused:
 class Tally:
     """How often each entry was tried with each kind of input, and what came of it."""
 
+    share: float  # of the cases that there are: 1.0, or SHARE
     inputs: Counter[tuple[str, str]] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def seeds(self, count: int) -> range:
+        """One for each case, of a test that has `count` where all are tried."""
+        return range(ceil(count * self.share))
+
+    @property
+    def least_cases(self) -> int:
+        """How many must be tried."""
+        return int(LEAST_CASES * self.share)
+
+    @property
+    def least_of_each(self) -> int:
+        """How often each kind of error must be met."""
+        return LEAST_OF_EACH if self.share == 1 else 1
 
     def meet(self, entry: str, given: str, act: Callable[[], T]) -> T | Refused:
         """Run one case and count it; `given` names the kind of input."""
@@ -178,7 +196,7 @@ class Tally:
         met = Counter[str]()
         for (_, kind), count in self.outcomes.items():
             met[kind] += count
-        return {kind: met[kind] for kind in LINES if met[kind] < LEAST_OF_EACH}
+        return {kind: met[kind] for kind in LINES if met[kind] < self.least_of_each}
 
     def table(self) -> list[str]:
         """A line for each kind of input, then one for each outcome, by entry."""

@@ -86,7 +86,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.promise("inside")
 @NAMES
 def test_sound_archives_and_members_that_they_lack(tally: Tally, folder: Path, name: str) -> None:
-    for seed in range(30):
+    for seed in tally.seeds(30):
         draw = random.Random(f"{name} {seed}")
         members = members_of(draw)
         if seed % 3 == 0:  # the last of one name counts
@@ -106,7 +106,7 @@ def test_sound_archives_and_members_that_they_lack(tally: Tally, folder: Path, n
 @NAMES
 def test_damaged_archives(tally: Tally, folder: Path, name: str) -> None:
     """What is read is right to the byte. A bare tar has no checksum but that of its headers."""
-    for seed in range(120):
+    for seed in tally.seeds(120):
         draw = random.Random(f"{name} {seed}")
         members = members_of(draw)
         packed = PACKERS[name](members)
@@ -128,7 +128,7 @@ def test_damaged_archives(tally: Tally, folder: Path, name: str) -> None:
 
 
 def test_damaged_gzip_files(tally: Tally, folder: Path) -> None:
-    for seed in range(300):
+    for seed in tally.seeds(300):
         draw = random.Random(seed)
         text = "".join(f"{odd_text(draw)}\n" for _ in range(draw.randint(1, 9))).encode()
         given, damaged = mutate(draw, gzip.compress(text))
@@ -149,7 +149,7 @@ def test_members_that_are_no_files(tally: Tally, folder: Path) -> None:
         tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE,
         tarfile.BLKTYPE,
     ]  # fmt: skip
-    for seed in range(90):
+    for seed in tally.seeds(90):
         draw = random.Random(seed)
         target = draw.choice(["/etc/passwd", "../../x", WANTED, "b.txt", ""])
         if seed % 3:
@@ -172,7 +172,7 @@ def test_members_that_are_no_files(tally: Tally, folder: Path) -> None:
 
 
 def test_passwords_and_unusual_ways_of_packing(tally: Tally, folder: Path) -> None:
-    for seed in range(160):
+    for seed in tally.seeds(160):
         draw = random.Random(seed)
         way = draw.choice([zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
         locked = seed % 2 == 0
@@ -193,7 +193,7 @@ def test_directories_without_end(
     tally: Tally, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archives, "MAX_DIRECTORY_BYTES", 20_000)
-    for seed in range(10):
+    for seed in tally.seeds(10):
         draw = random.Random(f"{name} {seed}")
         many = [("x" * draw.randint(50, 99) + str(n), b"") for n in range(draw.randint(200, 300))]
         (folder / name).write_bytes(PACKERS[name]([*many, (WANTED, b"text\n")]))
@@ -210,7 +210,7 @@ BODIES = [
 
 def test_headers_of_tar_that_lie(tally: Tally, folder: Path) -> None:
     """Sizes, kinds and extensions at random, with a checksum that is right."""
-    for seed in range(500):
+    for seed in tally.seeds(500):
         draw = random.Random(seed)
         headers = b""
         for _ in range(draw.randint(1, 4)):

@@ -90,7 +90,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_is_told_by_its_key(tally: Tally, write: Callable[..., Path], kind: str) -> None:
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(f"{kind} {seed}")
         change = FAULTS[kind][seed % len(FAULTS[kind])]
         folder = write(values(**({"title": odd_text(draw) + "x"} | change)))
@@ -102,7 +102,7 @@ def test_a_fault_is_told_by_its_key(tally: Tally, write: Callable[..., Path], ki
 
 def test_damaged_entries(tally: Tally, write: Callable[..., Path]) -> None:
     """What is read is a sound entry that names no other file."""
-    for seed in range(DAMAGES):
+    for seed in tally.seeds(DAMAGES):
         draw = random.Random(seed)
         folder = write(values(title=odd_text(draw) + "x"))
         given, content = mutate(draw, (folder / "mine.yaml").read_bytes())
@@ -117,7 +117,7 @@ def test_damaged_entries(tally: Tally, write: Callable[..., Path]) -> None:
 
 def test_names_that_are_in_no_catalogue(tally: Tally, write: Callable[..., Path]) -> None:
     folder = write(values())
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(seed)
         name = draw.choice(
             ["../mine", "mine.yaml", "", "./mine", "mine\0", "/mine", odd_text(draw)]
@@ -141,7 +141,7 @@ def test_no_entry_writes_outside(tally: Tally, tmp_path: Path) -> None:
             (root / folder / name).write_bytes(b"a\tb\n")
     (root / "catalogue/mine.yaml").touch()
     before = {path for path in tmp_path.rglob("*") if root / "raw" not in path.parents}
-    for seed in range(OUTSIDE):
+    for seed in tally.seeds(OUTSIDE):
         draw = random.Random(seed)
         name = "/".join(draw.choices(PARTS, k=draw.randint(1, 3)))
         file = {"path": name} if seed % 2 else URL | {"url": f"https://127.0.0.1:9/{name}"}
@@ -162,7 +162,7 @@ def test_no_entry_writes_outside(tally: Tally, tmp_path: Path) -> None:
             pass  # no such file, or another sha256
         now = {path for path in tmp_path.rglob("*") if root / "raw" not in path.parents}
         assert now - before <= {root / "raw"}
-    assert accepted > 10
+    assert accepted > 10 * tally.share
 
 
 def assert_leads_nowhere(entry: CatalogueEntry) -> None:

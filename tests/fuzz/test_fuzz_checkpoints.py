@@ -38,7 +38,7 @@ def test_damaged_checkpoints(tally: Tally, folder: tuple[CheckpointFolder, list[
     for step in (1, 2):
         checkpoints.save(step, state(step))
     files = {path: path.read_bytes() for path in sorted(checkpoints.folder.iterdir())}
-    for seed in range(DAMAGES):
+    for seed in tally.seeds(DAMAGES):
         draw = random.Random(seed)
         damaged = draw.sample(sorted(files), draw.choice([1, 1, 2]))
         changed = set()
@@ -76,7 +76,7 @@ def test_forged_checkpoints(
     """With a digest that is right: nothing in them is run."""
     checkpoints, _ = folder
     path = checkpoints.folder / "step-00000001.pt"
-    for seed in range(FORGED):
+    for seed in tally.seeds(FORGED):
         draw = random.Random(seed)
         whole = BytesIO()
         torch.save(state(1) | {"more": Intruder(tmp_path / "made")}, whole)

@@ -93,7 +93,7 @@ def terminal(
 
 def test_lines_that_come_in_all_go_out(here: Path, terminal: Terminal) -> None:
     """As many lines as stand in the input, or the number of the first that is none."""
-    for seed in range(CASES):
+    for seed in terminal.tally.seeds(CASES):
         draw = random.Random(seed)
         content = "".join(f"{odd_text(draw)}\n" for _ in range(draw.randint(0, 4))).encode()
         given = draw.choice(["sound lines", *MUTATIONS])
@@ -116,7 +116,7 @@ def test_lines_that_come_in_all_go_out(here: Path, terminal: Terminal) -> None:
 
 
 def test_a_line_of_a_megabyte(here: Path, terminal: Terminal) -> None:
-    for seed in range(3):
+    for seed in terminal.tally.seeds(3):
         content = one_long_line(random.Random(seed), b"a\nb\n")
         printed, kinds = terminal.run(translate, [], "1 MB lines", content)
         assert (len(printed), kinds) == (2, [READ_WELL])
@@ -131,7 +131,7 @@ WRONG_OPTIONS = [
 
 
 def test_options_that_are_none(here: Path, terminal: Terminal) -> None:
-    for seed in range(EACH):
+    for seed in terminal.tally.seeds(EACH):
         draw = random.Random(seed)
         arguments = [*draw.choice(WRONG_OPTIONS)]
         if draw.random() < 0.5 and arguments[-1] not in ("--nbest", "--model", "--file"):
@@ -141,7 +141,7 @@ def test_options_that_are_none(here: Path, terminal: Terminal) -> None:
 
 
 def test_values_out_of_range(here: Path, terminal: Terminal) -> None:
-    for seed in range(EACH):
+    for seed in terminal.tally.seeds(EACH):
         draw = random.Random(seed)
         option = draw.choice(["--nbest", "--beam-size"])
         value = draw.choice(["0", "-1", str(-(10**20))])
@@ -150,7 +150,7 @@ def test_values_out_of_range(here: Path, terminal: Terminal) -> None:
 
 
 def test_texts_as_arguments(here: Path, terminal: Terminal) -> None:
-    for seed in range(CASES):
+    for seed in terminal.tally.seeds(CASES):
         draw = random.Random(seed)
         texts = [text for text in draw.choices(ODD_TEXTS, k=3) if "\0" not in text]
         halves = seed % 2 == 0
@@ -169,7 +169,7 @@ def test_texts_as_arguments(here: Path, terminal: Terminal) -> None:
 
 def test_files_and_folders_that_are_not_there(here: Path, terminal: Terminal) -> None:
     (here / "empty").mkdir()
-    for seed in range(EACH):
+    for seed in terminal.tally.seeds(EACH):
         draw = random.Random(seed)
         name = draw.choice(["none.txt", "empty", "none/none.txt", "a" * 300])
         arguments = ["--file", str(here / name)]
@@ -184,7 +184,7 @@ def test_files_and_folders_that_are_not_there(here: Path, terminal: Terminal) ->
 def test_damaged_settings_beside_the_model(here: Path, terminal: Terminal) -> None:
     path = here / "models/model/decode.json"
     sound = path.read_bytes()
-    for seed in range(CASES):
+    for seed in terminal.tally.seeds(CASES):
         given, content = mutate(random.Random(seed), sound)
         path.write_bytes(content)
         # The kinds are looked up in the table of all: any other fails there.
@@ -209,7 +209,7 @@ def recipe(arguments: list[str]) -> int:
 
 def test_recipes_that_are_none(recipes: Path, terminal: Terminal) -> None:
     before = (recipes / "params.yaml").read_bytes()
-    for seed in range(EACH):
+    for seed in terminal.tally.seeds(EACH):
         draw = random.Random(seed)
         _, kinds = terminal.run(recipe, [], "recipes")
         assert kinds == ["recipe: none named"]
@@ -233,7 +233,7 @@ def test_damaged_recipes(recipes: Path, terminal: Terminal) -> None:
     faulty: list[Any] = [
         b"train: 1\n", b"train:\n  seed: {a: 1}\n", b"decode: [1]\n", b"decode:\n  device: {}\n",
     ]  # fmt: skip
-    for seed in range(100):
+    for seed in terminal.tally.seeds(100):
         draw = random.Random(seed)
         given, content = mutate(draw, sound)
         if seed % 3:

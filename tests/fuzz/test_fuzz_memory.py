@@ -17,6 +17,8 @@ from corpus_files import READERS
 from outcomes import Tally
 
 BOMB_MIB, LINE_MIB = 192, 1024
+# Unpacked by the same code as zeros.tar.gz, in five seconds each: only where all cases are tried.
+LIKE_ANOTHER = ("zeros.tar.bz2", "zeros.tar.xz")
 HERE = Path(__file__).parent
 
 # A process of its own; for each file it prints what was taken at most, in MiB, and the error.
@@ -91,6 +93,8 @@ def test_bombs_take_little_memory(
 ) -> None:
     most = {}
     for name, content in bombs():
+        if name in LIKE_ANOTHER and tally.share < 1:
+            continue
         (tmp_path / name).write_bytes(content)
         member = "" if name == "zeros.gz" else "/a"
         most[name], error = reader.read(name + member)

@@ -55,7 +55,7 @@ Load = Callable[[Files], dict[str, torch.Tensor]]
 def test_damaged_model_folders(tally: Tally, sound: Files, load: Load, name: str) -> None:
     """What is loaded has the very weights that were saved."""
     saved = load(sound)
-    for seed in range(DAMAGES):
+    for seed in tally.seeds(DAMAGES):
         draw = random.Random(f"{name} {seed}")
         given, content = mutate(draw, sound[name])
         got = tally.meet("models", given, partial(load, sound | {name: content}))
@@ -68,7 +68,7 @@ def test_damaged_model_folders(tally: Tally, sound: Files, load: Load, name: str
 
 
 def test_parts_that_are_not_there(tally: Tally, sound: Files, load: Load) -> None:
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         name, kind = (
             ("config.json", "model: none there"),
             ("model.safetensors", "model: weights unreadable"),
@@ -130,7 +130,7 @@ def test_a_wrong_bit_in_the_weights(tally: Tally, sound: Files, load: Load) -> N
     """It may be anywhere, in the last digit of one weight too."""
     content = sound["model.safetensors"]
     start = 8 + struct.unpack("<Q", content[:8])[0]
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(seed)
         damaged = bytearray(content)
         damaged[draw.randrange(start, len(content))] ^= 1 << draw.randrange(8)
@@ -142,7 +142,7 @@ def test_a_wrong_bit_in_the_weights(tally: Tally, sound: Files, load: Load) -> N
 
 
 def test_forged_headers_of_weights(tally: Tally, sound: Files, load: Load) -> None:
-    for seed in range(5 * EACH):
+    for seed in tally.seeds(5 * EACH):
         draw = random.Random(seed)
         content = forged(draw, sound["model.safetensors"])
         got = tally.meet(
@@ -177,7 +177,7 @@ def changed_config(draw: random.Random, config: dict[str, Any]) -> tuple[dict[st
 
 
 def test_configs_of_other_models(tally: Tally, sound: Files, load: Load) -> None:
-    for seed in range(5 * EACH):
+    for seed in tally.seeds(5 * EACH):
         draw = random.Random(seed)
         config, kind = changed_config(draw, json.loads(sound["config.json"]))
         content = json.dumps(config).encode()
@@ -189,7 +189,7 @@ def test_configs_of_other_models(tally: Tally, sound: Files, load: Load) -> None
 def test_vocabularies_from_elsewhere(
     tally: Tally, sound: Files, load: Load, vocabularies: Files
 ) -> None:
-    for seed in range(3 * EACH):
+    for seed in tally.seeds(3 * EACH):
         name, kind = (
             ("small", "tokenizer: other size"), ("bos first", "tokenizer: other ids"),
             ("no pad", "tokenizer: other ids"),

@@ -17,15 +17,19 @@ from attn2seq.reading.readers import Row
 
 pytestmark = pytest.mark.promise("fuzz")
 
-EXAMPLES = settings(
-    max_examples=250, derandomize=True, deadline=None, database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
-FAULTS, DAMAGES, LONG_LINES, BOUNDS = 800, 250, 6, 15
+FAULTS, DAMAGES, EXAMPLES, LONG_LINES, BOUNDS = 800, 250, 250, 6, 15
 # Neither a line's end nor what parts the texts of a line; a mark at the file's start is no text.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\t\r#\ufeff"))
 PAIRS = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8)
 KINDS = pytest.mark.parametrize("kind", READERS)
+
+
+def examples(tally: Tally) -> settings:
+    """Those of Hypothesis: always the same ones."""
+    return settings(
+        max_examples=len(tally.seeds(EXAMPLES)), derandomize=True, deadline=None, database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )  # fmt: skip
 
 
 def check(tally: Tally, folder: Path, kind: str, given: str, content: bytes) -> None:
@@ -50,7 +54,7 @@ def check(tally: Tally, folder: Path, kind: str, given: str, content: bytes) -> 
 def test_what_is_written_is_read_back(tally: Tally, tmp_path: Path, kind: str) -> None:
     source = entry(**READERS[kind])
 
-    @EXAMPLES
+    @examples(tally)
     @given(PAIRS)
     def of_any_texts(pairs: list[tuple[str, str]]) -> None:
         (tmp_path / "mine.tsv").write_bytes(written(kind, pairs))
@@ -68,7 +72,7 @@ def test_what_is_written_is_read_back(tally: Tally, tmp_path: Path, kind: str) -
 def test_parallel_files_are_read_back(tally: Tally, tmp_path: Path) -> None:
     source = entry(**PARALLEL)
 
-    @EXAMPLES
+    @examples(tally)
     @given(PAIRS)
     def of_any_texts(pairs: list[tuple[str, str]]) -> None:
         for name, side in zip("ab", zip(*pairs, strict=True), strict=True):
@@ -123,7 +127,7 @@ FAULTY: dict[str, Callable[[random.Random], bytes]] = {
 
 @KINDS
 def test_lines_with_a_fault(tally: Tally, tmp_path: Path, kind: str) -> None:
-    for seed in range(FAULTS):
+    for seed in tally.seeds(FAULTS):
         draw = random.Random(f"{kind} {seed}")
         pairs = [(f"source {n}", f"target {n}") for n in range(draw.randint(1, 5))]
         some = written(kind, pairs).splitlines(keepends=True)
@@ -133,7 +137,7 @@ def test_lines_with_a_fault(tally: Tally, tmp_path: Path, kind: str) -> None:
 
 @KINDS
 def test_files_that_are_damaged(tally: Tally, tmp_path: Path, kind: str) -> None:
-    for seed in range(DAMAGES):
+    for seed in tally.seeds(DAMAGES):
         draw = random.Random(f"{kind} {seed}")
         pairs = [(odd_text(draw), odd_text(draw)) for _ in range(draw.randint(0, 5))]
         given, content = mutate(draw, written(kind, pairs))
@@ -142,7 +146,7 @@ def test_files_that_are_damaged(tally: Tally, tmp_path: Path, kind: str) -> None
 
 @KINDS
 def test_lines_of_a_megabyte(tally: Tally, tmp_path: Path, kind: str) -> None:
-    for seed in range(LONG_LINES):
+    for seed in tally.seeds(LONG_LINES):
         draw = random.Random(f"{kind} {seed}")
         content = one_long_line(draw, written(kind, [("a", "b"), ("c", "d")]))
         assert len(content) > LONG
@@ -156,7 +160,7 @@ def test_lines_and_files_beyond_the_bounds(
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1000)
     monkeypatch.setattr(lines, "MAX_TEXT_BYTES", 5000)
     source = entry(**READERS[kind])
-    for seed in range(BOUNDS):
+    for seed in tally.seeds(BOUNDS):
         draw = random.Random(f"{kind} {seed}")
         before = draw.randint(0, 20)
         pairs = [("source", "target")] * before + [("x" * draw.randint(1001, 3000), "target")]
@@ -174,7 +178,7 @@ def test_lines_and_files_beyond_the_bounds(
 def test_parallel_files_of_all_kinds(tally: Tally, tmp_path: Path) -> None:
     """Sides of unequal length, damaged sides, and no side at all."""
     source = entry(**PARALLEL)
-    for seed in range(600):
+    for seed in tally.seeds(600):
         draw = random.Random(seed)
         count = draw.randint(1, 6)
         contents = {}

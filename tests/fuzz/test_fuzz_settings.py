@@ -50,7 +50,7 @@ def test_damaged_yaml(tally: Tally, tmp_path: Path) -> None:
     """What is read is what DVC reads, which decides whether a stage is out of date."""
     path = tmp_path / "params.yaml"
     sound = "".join(f"{line}\n" for line in LINES_OF_YAML)
-    for seed in range(DAMAGES):
+    for seed in tally.seeds(DAMAGES):
         draw = random.Random(seed)
         text = sound.replace("some words", odd_text(draw)) if seed % 2 else sound
         kind, content = mutate(draw, text.encode())
@@ -65,7 +65,7 @@ def test_damaged_yaml(tally: Tally, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", YAML_FAULTS)
 def test_a_fault_is_told_at_its_line(tally: Tally, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "params.yaml"
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(f"{kind} {seed}")
         lines = LINES_OF_YAML[:]
         # Between keys of the top level; a key that stands twice, after both.
@@ -82,7 +82,7 @@ def test_a_fault_is_told_at_its_line(tally: Tally, tmp_path: Path, kind: str) ->
 
 
 def test_files_that_hold_no_settings(tally: Tally, tmp_path: Path) -> None:
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(seed)
         for given, kind, content in (
             ("no mapping", "yaml: no mapping", draw.choice([b"", b"[a]", b"a", b"1", b"# a\n"])),
@@ -161,7 +161,7 @@ FAULTS: list[Callable[[random.Random, Values, str], str]] = [
 
 def test_every_fault_of_params_is_told_at_once(tally: Tally, sound: Values) -> None:
     check_params(sound, CATALOGUE)
-    for seed in range(CHECKS):
+    for seed in tally.seeds(CHECKS):
         draw = random.Random(seed)
         values = deepcopy(sound)
         sections = draw.sample(list(SECTIONS), draw.randint(1, 4))
@@ -175,7 +175,7 @@ def test_every_fault_of_params_is_told_at_once(tally: Tally, sound: Values) -> N
 
 
 def test_values_that_do_not_go_together(tally: Tally, sound: Values) -> None:
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(seed)
         values = deepcopy(sound)
         values["model"]["tie_embeddings"] = "all"

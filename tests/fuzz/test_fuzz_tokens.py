@@ -31,7 +31,7 @@ def use(path: Path) -> tuple[int, list[list[int]]]:
 def test_damaged_vocabularies(tally: Tally, tmp_path: Path, vocabularies: Files) -> None:
     """One that can be read serves: its ids are its own. A wrong bit in a piece is another piece."""
     path = tmp_path / "src.model"
-    for seed in range(3 * DAMAGES):
+    for seed in tally.seeds(3 * DAMAGES):
         draw = random.Random(seed)
         given, content = mutate(draw, vocabularies["sound"])
         path.write_bytes(content)
@@ -41,7 +41,7 @@ def test_damaged_vocabularies(tally: Tally, tmp_path: Path, vocabularies: Files)
         else:
             assert all(0 <= token < got[0] for row in got[1] for token in row)
     path.unlink()
-    for _ in range(EACH):
+    for _ in tally.seeds(EACH):
         got = tally.meet("vocabularies", "missing files", partial(use, path))
         assert isinstance(got, Refused)
         assert got.kinds == ["tokenizer: missing"]
@@ -51,7 +51,8 @@ def test_vocabularies_with_a_piece_that_is_no_text(
     tally: Tally, tmp_path: Path, vocabularies: Files
 ) -> None:
     path = tmp_path / "src.model"
-    for letter in b"abcdefghijkl" * 5:
+    for seed in tally.seeds(EACH):
+        letter = b"abcdefghijkl"[seed % 12]
         # A piece of one letter: field 1, of one byte.
         path.write_bytes(vocabularies["sound"].replace(b"\x0a\x01%c" % letter, b"\x0a\x01\xff"))
         got = tally.meet("vocabularies", "pieces of no text", partial(use, path))
@@ -70,7 +71,7 @@ def test_damaged_token_ids(tally: Tally, tmp_path: Path) -> None:
     write_token_store(tmp_path / "train.src", sequences, 20)
     assert read_all(tmp_path / "train.src") == sequences
     files = {path: path.read_bytes() for path in tmp_path.glob("*.npy")}
-    for seed in range(3 * DAMAGES):
+    for seed in tally.seeds(3 * DAMAGES):
         draw = random.Random(seed)
         path = draw.choice(sorted(files))
         given, content = mutate(draw, files[path])
@@ -85,7 +86,7 @@ def test_damaged_token_ids(tally: Tally, tmp_path: Path) -> None:
             assert sum(map(len, got)) <= sum(map(len, sequences))
     for path in files:
         path.unlink()
-        for _ in range(EACH // 2):
+        for _ in tally.seeds(EACH // 2):
             got = tally.meet(
                 "token ids", "missing files", partial(read_all, tmp_path / "train.src")
             )

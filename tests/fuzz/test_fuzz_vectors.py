@@ -70,7 +70,7 @@ def expected(text: str) -> Iterator[tuple[str, list[float]]]:
 
 
 def test_what_stands_there_is_read(tally: Tally, tmp_path: Path, tokenizer: Tokenizer) -> None:
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(seed)
         lines = lines_of(draw, draw.randint(2, 5))
         header = [f"{len(lines)} {len(lines[0].split()) - 1}"] * (seed % 2)
@@ -92,7 +92,7 @@ FAULTS = {
 def test_a_fault_is_told_at_its_line(
     tally: Tally, tmp_path: Path, tokenizer: Tokenizer, kind: str
 ) -> None:
-    for seed in range(EACH):
+    for seed in tally.seeds(EACH):
         draw = random.Random(f"{kind} {seed}")
         before = [f"w{number} 1 2 3" for number in range(draw.randint(1, 5))]
         lines = [*before, draw.choice(FAULTS[kind]), "zebra 1 2 3"]
@@ -110,7 +110,7 @@ def test_a_fault_is_told_at_its_line(
 
 def test_damaged_files(tally: Tally, tmp_path: Path, tokenizer: Tokenizer) -> None:
     """A bit that makes one digit another makes another number: published files have a sha256."""
-    for seed in range(DAMAGES):
+    for seed in tally.seeds(DAMAGES):
         draw = random.Random(seed)
         given, content = mutate(draw, "".join(f"{x}\n" for x in lines_of(draw, 3)).encode())
         (tmp_path / "v.txt").write_bytes(content)
@@ -126,7 +126,7 @@ def test_damaged_rows(tally: Tally, tmp_path: Path, tokenizer: Tokenizer) -> Non
     write(tmp_path, tokenizer)
     path = tmp_path / "src_vectors.npy"
     sound = path.read_bytes()
-    for seed in range(DAMAGES):
+    for seed in tally.seeds(DAMAGES):
         given, content = mutate(random.Random(seed), sound)
         path.write_bytes(content)
         got = tally.meet("vectors", given, partial(read_vectors, path))
@@ -147,7 +147,7 @@ def test_entries_of_vectors(tally: Tally, tmp_path: Path) -> None:
         {"file": {"path": "v.txt"}, "member": "x"}, {"file": {"path": "vectors.json"}},
         {"file": {"path": "v.txt"}, "name": "yours"}, {"file": {"path": "v.txt"}, "titel": "x"},
     ]  # fmt: skip
-    for seed in range(3 * EACH):
+    for seed in tally.seeds(3 * EACH):
         with (tmp_path / "vectors/mine.yaml").open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(sound | faulty[seed % len(faulty)], file)
         find = partial(find_vectors, tmp_path, tmp_path / "local")

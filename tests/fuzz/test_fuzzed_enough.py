@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from outcomes import LEAST_CASES, Tally
+from outcomes import Tally
 
 pytestmark = pytest.mark.promise("fuzz")
 
@@ -21,4 +21,4 @@ def test_enough_cases_and_each_kind_of_error_often(
     record_property("cases", tally.cases)
     record_property("table", "\n".join(tally.table()))
     assert tally.rare() == {}
-    assert tally.cases >= LEAST_CASES
+    assert tally.cases >= tally.least_cases

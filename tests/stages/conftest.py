@@ -1,42 +1,57 @@
 """Repositories that went through the real stages; each is built once and then only looked at.
 
 The fixtures form a chain, `twins` -> `wider_beam` -> `experiments` -> `restored`: each takes the
-main repository one step on and keeps what its database showed then.
+main repository one step on and keeps what its database showed then. Tests of the chain are done by
+one process (tests/conftest.py); all others take copies of what `twins` left.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from finished_steps import Brief, Step, Twins
+from made_once import made_once
 from shown_runs import shown_runs
-from tiny_project import run_stages, write_params
-from tiny_repository import Repository, make_repository, set_identity
+from tiny_project import run_stages, working_in, write_params
+from tiny_repository import Repository, copy_repository, make_repository, set_identity
 from tiny_task import CATALOGUE_ENTRY, write_corpus
+from tracking_server import free_port
 
 
 @pytest.fixture(scope="session")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Twins:
-    """`dvc repro` at the same commit in two folders, side by side."""
-    main = make_repository(tmp_path_factory.mktemp("twins") / "main")
-    clone = Repository(tmp_path_factory.mktemp("somewhere") / "else" / "clone")
+    """`dvc repro` at the same commit in two folders, side by side: once for all processes that
+    share out the tests. The clone's MLflow server does not answer.
+    """
+    return made_once(tmp_path_factory, "twins", _build_twins)
+
+
+def _build_twins(folder: Path) -> Twins:
+    main = make_repository(folder / "main")
+    clone = Repository(folder / "somewhere" / "else" / "clone")
     main.run("git", "clone", "--quiet", str(main.root), str(clone.root))
     set_identity(clone)
-    with clone.start("python", "-m", "dvc", "repro") as beside:
+    silent = f"http://127.0.0.1:{free_port()}"
+    with clone.start(
+        "env", f"MLFLOW_TRACKING_URI={silent}", "python", "-m", "dvc", "repro"
+    ) as beside:
         said = (main.dvc("repro"), main.dvc("repro"))
-        output, _ = beside.communicate()
-    assert beside.returncode == 0, f"dvc repro failed in the clone:\n{output}"
-    step = Twins(main, said, tuple(shown_runs(main.root)), clone)
+        said_by_clone, _ = beside.communicate()
+    assert beside.returncode == 0, f"dvc repro failed in the clone:\n{said_by_clone}"
+    runs, digests = tuple(shown_runs(main.root)), main.digests()
     main.commit("First result")
-    return step
+    pristine = Repository(folder / "pristine")
+    copy_repository(main.root, pristine.root, caches=True)
+    pristine.set_params({"track.enabled": False})
+    pristine.dvc("repro")
+    pristine.commit("Without tracking")
+    return Twins(main, said, runs, digests, clone, said_by_clone, silent, pristine)
 
 
 @pytest.fixture(scope="session")
-def wider_beam(twins: Twins, pristine: Callable[[Path], Repository]) -> Step:
+def wider_beam(twins: Twins) -> Step:
     """Only `decode.beam_size` changed."""
-    del pristine  # copied before this step
     main = twins.repository
     main.set_params({"decode.beam_size": 3})
     said = (main.dvc("repro"),)
@@ -76,25 +91,11 @@ def restored(experiments: Step) -> Step:
     return Step(main, said, tuple(shown_runs(main.root)))
 
 
-@pytest.fixture(scope="session")
-def pristine(
-    twins: Twins, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Path], Repository]:
-    """Copies the main repository as it was after its first build, but for its runs."""
-    kept = tmp_path_factory.mktemp("pristine") / "repository"
-    _copy(twins.repository.root, kept)
-
-    def copy(target: Path) -> Repository:
-        _copy(kept, target)
-        return Repository(target)
-
-    return copy
-
-
 @pytest.fixture
-def built(pristine: Callable[[Path], Repository], tmp_path: Path) -> Repository:
-    """A repository of the test's own, in which every stage is up to date."""
-    return pristine(tmp_path / "repository")
+def built(twins: Twins, tmp_path: Path) -> Repository:
+    """A repository of the test's own: every stage is up to date, and runs are not tracked."""
+    copy_repository(twins.pristine.root, tmp_path / "repository")
+    return Repository(tmp_path / "repository")
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +110,7 @@ def three_epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def unbuilt(three_epochs: Path, tmp_path: Path) -> Repository:
     """A copy of it, of the test's own."""
-    _copy(three_epochs, tmp_path / "unbuilt")
+    copy_repository(three_epochs, tmp_path / "unbuilt")
     return Repository(tmp_path / "unbuilt")
 
 
@@ -117,7 +118,7 @@ def unbuilt(three_epochs: Path, tmp_path: Path) -> Repository:
 def brief(three_epochs: Path) -> Brief:
     """What comes of it where nothing goes wrong."""
     built = Repository(three_epochs.with_name("built"))
-    _copy(three_epochs, built.root)
+    copy_repository(three_epochs, built.root)
     built.dvc("repro")
     built.run("python", "-m", "attn2seq.runs.show")  # whatever there was no time for
     (run,) = shown_runs(built.root)
@@ -125,13 +126,10 @@ def brief(three_epochs: Path) -> Brief:
 
 
 @pytest.fixture
-def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def in_tmp_path(tmp_path: Path) -> Iterator[Path]:
     """The working directory of a test that runs stages in this process."""
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.chdir(tmp_path)
-    threads = torch.get_num_threads()
-    yield tmp_path
-    torch.set_num_threads(threads)
+    with working_in(tmp_path):
+        yield tmp_path
 
 
 # Sixty steps, five looks at dev, a second's work.
@@ -141,24 +139,27 @@ SHORT_TRAINING = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def built_project(in_tmp_path: Path) -> Path:
-    """The working directory, in which all stages have run with a short training."""
-    (in_tmp_path / "data/catalogue").mkdir(parents=True)
-    write_corpus(in_tmp_path / "data/local")
-    (in_tmp_path / "data/catalogue/reversed.yaml").write_text(CATALOGUE_ENTRY, encoding="utf-8")
+@pytest.fixture(scope="session")
+def short_training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which all stages have run with a short training; only to be copied."""
+    root = tmp_path_factory.mktemp("short_training")
+    (root / "data/catalogue").mkdir(parents=True)
+    write_corpus(root / "data/local")
+    (root / "data/catalogue/reversed.yaml").write_text(CATALOGUE_ENTRY, encoding="utf-8")
     changes = {
         "download": {"corpus": "reversed"},
         "tokenize": {"model_type": "char", "vocabulary_size": 64},
         "model": {"readout_dropout": 0.1},
         "train": SHORT_TRAINING,
     }
-    write_params(in_tmp_path, "phrasebook-en-de", changes)
-    run_stages(in_tmp_path)
+    write_params(root, "phrasebook-en-de", changes)
+    with working_in(root):
+        run_stages(root)
+    return root
+
+
+@pytest.fixture
+def built_project(short_training: Path, in_tmp_path: Path) -> Path:
+    """The working directory, a copy of it."""
+    shutil.copytree(short_training, in_tmp_path, symlinks=True, dirs_exist_ok=True)
     return in_tmp_path
-
-
-def _copy(source: Path, target: Path) -> None:
-    # DVC's own temporary files know the folder they were made for.
-    apart = shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".cache", "tmp", "__pycache__")
-    shutil.copytree(source, target, ignore=apart, symlinks=True)

@@ -1,16 +1,17 @@
 """Kill the train stage for real, start it again, and compare the bytes.
 
-    python killed_trainings.py PROJECT MOMENTS STRIDE
+    python killed_trainings.py PROJECT MOMENTS every|middle
 
 PROJECT is a folder in which all stages ran. Prints one JSON object: how often training was killed,
 where, and how often another result came out. A parent that has imported everything forks each
 training, so that one costs its steps alone.
 
-Two kinds of kills: at MOMENTS random times; and inside every STRIDEth operation on a file (opened
-for writing, renamed, removed) and look at dev, of all that one training does.
+Two kinds of kills: at MOMENTS random times; and inside the operations on files (opened for writing,
+renamed, removed) and looks at dev that one training does: all, or the middle one of each kind.
 """
 
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -27,7 +28,7 @@ import pipeline.train
 from attn2seq.training import loop
 from attn2seq.workspace.stage import run_stage
 
-RESULTS = ("models/model/model.safetensors", "results/train/history.csv")
+RESULTS = ("models/trained/model.safetensors", "results/train/history.csv")
 WATCHED = {"open", "os.rename", "os.remove", "os.mkdir"}
 
 
@@ -117,8 +118,9 @@ def kill_after(seconds: float) -> bool:
     return not ended_well(child)
 
 
+importlib.import_module("torch._dynamo")  # an optimizer does, which takes longer than its steps
 os.chdir(sys.argv[1])
-moments, stride = int(sys.argv[2]), int(sys.argv[3])
+moments, which = int(sys.argv[2]), sys.argv[3]
 clear(checkpoints_too=True)
 started = time.monotonic()
 assert ended_well(train_in_child())
@@ -135,7 +137,10 @@ with os.fdopen(reader) as notes:
 
 outcomes: Counter[str] = Counter()
 lost: list[str] = []
-for number in range(0, len(kinds), stride):
+for number, kind in enumerate(kinds):
+    alike = [place for place, other in enumerate(kinds) if other == kind]
+    if which == "middle" and number != alike[len(alike) // 2]:
+        continue
 
     def inside(number: int = number) -> bool:
         return not ended_well(train_in_child(armed(Killer(number))))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from classics import CLASSICS
 from ruamel.yaml import YAML
+from scores_anew import score_anew
 from tiny_project import PROJECT, TINY
 from tiny_task import CATALOGUE_ENTRY, write_corpus
 
@@ -61,5 +62,6 @@ def test_a_classic_trains_decodes_and_scores(recipe: str, in_tmp_path: Path) -> 
     scores = json.loads((in_tmp_path / "results/evaluate/metrics.json").read_text("utf-8"))
     trained = json.loads((in_tmp_path / "results/train/metrics.json").read_text("utf-8"))
     assert trained["steps"] == 4
-    assert 0 <= scores["test"]["bleu"] <= 100
+    found = score_anew(in_tmp_path, "test", "bleu", tokenizer="char")
+    assert scores["test"]["bleu"] == pytest.approx(found, abs=1e-4)
     assert scores["test"]["perplexity"] > 1

@@ -1,22 +1,21 @@
 """Two runs of one repository: their scores side by side, their curves, and DVC's experiments."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from finished_steps import Twins
 from headless_browser import needs_browser, run
-from tiny_repository import Repository
+from tiny_repository import Repository, copy_repository
 
 # The first test of a session waits for two builds.
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def compared(
-    pristine: Callable[[Path], Repository], tmp_path_factory: pytest.TempPathFactory
-) -> Repository:
+def compared(twins: Twins, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A repository with a commit and the experiment `greedy`, whose results the workspace holds."""
-    repository = pristine(tmp_path_factory.mktemp("compared") / "repository")
+    repository = Repository(tmp_path_factory.mktemp("compared") / "repository")
+    copy_repository(twins.pristine.root, repository.root)
     repository.dvc("exp", "run", "--name", "greedy", "-S", "decode.beam_size=1")
     return repository
 

@@ -23,6 +23,7 @@ from pipeline import train
 
 pytestmark = pytest.mark.promise("deterministic")
 STAGES = {"tokenize": "data/tokenized", "train": "models/trained", "decode": "results/decode"}
+PROCESSORS = os.sched_getaffinity(0)
 BUSY = "while True: sum(range(10_000))"
 
 
@@ -70,14 +71,18 @@ def set_train(**changes: object) -> None:
 
 
 @pytest.mark.usefixtures("built_project")
-def test_neither_load_nor_processors_change_a_byte() -> None:
+@pytest.mark.parametrize(
+    ("stages", "busy"),
+    [(["train"], 1), pytest.param(list(STAGES), 2 * len(PROCESSORS), marks=pytest.mark.long)],
+    ids=["train alone", "every stage"],
+)
+def test_neither_load_nor_processors_change_a_byte(stages: list[str], busy: int) -> None:
     folders = [*STAGES.values(), "results/train"]
     idle = digests(*folders)
     assert len(idle) > 10
-    processors = os.sched_getaffinity(0)
-    with load(2 * len(processors)):
-        for stage in STAGES:
-            run_again(stage, {min(processors)})
+    with load(busy):
+        for stage in stages:
+            run_again(stage, {min(PROCESSORS)})
     assert digests(*folders) == idle
 
 
@@ -85,7 +90,7 @@ def test_neither_load_nor_processors_change_a_byte() -> None:
 def test_on_a_cpu_every_operation_repeats_already(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digests("models/trained", "results/train")
     set_train(deterministic=True)
-    run_again("train", os.sched_getaffinity(0))
+    run_again("train", PROCESSORS)
     assert digests("models/trained", "results/train") == before
     # Equal bytes do not tell that torch was asked.
     asked: list[bool] = []
@@ -106,6 +111,6 @@ def test_two_trainings_on_a_gpu_are_the_same_where_it_is_asked(number_type: str)
     found = []
     for processes in (0, 4):
         with load(processes):
-            run_again("train", os.sched_getaffinity(0))
+            run_again("train", PROCESSORS)
         found.append(digests("models/trained", "results/train"))
     assert found[0] == found[1]

@@ -110,7 +110,7 @@ def test_the_logged_model_does_the_task(
 
 @pytest.mark.promise("deterministic")
 def test_the_same_commit_gives_the_same_bytes_elsewhere(twins: Twins) -> None:
-    digests = twins.repository.digests()
+    digests = twins.digests
     assert {"models/model", "results/decode", "results/report"} <= set(digests)
     assert twins.clone.digests() == digests
 

@@ -55,7 +55,8 @@ def test_params_edited_during_a_stage_are_not_recorded(built: Repository) -> Non
 
 
 def test_curves_are_shown_while_training_runs(built: Repository) -> None:
-    built.set_params({"train.max_epochs": 1_000_000, "train.schedule": "constant"})
+    endless = {"train.max_epochs": 1_000_000, "train.schedule": "constant"}
+    built.set_params(endless | {"track.enabled": True})
     process = built.start("python", "-m", "dvc", "repro", "train")
     database = built.root / "mlflow.db"
     until = time.monotonic() + 240

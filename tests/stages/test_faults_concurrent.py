@@ -6,12 +6,13 @@ import signal
 import pytest
 from finished_steps import Brief, stages_run
 from stopped_stage import stopped_training
-from tiny_repository import Repository
+from tiny_repository import Repository, forget_training
 
 # Each builds a repository of its own.
 pytestmark = [pytest.mark.slow, pytest.mark.promise("two at once")]
 
 
+@pytest.mark.long
 def test_two_at_once_from_the_start(brief: Brief, unbuilt: Repository) -> None:
     both = [unbuilt.start("python", "-m", "dvc", "repro") for _ in range(2)]
     said = [process.communicate()[0] for process in both]
@@ -23,6 +24,7 @@ def test_two_at_once_from_the_start(brief: Brief, unbuilt: Repository) -> None:
     assert stages_run(unbuilt.dvc("repro")) == []
 
 
+@pytest.mark.long
 def test_a_second_one_while_training_runs(brief: Brief, unbuilt: Repository) -> None:
     first = unbuilt.start("python", "-m", "dvc", "repro")
     training = stopped_training(unbuilt, first)
@@ -41,26 +43,28 @@ def test_a_second_one_while_training_runs(brief: Brief, unbuilt: Repository) -> 
         pytest.param(0.02, id="with other params", marks=pytest.mark.long),
     ],
 )
-def test_only_dvc_is_killed(brief: Brief, unbuilt: Repository, rate: float) -> None:
+def test_only_dvc_is_killed(built: Repository, rate: float) -> None:
     """Its training goes on, and must not put its model where the next `dvc repro` puts another."""
-    meant = unbuilt.params()["train"]["learning_rate"]
-    unbuilt.set_params({"train.learning_rate": rate})
-    first = unbuilt.start("python", "-m", "dvc", "repro")
-    training = stopped_training(unbuilt, first)
+    wanted = built.digests()
+    forget_training(built)
+    meant = built.params()["train"]["learning_rate"]
+    built.set_params({"train.learning_rate": rate})
+    first = built.start("python", "-m", "dvc", "repro")
+    training = stopped_training(built, first)
     first.kill()
     first.wait()
-    unbuilt.set_params({"train.learning_rate": meant})
-    refused = unbuilt.dvc("repro", status=255)
+    built.set_params({"train.learning_rate": meant})
+    refused = built.dvc("repro", status=255)
     assert f"process {training} is still at the stage train in this folder" in refused, refused
     assert "Traceback" not in refused
     os.kill(training, signal.SIGCONT)
     assert first.stdout is not None
     left = first.stdout.read()  # ends with the last process that writes there
     assert ("edited while the stage ran" in left) == (rate != meant), left
-    said = unbuilt.dvc("repro")
+    said = built.dvc("repro")
     assert "train" in stages_run(said)
     assert ("going on from the checkpoint" in said) == (rate == meant), said
-    assert unbuilt.digests() == brief.digests
+    assert built.digests() == wanted
 
 
 def assert_refused_plainly(said: str) -> None:

@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from finished_steps import Brief
+from finished_steps import Brief, Twins
 from shown_runs import ShownRun, shown_runs
 from tiny_repository import Repository
 from tracking_server import Gate, TrackingServer
@@ -35,12 +36,16 @@ def gate(server: TrackingServer) -> Iterator[Gate]:
     gate.server_close()
 
 
-def test_a_server_that_is_absent(brief: Brief, unbuilt: Repository, server: TrackingServer) -> None:
-    assert_told_once(repro(unbuilt, server.uri), server.uri)
-    assert unbuilt.digests() == brief.digests
+def test_a_server_that_is_absent(twins: Twins, server: TrackingServer) -> None:
+    """As for the clone, which was built so."""
+    assert_told_once(twins.said_by_clone, twins.silent)
+    assert twins.clone.digests() == twins.digests
     server.start()
-    track(unbuilt, server.uri)
-    assert_complete_there(server, brief.run)
+    track(twins.clone, server.uri)
+    (run,) = twins.runs
+    # What DVC wrote when the last stage had ended is known since.
+    later = {"artifacts": run.artifacts | {"dvc.lock"}, "tags": run.tags | {"dvc_lock": ""}}
+    assert_complete_there(server, replace(run, **later))
 
 
 @pytest.mark.long

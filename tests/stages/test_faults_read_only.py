@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from finished_steps import Brief, stages_run
+from finished_steps import Brief, Twins, stages_run
 from ruamel.yaml import YAML
-from tiny_repository import Repository
+from tiny_repository import Repository, copy_repository
 
 OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
 
@@ -40,8 +40,8 @@ def run_with_read_only(
 def test_a_read_only_cache_of_the_project_is_told_before_any_work(unbuilt: Repository) -> None:
     (unbuilt.root / ".cache").mkdir()
     said = run_with_read_only(unbuilt, [".cache"], "python", "-m", "dvc", "repro", status=255)
-    assert stages_run(said) == ["check"]
-    assert "check: error: " in said
+    (first,) = stages_run(said)
+    assert f"{first}: error: " in said
     assert f"{unbuilt.root / '.cache'} cannot be written (Read-only file system)" in said
     assert "make it writable, and run again" in said
     assert not (unbuilt.root / "dvc.lock").exists()
@@ -58,16 +58,17 @@ def test_a_read_only_cache_of_dvc(brief: Brief, unbuilt: Repository) -> None:
     assert stages_run(said) == ["download"]
     assert "ead-only file system" in said
     lock = YAML(typ="safe").load(unbuilt.root / "dvc.lock")
-    assert list(lock["stages"]) == ["check"]
+    assert "check" in lock["stages"]
+    assert "download" not in lock["stages"]
     unbuilt.dvc("repro")
     assert unbuilt.digests() == brief.digests
 
 
 @pytest.mark.promise("read-only")
 @pytest.mark.slow
-def test_what_read_only_caches_hold_still_serves(brief: Brief, tmp_path: Path) -> None:
+def test_what_read_only_caches_hold_still_serves(twins: Twins, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "built")
-    shutil.copytree(brief.built.root, repository.root, symlinks=True)
+    copy_repository(twins.pristine.root, repository.root, caches=True)
     both = [".cache", ".dvc/cache"]
     said = run_with_read_only(repository, both, "python", "-m", "dvc", "repro")
     assert stages_run(said) == []

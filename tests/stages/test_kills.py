@@ -12,11 +12,11 @@ import pytest
 from tiny_project import PROJECT
 
 
-def kill_trainings(project: Path, moments: int, stride: int) -> dict[str, Any]:
+def kill_trainings(project: Path, moments: int, which: str) -> dict[str, Any]:
     script = Path(__file__).with_name("killed_trainings.py")
     paths = os.pathsep.join((str(PROJECT / "src"), str(PROJECT)))
     done = subprocess.run(
-        [sys.executable, str(script), str(project), str(moments), str(stride)],
+        [sys.executable, str(script), str(project), str(moments), which],
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -27,7 +27,8 @@ def kill_trainings(project: Path, moments: int, stride: int) -> dict[str, Any]:
     return found
 
 
-def record(found: dict[str, Any], record_property: Callable[[str, object], None]) -> None:
+def record(found: dict[str, Any], record_property: Callable[[str, object], None]) -> int:
+    """Notes what the script found; how often it killed before there was a checkpoint."""
     early = found["killed"].pop("before the first checkpoint", 0)
     record_property("faults", sum(found["killed"].values()))
     record_property("of these before the first checkpoint", early)
@@ -37,14 +38,14 @@ def record(found: dict[str, Any], record_property: Callable[[str, object], None]
     assert found["lost"] == []
     kinds = {"open for writing", "os.rename", "look at dev", "random moment"}
     assert kinds <= found["killed"].keys()
-    assert early
+    return int(early)
 
 
 @pytest.mark.promise("killed")
 def test_a_killed_training_ends_in_the_same_bytes(
     built_project: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    found = kill_trainings(built_project, moments=5, stride=6)
+    found = kill_trainings(built_project, moments=2, which="middle")
     record(found, record_property)
 
 
@@ -53,5 +54,5 @@ def test_a_killed_training_ends_in_the_same_bytes(
 def test_a_training_killed_within_each_operation(
     built_project: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    found = kill_trainings(built_project, moments=40, stride=1)
-    record(found, record_property)
+    found = kill_trainings(built_project, moments=40, which="every")
+    assert record(found, record_property)

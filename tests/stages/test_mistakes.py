@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 from smallest_entry import ENTRY as SMALLEST
-from tiny_project import STAGES, run_stages, script_of, write_params
+from tiny_project import STAGES, run_stages, script_of, working_in, write_params
 
 yaml = YAML(typ="safe")
 LINES = [f"the dog number {i} sees a cat\tder Hund Nummer {i} sieht eine Katze" for i in range(80)]
@@ -106,41 +105,50 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def project(in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """A corpus of a user's own, its entry and its params; the working directory."""
+def write_project(root: Path, entry: dict[str, Any], params: Params, files: Files) -> None:
+    """A corpus of a user's own, its entry and its params."""
+    for folder in ("catalogue", "local"):
+        (root / "data" / folder).mkdir(parents=True)
+    for name, content in files.items():
+        (root / "data" / "local" / name).write_bytes(content)
+    values = {key: value for key, value in (ENTRY | entry).items() if value is not None}
+    yaml.dump(values, root / "data/catalogue/mine.yaml")
+    sizes = {"download": {"corpus": "mine"}, "tokenize": {"vocabulary_size": 40}}
+    write_params(root, "phrasebook-en-de", sizes)
+    changed = yaml.load(root / "params.yaml")
+    for section, changes in params.items():
+        changed[section].update(changes)
+        for key in [key for key, value in changes.items() if value is None]:
+            del changed[section][key]
+    yaml.dump(changed, root / "params.yaml")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CORPUS_MIRROR", raising=False)
     monkeypatch.setattr("attn2seq.sources.download.RETRIES", 0)
 
-    def make(entry: dict[str, Any], params: Params, files: Files) -> Path:
-        for folder in ("catalogue", "local"):
-            (in_tmp_path / "data" / folder).mkdir(parents=True)
-        for name, content in files.items():
-            (in_tmp_path / "data" / "local" / name).write_bytes(content)
-        values = {key: value for key, value in (ENTRY | entry).items() if value is not None}
-        yaml.dump(values, in_tmp_path / "data/catalogue/mine.yaml")
-        sizes = {"download": {"corpus": "mine"}, "tokenize": {"vocabulary_size": 40}}
-        write_params(in_tmp_path, "phrasebook-en-de", sizes)
-        changed = yaml.load(in_tmp_path / "params.yaml")
-        for section, changes in params.items():
-            changed[section].update(changes)
-            for key in [key for key, value in changes.items() if value is None]:
-                del changed[section][key]
-        yaml.dump(changed, in_tmp_path / "params.yaml")
-        return in_tmp_path
 
-    return make
+@pytest.fixture(scope="module")
+def sound_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which all stages have run; only to be copied."""
+    root = tmp_path_factory.mktemp("sound")
+    write_project(root, {}, {}, {"mine.tsv": tsv(*LINES)})
+    with working_in(root):
+        run_stages(root)
+    return root
 
 
 @pytest.mark.promise("mistakes")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
-    mistake: str, project: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    mistake: str, in_tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entry, params, files, stage, answers = MISTAKES[mistake]
     if mistake == "a GPU that is not there" and torch.cuda.is_available():
         pytest.skip("this machine has one")
-    root = project(entry, params, files)
+    root = in_tmp_path
+    write_project(root, entry, params, files)
     with pytest.raises(SystemExit) as ended:
         run_stages(root)
     said = capsys.readouterr().err
@@ -161,14 +169,11 @@ def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
     [("train", 40), *((stage, 0) for stage in STAGES if stage != "check")],
 )
 def test_a_full_disk_is_told_and_leaves_nothing(
-    stage: str,
-    free_kilobytes: int,
-    project: Callable[..., Path],
-    tmp_path_factory: pytest.TempPathFactory,
+    stage: str, free_kilobytes: int, sound_project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """On a file system of four megabytes, filled before the stage starts."""
-    root = project({}, {}, {"mine.tsv": tsv(*LINES)})
-    run_stages(root)
+    root = tmp_path_factory.mktemp("copy")
+    shutil.copytree(sound_project, root, symlinks=True, dirs_exist_ok=True)
     shutil.rmtree(root / OUTPUTS[stage])
     shutil.rmtree(root / ".cache" / "checkpoints")
     room = tmp_path_factory.mktemp("room")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from classics import CLASSICS
 from ruamel.yaml import YAML
+from scores_anew import score_anew
 from sliced_corpora import OTHER_LINES, write_slice
 from tiny_project import PROJECT, run_stages, write_params
 
@@ -38,12 +39,18 @@ def test_a_recipe_runs_through_all_stages(
     metric, signature = SCORED_BY[name]
     scores = json.loads((results / "evaluate/metrics.json").read_text(encoding="utf-8"))
     signatures = json.loads((results / "evaluate/signatures.json").read_text(encoding="utf-8"))
+    facts = json.loads((in_tmp_path / "data/prepared/corpus.json").read_text(encoding="utf-8"))
     for split in ("dev", "test"):
         pairs = pd.read_parquet(in_tmp_path / f"data/prepared/{split}.parquet")
         assert len(pairs) == OTHER_LINES
         text = (results / f"decode/{split}/hypotheses.txt").read_text(encoding="utf-8")
         assert text.count("\n") == OTHER_LINES
-        assert 0 <= scores[split][metric] <= 100
+        for key, tokenizer in (
+            (metric, signature.removeprefix("tok:")),
+            ("bleu", facts["bleu_tokenizer"]),
+        ):
+            found = score_anew(in_tmp_path, split, key, tokenizer)
+            assert scores[split][key] == pytest.approx(found, abs=1e-4), key
         assert signature in signatures[split][metric]["signature"]
     assert pairs["src"][0] in (results / "report/index.html").read_text(encoding="utf-8")
 

@@ -5,24 +5,33 @@ from pathlib import Path
 import pytest
 from finished_steps import Twins, stages_run
 from shown_runs import shown_runs
-from tiny_repository import Repository
+from tiny_repository import Repository, copy_repository
 
 # The first test of a session waits for two builds.
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def pushed(twins: Twins, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Its cache was pushed with a wider beam that was not committed."""
+    folder = tmp_path_factory.mktemp("pushed")
+    repository = Repository(folder / "repository")
+    copy_repository(twins.pristine.root, repository.root)
+    repository.dvc("remote", "add", "--default", "storage", str(folder / "remote"))
+    repository.commit("Name the remote")
+    repository.set_params({"decode.beam_size": 3})
+    repository.dvc("repro", "decode")
+    repository.dvc("push", "--run-cache")
+    repository.run("git", "checkout", "HEAD", "--", "params.yaml", "dvc.lock")
+    repository.dvc("push", "--run-cache")
+    return repository
+
+
 @pytest.fixture
-def pulled(built: Repository, tmp_path: Path) -> Repository:
-    """A clone of a repository whose cache was pushed with a wider beam that was not committed."""
-    built.dvc("remote", "add", "--default", "storage", str(tmp_path / "remote"))
-    built.commit("Name the remote")
-    built.set_params({"decode.beam_size": 3})
-    built.dvc("repro", "decode")
-    built.dvc("push", "--run-cache")
-    built.run("git", "checkout", "HEAD", "--", "params.yaml", "dvc.lock")
-    built.dvc("push", "--run-cache")
+def pulled(pushed: Repository, tmp_path: Path) -> Repository:
+    """A clone of it, with what was pushed."""
     clone = Repository(tmp_path / "clone")
-    built.run("git", "clone", "--quiet", str(built.root), str(clone.root))
+    pushed.run("git", "clone", "--quiet", str(pushed.root), str(clone.root))
     clone.dvc("pull", "--run-cache")
     return clone
 

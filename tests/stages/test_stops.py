@@ -5,19 +5,27 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from attn2seq.workspace.stage import run_stage
+from pipeline import train
+
 COMMAND = [sys.executable, "-m", "pipeline.train"]
-RESULTS = ("models/model/model.safetensors", "results/train/history.csv")
+RESULTS = ("models/trained/model.safetensors", "results/train/history.csv")
 pytestmark = pytest.mark.promise("stopped")
+
+
+def clear(project: Path) -> None:
+    for folder in ("models", "results/train"):
+        shutil.rmtree(project / folder, ignore_errors=True)
 
 
 def start(project: Path, **variables: str) -> subprocess.Popen[str]:
     """The train stage as DVC starts it: its outputs are gone."""
-    for folder in ("models", "results/train"):
-        shutil.rmtree(project / folder, ignore_errors=True)
+    clear(project)
     return subprocess.Popen(
         COMMAND,
         cwd=project,
@@ -39,26 +47,34 @@ def unbroken(built_project: Path) -> list[bytes]:
     return found
 
 
-def finish(project: Path, unbroken: list[bytes]) -> None:
-    process = start(project)
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    assert "going on from the checkpoint of step" in said
-    assert results(project) == unbroken
+@pytest.fixture
+def finish(
+    built_project: Path, unbroken: list[bytes], capsys: pytest.CaptureFixture[str]
+) -> Callable[[], None]:
+    """Starts training again, in this process."""
+
+    def run() -> None:
+        clear(built_project)
+        capsys.readouterr()
+        run_stage("train", train.main)
+        assert "going on from the checkpoint of step" in capsys.readouterr().err
+        assert results(built_project) == unbroken
+
+    return run
 
 
-def test_a_time_limit_ends_with_75(built_project: Path, unbroken: list[bytes]) -> None:
+def test_a_time_limit_ends_with_75(built_project: Path, finish: Callable[[], None]) -> None:
     process = start(built_project, TRAIN_MAX_MINUTES="0.000001")
     _, said = process.communicate()
     assert process.returncode == 75, said
     assert "train: saved at step 1; the same command goes on from there" in said
     assert "train: the 1e-06 minutes of TRAIN_MAX_MINUTES are up" in said
-    finish(built_project, unbroken)
+    finish()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_ends(
-    number: int, status: int, built_project: Path, unbroken: list[bytes]
+    number: int, status: int, built_project: Path, finish: Callable[[], None]
 ) -> None:
     process = start(built_project)
     assert process.stderr is not None
@@ -72,4 +88,4 @@ def test_a_signal_saves_and_ends(
     assert process.wait() == status, said
     assert "train: saved at step" in said
     assert "Traceback" not in said
-    finish(built_project, unbroken)
+    finish()

@@ -2,11 +2,14 @@
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
 from ruamel.yaml import YAML
 
 from attn2seq.workspace.check_params import check_params
@@ -41,6 +44,17 @@ def write_params(root: Path, recipe: str, changes: Mapping[str, Mapping[str, Any
     for section, sizes in (*TINY.items(), *changes.items()):
         values[section].update(sizes)
     yaml.dump(values, params)
+
+
+@contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """For stages that run in this process."""
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DVC_ROOT", raising=False)
+        patch.chdir(folder)
+        yield
+    torch.set_num_threads(threads)
 
 
 def run_stages(root: Path) -> None:

@@ -1,6 +1,7 @@
 """A repository of its own with the project's files and a task small enough to learn."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,25 @@ def make_repository(root: Path) -> Repository:
     set_identity(repository)
     repository.commit("The project with a tiny corpus")
     return repository
+
+
+def copy_repository(source: Path, target: Path, caches: bool = False) -> None:
+    """But for its runs in MLflow; with the project's own caches where they are asked for."""
+    # DVC's own temporary files know the folder they were made for.
+    apart = ["mlflow.db*", "mlartifacts", "tmp", "__pycache__", *([] if caches else [".cache"])]
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*apart), symlinks=True)
+
+
+def forget_training(repository: Repository) -> None:
+    """As if tokenize were the last stage that ever ran: DVC remembers nothing of later ones."""
+    yaml = YAML(typ="safe")
+    lock = yaml.load(repository.root / "dvc.lock")
+    for stage in ("train", "decode", "evaluate", "report"):
+        del lock["stages"][stage]
+        shutil.rmtree(repository.root / "results" / stage)
+    yaml.dump(lock, repository.root / "dvc.lock")
+    shutil.rmtree(repository.root / "models")
+    shutil.rmtree(repository.root / ".dvc/cache/runs")
 
 
 def set_identity(repository: Repository) -> None:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from attn2seq.catalogue.catalogue import read_catalogue_entry
 from attn2seq.config import read_yaml
-from attn2seq.phrasebook.phrasebook import generate_phrasebook
+from attn2seq.phrasebook.derivation import Sample
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.vocabulary import learn_vocabulary, vocabulary_specs
 from attn2seq.workspace.recipes import DEFAULTS, known_recipes, merge
@@ -14,14 +13,11 @@ from attn2seq.workspace.recipes import DEFAULTS, known_recipes, merge
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def texts() -> dict[str, list[str]]:
+@pytest.fixture
+def texts(phrasebook_splits: dict[str, list[Sample]]) -> dict[str, list[str]]:
     """Train of the embedded corpus, by side, and both sides as `joint`."""
-    generator = read_catalogue_entry(ROOT / "data" / "catalogue", DEFAULTS).generator
-    assert generator is not None
-    sizes = {"train": generator.train, "dev": generator.dev, "test": generator.test}
-    pairs = generate_phrasebook(generator.seed, sizes)["train"]
-    src, tgt = (list(side) for side in zip(*pairs, strict=True))
+    train = phrasebook_splits["train"]
+    src, tgt = [sample.en for sample in train], [sample.de for sample in train]
     return {"src": src, "tgt": tgt, "joint": src + tgt}
 
 
