@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 
 from attn2seq.cli.results import RECORDED, RecordedTable, read_table, read_tables
 from attn2seq.errors import UserError
+from benchmarks.machine import ROOT
 from benchmarks.tables import classics
 from benchmarks.tables.records import render, with_row, write_record
-from benchmarks.tables.runs import ROOT
 from benchmarks.tables.techniques import techniques_table
 from benchmarks.tables.workspace import CORPORA, workspace_row
 

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attn2seq.cli.results import RecordedTable
+from attn2seq.cli.results import RecordedTable, Value
 from attn2seq.evaluation.significance import bootstrap_p
 from attn2seq.evaluation.surface import surface_measures
 from benchmarks import r1
@@ -161,7 +161,7 @@ def seeds_table(runs: Mapping[Any, Sequence[Run]], heading: str, note: str) -> R
     for name, of_seeds in runs.items():
         results = [finished(run) for run in of_seeds]
         tests = [result.test for result in results]
-        values = {
+        values: dict[str, Value] = {
             "dev BLEU": round(statistics.mean(result.dev for result in results), 4),
             each: tests,
             "mean": round(statistics.mean(tests), 4),

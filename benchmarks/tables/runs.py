@@ -245,7 +245,7 @@ def hardware(machine: Mapping[str, str]) -> str:
 
 
 def recorded(
-    name: str, runs: Sequence[Run], results: dict[str, Value], beside: Run | None = None
+    name: str, runs: Sequence[Run], results: Mapping[str, Value], beside: Run | None = None
 ) -> RecordedRun:
     """The record of a table's row, which came of runs that differ in their seeds alone.
 
@@ -266,7 +266,7 @@ def recorded(
         seeds=seeds,
         hardware=result.hardware,
         signatures={run.metric: result.signature},
-        results=results | {"minutes": result.minutes},
+        results={**results, "minutes": result.minutes},
         commit=result.commit,
         code=result.code,
     )
