@@ -41,12 +41,12 @@ ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000), or print the se
 	@attn2seq ui --port $(PORT)
 
 report: export AGAINST := $(value AGAINST)
-report: $(READY)  ## Rebuild the report and print where it is (AGAINST=main: a page beside another run, too)
+report: $(READY)  ## Rebuild the report and print its path (AGAINST=main: also a page comparing both runs)
 	@dvc repro report && echo "open $(CURDIR)/results/report/index.html"
 	@if [ -n "$$AGAINST" ]; then attn2seq compare --page -- "$$AGAINST"; fi
 
 compare: export AGAINST := $(value AGAINST)
-compare: $(READY)  ## Set the scores beside those of another run (AGAINST=commit, branch, experiment or folder)
+compare: $(READY)  ## Compare the scores with another run's (AGAINST=commit, branch, experiment or folder)
 	@attn2seq compare -- "$$AGAINST"
 
 experiments: $(READY)  ## List DVC's experiments: scores, and the params each changed
@@ -55,7 +55,7 @@ experiments: $(READY)  ## List DVC's experiments: scores, and the params each ch
 plots: $(READY)  ## Draw DVC's curves without a network (REVS="main my-experiment": several in one chart)
 	@attn2seq plots $(REVS)
 
-track: $(READY)  ## Add to MLflow what it lacks (ALL=1: of every commit and experiment)
+track: $(READY)  ## Add what is missing to MLflow (ALL=1: of every commit and experiment)
 	@attn2seq track $(if $(ALL),--all)
 
 recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)
@@ -69,7 +69,7 @@ demo: PORT ?= 8000
 demo: $(READY)  ## Serve a page on this machine to type sentences into (PORT=8000)
 	@attn2seq demo --port $(PORT)
 
-pictures: $(READY)  ## Take the README's pictures of the pages anew (needs Chromium and the results of make repro)
+pictures: $(READY)  ## Retake the README's pictures of the pages (needs Chromium and the results of make repro)
 	@PYTHONPATH=src:tests/tools python tests/tools/pictures.py
 
 experiment: $(READY)  ## Run an experiment or a grid (SET="-S train.learning_rate=0.001,0.0005", QUEUE=1)
@@ -83,10 +83,10 @@ serve: PORT ?= 5001
 serve: $(READY)  ## Serve the champion on this machine (PORT=5001)
 	@attn2seq serve --port $(PORT)
 
-reliability: $(READY)  ## Make every fault that we promise to survive, and write docs/reliability.md
+reliability: $(READY)  ## Run the tests of every promise, and write docs/reliability.md
 	@python -m pytest -m promise --all-cases --promises docs/reliability.md
 
-tables: $(READY)  ## Make the tables of docs/results.md (hours; goes on where it was stopped)
+tables: $(READY)  ## Make the tables of docs/results.md (hours; resumes where it was interrupted)
 	@PYTHONPATH=src python -m benchmarks.tables $(TABLES)
 
 bench: $(READY)  ## Measure the project's speed and memory into benchmarks/results/ (SCRIPTS="latency": only that)
@@ -96,15 +96,15 @@ audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs 
 	@said=$$(mktemp) && trap 'rm -f "$$said"' EXIT; \
 	if found=$$(pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 			-r constraints.txt 2>"$$said"); then \
-		echo "No vulnerability is known of the packages in constraints.txt."; \
+		echo "No known vulnerabilities in the packages of constraints.txt."; \
 	elif [ -n "$$found" ]; then \
 		echo "$$found"; exit 1; \
 	else \
 		tail -n 1 "$$said"; \
-		echo "Nothing was learnt about the packages: the service that knows them did not answer for all. make audit needs a network."; exit 1; \
+		echo "The packages could not be checked: the service did not answer for all of them. make audit needs a network."; exit 1; \
 	fi
 
-gc: $(READY)  ## List what the caches can spare, ask, and remove it (YES=1, ALL=1: interrupted trainings too)
+gc: $(READY)  ## List what can be removed from the caches, ask, and remove it (YES=1, ALL=1: interrupted trainings too)
 	@attn2seq gc $(if $(YES),--yes) $(if $(ALL),--all)
 
 clean:  ## Remove what stages wrote; DVC's cache, checkpoints, runs and committed results stay

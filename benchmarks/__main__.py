@@ -10,7 +10,6 @@ where the benchmark ended well.
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,8 +17,8 @@ from datetime import date
 from pathlib import Path
 
 from attn2seq.whole import whole_file
+from benchmarks.machine import ROOT, commit, cpu_model
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SCRIPTS = (
     "training_step",
@@ -75,43 +74,18 @@ def record(command: Sequence[str], path: Path, heading: str) -> None:
 
 
 def measured_on() -> str:
-    """The code and the machine that figures belong to; nothing that tells whose machine it is."""
+    """The code and the machine that figures belong to."""
     import torch  # after the names are known to be right: it takes seconds
 
     lines = [
-        f"commit: {_commit()}",
+        f"commit: {commit()}",
         f"torch: {torch.__version__}",
-        f"CPU: {_cpu_model()}",
+        f"CPU: {cpu_model()}",
         f"threads: {torch.get_num_threads()}",
     ]
     if torch.cuda.is_available():
         lines.append(f"GPU: {torch.cuda.get_device_name()}")
     return "\n".join(lines)
-
-
-def _commit() -> str:
-    """The hash, and whether the code differs from it. Results written meanwhile are no code."""
-    code = ["benchmarks/*.py", "pipeline", "src", "recipes", "data/catalogue"]
-    try:
-        commit, changes = (
-            subprocess.run(
-                ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--short", "--", *code])
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "not known"
-    return f"{commit}, with changes" if changes else commit
-
-
-def _cpu_model() -> str:
-    """As Linux names it, or else what Python knows."""
-    info = Path("/proc/cpuinfo")
-    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            return value.strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 import sentencepiece as spm
 from ruamel.yaml import YAML
 
-from benchmarks.tables.runs import ROOT, STAGES
+from benchmarks.machine import ROOT
+from benchmarks.tables.runs import STAGES
 
 FEW, MANY = 30_000, 1_000_000
 REPEATS = 3

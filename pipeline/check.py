@@ -11,7 +11,7 @@ def main(stage: Stage) -> None:
     check_surroundings(stage.params, CATALOGUE, LOCAL, ENSEMBLE)
     CHECKED.parent.mkdir(parents=True, exist_ok=True)
     CHECKED.write_text("params.yaml is sound\n", encoding="utf-8")
-    stage.say("params.yaml is sound")
+    stage.say("params.yaml is valid")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def main(stage: Stage) -> None:
         seconds = time.monotonic() - started
         stage.say(
             f"{split}: {len(sources):,} sentences in {seconds:.1f} s, "
-            f"{len(sources) / seconds:,.0f} a second"
+            f"{len(sources) / seconds:,.0f} per second"
         )
         with counted(stage, f"{split}, scoring references", len(sources)) as count:
             references = translator.reference_scores(sources, targets, progress=count)
@@ -54,7 +54,7 @@ def described(settings: DecodeSettings) -> str:
     words = (
         f"beam size {settings.beam_size}"
         if settings.search == "beam"
-        else f"samples a sentence: {settings.candidates}"
+        else f"samples per sentence: {settings.candidates}"
     )
     if settings.ensemble:
         words += f", {1 + len(settings.ensemble)} models"

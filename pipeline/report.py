@@ -27,7 +27,7 @@ INPUTS = ReportInputs(
 def main(stage: Stage) -> None:
     """Read the results of all stages and params.yaml, write results/report/index.html."""
     write_report(INPUTS, stage.params, stage.settings(ReportSettings), REPORT)
-    stage.say(f"one page of {REPORT.stat().st_size / 1e6:.1f} MB, open it in a browser")
+    stage.say(f"one page, {REPORT.stat().st_size / 1e6:.1f} MB; open it in a browser")
     stage.say_result(REPORT)
 
 

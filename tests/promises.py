@@ -8,34 +8,34 @@ COUNTED = ("faults", "cases")
 MAKE_FAULTS = ("Faults", "Determinism and exact resume")
 PROMISES = {
     "Faults": {
-        "killed": "`kill -9` within any write, rename, look at dev, or at any moment: the same "
-        "command ends in the same bytes",
-        "dvc killed": "`kill -9` of `dvc repro` and all its processes: the next one ends in the "
+        "killed": "`kill -9` in any write, rename, evaluation on dev, or at any moment: the same "
+        "command gives the same bytes",
+        "dvc killed": "`kill -9` of `dvc repro` and all its processes: the next one gives the "
         "same bytes",
-        "full disk": "A full disk, at any stage, is told in plain words; nothing half-done stays",
-        "download": "A download that is cut, wrong, refused or hangs is tried again or told "
-        "plainly; nothing of it stays",
+        "full disk": "A full disk, at any stage, is reported; no partial output remains",
+        "download": "A download that is cut, wrong, refused or hangs is retried or reported; "
+        "nothing of it remains",
         "mlflow": "MLflow absent, slow, dying or locked: the same bytes, and `make track` "
         "completes the run",
-        "two at once": "Two `dvc repro` at once, or one whose dvc alone was killed: one works, "
-        "the bytes hold",
-        "not finite": "A loss that is no finite number stops training at once, names the step "
+        "two at once": "Two `dvc repro` at once, or one of which only dvc was killed: one works, "
+        "and the bytes are the same",
+        "not finite": "A loss that is not finite stops training at once, names the step "
         "and its pairs, and the last checkpoint stays",
         "memory": "Out of memory stops training, names the batch and what to lower, and the last "
         "checkpoint stays",
-        "read-only": "Caches that cannot be written are told plainly, and what they hold serves",
+        "read-only": "Read-only caches are reported, and their contents still used",
         "edited": "No result is recorded under code or params edited while it was made",
     },
     "Determinism and exact resume": {
         "deterministic": "The same bytes in another process, under load, on fewer processors; "
         "with `train.deterministic` on a GPU, too",
         "stopped": "Ctrl-C, SIGTERM and TRAIN_MAX_MINUTES (status 75) save the training, and the "
-        "same command ends in the same bytes",
+        "same command gives the same bytes",
         "checkpoints": "A damaged checkpoint is skipped for the one before, with a warning; old "
-        "ones go",
+        "ones are removed",
     },
     "Bad input": {
-        "mistakes": "A mistake is told in plain words by the stage that meets it; nothing is "
+        "mistakes": "A mistake is reported by the stage that meets it, with the remedy; nothing is "
         "written",
         "fuzz": "Whatever a file, a params.yaml, a model or a command line holds: the right "
         "result, or an error with file and line or key",
@@ -45,7 +45,7 @@ PROMISES = {
         "no code": "A file from elsewhere is never run: no pickle, no code in YAML",
         "fetching": "Downloads come by https or from the given mirror, checked, within a size",
         "inside": "Neither an archive nor a catalogue entry nor a lock file writes outside",
-        "loopback": "Servers listen on this machine alone",
+        "loopback": "Servers listen on the local machine only",
         "escaped": "A text in the report stays text",
         "audit": "`make audit` asks for known vulnerabilities, and says so where it could not ask",
     },

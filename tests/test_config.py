@@ -46,7 +46,7 @@ def test_all_faults_of_all_sections_at_once() -> None:
     lines = faults(
         {"search": {"beem_size": 4, "kind": "bahdanau", "alpha": "high"}, "output": {"folder": 3}}
     )
-    assert lines[0] == "params.yaml has 5 faults:"
+    assert lines[0] == "params.yaml has 5 errors:"
     text = "\n".join(lines)
     assert "search.beem_size: unknown key (did you mean search.beam_size?)" in text
     assert "search.beam_size: missing" in text
@@ -58,12 +58,12 @@ def test_all_faults_of_all_sections_at_once() -> None:
 @pytest.mark.parametrize(
     ("section", "line"),
     [
-        (None, "  output: the section must hold keys, but has None"),
-        ([1], "  output: the section must hold keys, but has [1]"),
+        (None, "  output: must be a section with keys, but is None"),
+        ([1], "  output: must be a section with keys, but is [1]"),
     ],
 )
 def test_a_section_that_is_none(section: object, line: str) -> None:
-    assert faults({**GOOD, "output": section}) == ["params.yaml has 1 fault:", line]
+    assert faults({**GOOD, "output": section}) == ["params.yaml has 1 error:", line]
 
 
 def test_a_missing_section() -> None:
@@ -118,12 +118,12 @@ def test_unreadable_yaml_is_named(tmp_path: Path, content: bytes | None, message
         ("<<: {c: 1}", "write the keys out instead of merging them with <<"),
         ("b: !!python/object/apply:os.mkdir [x]", "leave the tag tag:yaml.org,2002:python/object"),
         ("b: !!int abc", "leave the tag tag:yaml.org,2002:int out"),
-        ("b: 2024-13-45", "'2024-13-45' is a timestamp to YAML; put it into quotes"),
-        ("1: b", "the key '1' is no text to YAML; put it into quotes"),
+        ("b: 2024-13-45", "'2024-13-45' is a timestamp in YAML; put it in quotes"),
+        ("1: b", "the key '1' is not text in YAML; put it in quotes"),
         ("? [b, c]\n: d", "a key must be text"),
         ("b: " + "9" * 5000, "a number of 5,000 digits"),
         ("b: 0x" + "f" * 5000, "a number of 5,002 digits"),
-        (r'b: "\ud800"', r"an escape from \\ud800 to \\udfff that stands alone"),
+        (r'b: "\ud800"', r"an escape from \\ud800 to \\udfff that is not half of a pair"),
         ("b: " + "[" * 60 + "]" * 60, "nested more than 50 levels deep"),
         ("b: " + "[" * 5000, "nested more than 50 levels deep"),
     ],

@@ -6,46 +6,53 @@ The tables are `kinds` (kinds of attention, three seeds each), `recipes`, `multi
 (the fast bfloat16 and the plain float32, three seeds each), `batches` (R1 in large ones and in
 small ones, three seeds each) and `techniques`; without a name all of them. Finished runs are read
 back and an interrupted one goes on, so that the command can be stopped and given again.
+
+`--workspace` records the run of the workspace, which `make repro` made, as its corpus's row of the
+table `corpora`. `--render` runs nothing and writes the page from the records, with marks that tell
+which rows' code has changed since.
 """
 
-import subprocess
+import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from attn2seq.whole import whole_file
+from attn2seq.cli.results import RECORDED, RecordedTable, read_table, read_tables
+from attn2seq.errors import UserError
+from benchmarks.machine import ROOT
 from benchmarks.tables import classics
-from benchmarks.tables.runs import ROOT
+from benchmarks.tables.records import render, with_row, write_record
 from benchmarks.tables.techniques import techniques_table
+from benchmarks.tables.workspace import CORPORA, workspace_row
 
-TABLES: dict[str, Callable[[], list[str]]] = {**classics.TABLES, "techniques": techniques_table}
-RESULTS = ROOT / "docs" / "results.md"
-
-
-def write_table(path: Path, name: str, lines: Sequence[str]) -> None:
-    """Put the lines between the marks of that name, or at the end where there are none."""
-    text = path.read_text(encoding="utf-8")
-    begin, end = f"<!-- table {name} -->\n", f"<!-- end of table {name} -->"
-    if begin not in text:
-        text += f"\n## Table: {name}\n\n{begin}{end}\n"
-    before, rest = text.split(begin)
-    after = rest.split(end)[1]
-    with whole_file(path) as beside:
-        beside.write_text(before + begin + "\n".join(lines) + "\n" + end + after, encoding="utf-8")
+TABLES: dict[str, Callable[[], RecordedTable]] = {
+    **classics.TABLES,
+    "techniques": techniques_table,
+}
 
 
-def written_at() -> str:
-    """The commit and the date of writing; a run that is read back may have been made before."""
-    command = ["git", "log", "-1", "--format=Written at commit %h, %cs."]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout[:-1]
-
-
-def main(names: Sequence[str]) -> None:
-    for name in names or TABLES:
-        lines = [*TABLES[name](), "", written_at()]
-        print("\n".join(lines), flush=True)
-        write_table(RESULTS, name, lines)
+def main(arguments: Sequence[str]) -> int:
+    """The exit status: 1 after a user's mistake."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables")
+    parser.add_argument("names", nargs="*", metavar="TABLE", help=", ".join(TABLES))
+    parser.add_argument("--workspace", action="store_true", help="record the workspace's run")
+    parser.add_argument("--render", action="store_true", help="only write the page")
+    asked = parser.parse_args(arguments)
+    if unknown := [name for name in asked.names if name not in TABLES]:
+        parser.error(f"no table {unknown[0]}; there are {', '.join(TABLES)}")
+    try:
+        if asked.workspace:
+            table = read_table(ROOT / RECORDED / f"{CORPORA}.json")
+            write_record(ROOT, CORPORA, with_row(table, workspace_row(ROOT)))
+        elif not asked.render:
+            for name in asked.names or TABLES:
+                write_record(ROOT, name, TABLES[name]())
+        for name, table in read_tables(ROOT).items():
+            render(ROOT, name, table)
+    except UserError as error:
+        print(f"tables: error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

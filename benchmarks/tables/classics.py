@@ -8,18 +8,19 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from attn2seq.cli.results import RecordedTable, Value
 from attn2seq.evaluation.significance import bootstrap_p
 from attn2seq.evaluation.surface import surface_measures
 from benchmarks import r1
 from benchmarks.tables.runs import (
     ONE_THREAD,
     Changes,
-    Result,
     Run,
     finish,
     finished,
     merged,
     params_of,
+    recorded,
     sentences,
 )
 
@@ -106,75 +107,74 @@ def batch_run(sentences: int, seed: int) -> Run:
     return Run(f"batches-{sentences}-{seed}", MULTI30K, changes)
 
 
-def kinds_table() -> list[str]:
+def kinds_table() -> RecordedTable:
     """Kinds of attention over seeds, and a test of none against each other kind."""
-    finish(attention_run(kind, seed) for kind in KINDS for seed in SEEDS)
-    found = {kind: [finished(attention_run(kind, seed)) for seed in SEEDS] for kind in KINDS}
-    lines = seeds_table(found, "attention")
-    worst = max(
-        no_attention_p(kind, seed) for kind in KINDS if kind not in ("none", "location")
-        for seed in SEEDS
-    )  # fmt: skip
+    runs = {kind: [attention_run(kind, seed) for seed in SEEDS] for kind in KINDS}
+    finish(run for of_kind in runs.values() for run in of_kind)
+    aware = [kind for kind in KINDS if kind not in ("none", "location")]
+    worst = max(no_attention_p(kind, seed) for kind in aware for seed in SEEDS)
+    none = [finished(run).test for run in runs["none"]]
     lower = all(
-        found["none"][place].test < found[kind][place].test
-        for kind in KINDS
-        if kind not in ("none", "location")
-        for place in range(len(SEEDS))
+        one < finished(other).test
+        for kind in aware
+        for one, other in zip(none, runs[kind], strict=True)
     )
     said = "is lower" if lower else "is NOT lower"
-    return [
-        *lines,
-        "",
+    note = (
         f"No attention {said} than dot, general, additive and multi_head with every seed; the "
-        f"largest p of the {len(SEEDS) * 4} paired bootstrap tests ({SAMPLES:,} samples) is "
-        f"{worst:.4f}.",
-    ]
+        f"largest p of the {len(SEEDS) * len(aware)} paired bootstrap tests ({SAMPLES:,} samples) "
+        f"is {worst:.4f}."
+    )
+    return seeds_table(runs, "attention", note)
 
 
-def number_types_table() -> list[str]:
+def number_types_table() -> RecordedTable:
     """Whether bfloat16 costs quality."""
     return fast_beside_plain(NUMBER_TYPES, number_type_run, "number type")
 
 
-def batches_table() -> list[str]:
+def batches_table() -> RecordedTable:
     """Whether large batches cost quality."""
     return fast_beside_plain(BATCHES, batch_run, "sentences a batch")
 
 
 def fast_beside_plain(
     names: Sequence[Any], run_of: Callable[[Any, int], Run], heading: str
-) -> list[str]:
+) -> RecordedTable:
     """A row for the plain way and one for the fast, and whether the fast one loses."""
     # Side by side, so that a table that is stopped has pairs to compare.
     finish(run_of(name, seed) for seed in SEEDS for name in names)
-    found = {name: [finished(run_of(name, seed)) for seed in SEEDS] for name in names}
-    plain, fast = ([result.test for result in results] for results in found.values())
+    runs = {name: [run_of(name, seed) for seed in SEEDS] for name in names}
+    plain, fast = ([finished(run).test for run in of_name] for of_name in runs.values())
     lost = statistics.mean(fast) < min(plain)
-    return [
-        *seeds_table(found, heading),
-        "",
+    note = (
         f"The mean of {names[1]} is {'BELOW' if lost else 'not below'} the lowest seed of "
-        f"{names[0]}.",
-    ]
+        f"{names[0]}."
+    )
+    return seeds_table(runs, heading, note)
 
 
-def seeds_table(found: Mapping[Any, Sequence[Result]], heading: str) -> list[str]:
+def seeds_table(runs: Mapping[Any, Sequence[Run]], heading: str, note: str) -> RecordedTable:
     """A row for each run that was made from several seeds."""
-    lines = [
-        f"| {heading} | dev BLEU | test BLEU of seeds {', '.join(map(str, SEEDS))} | "
-        "mean ± standard deviation | tokens/s | parameters |",
-        "|---|---:|---|---:|---:|---:|",
-    ]
-    for name, results in found.items():
-        dev, test = ([getattr(result, split) for result in results] for split in ("dev", "test"))
-        each = ", ".join(f"{score:.2f}" for score in test)
-        spread = f"{statistics.mean(test):.2f} ± {statistics.stdev(test):.2f}"
-        rate = statistics.median(result.tokens_per_second for result in results)
-        lines.append(
-            f"| {name} | {statistics.mean(dev):.2f} | {each} | {spread} | {rate:,.0f} | "
-            f"{results[0].parameters:,} |"
-        )
-    return lines
+    each = f"test BLEU of seeds {', '.join(map(str, SEEDS))}"
+    rows = []
+    for name, of_seeds in runs.items():
+        results = [finished(run) for run in of_seeds]
+        tests = [result.test for result in results]
+        values: dict[str, Value] = {
+            "dev BLEU": round(statistics.mean(result.dev for result in results), 4),
+            each: tests,
+            "mean": round(statistics.mean(tests), 4),
+            "standard deviation": round(statistics.stdev(tests), 4),
+            "tokens/s": statistics.median(result.tokens_per_second for result in results),
+            "parameters": results[0].parameters,
+        }
+        rows.append(recorded(str(name), of_seeds, values))
+    columns = {
+        "dev BLEU": ".2f", each: ".2f", "mean": ".2f", "standard deviation": ".2f",
+        "tokens/s": ",.0f", "parameters": ",",
+    }  # fmt: skip
+    return RecordedTable(heading=heading, columns=columns, rows=rows, notes=[note])
 
 
 def no_attention_p(kind: str, seed: int) -> float:
@@ -189,23 +189,27 @@ def no_attention_p(kind: str, seed: int) -> float:
     return bootstrap_p(measures[0], measures[1], SAMPLES, SEED)
 
 
-def rows_table(names: Sequence[Any], run_of: Callable[[Any], Run], heading: str) -> list[str]:
+def rows_table(names: Sequence[Any], run_of: Callable[[Any], Run], heading: str) -> RecordedTable:
     """A row a run."""
     finish(run_of(name) for name in names)
-    lines = [
-        f"| {heading} | dev BLEU | test BLEU | tokens/s | parameters | steps |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     for name in names:
         result = finished(run_of(name))
-        lines.append(
-            f"| {name} | {result.dev:.2f} | {result.test:.2f} | {result.tokens_per_second:,.0f} | "
-            f"{result.parameters:,} | {result.steps:,} |"
-        )
-    return lines
+        values = {
+            "dev BLEU": result.dev,
+            "test BLEU": result.test,
+            "tokens/s": result.tokens_per_second,
+            "parameters": result.parameters,
+            "steps": result.steps,
+        }
+        rows.append(recorded(name, [run_of(name)], values))
+    columns = {
+        "dev BLEU": ".2f", "test BLEU": ".2f", "tokens/s": ",.0f", "parameters": ",", "steps": ",",
+    }  # fmt: skip
+    return RecordedTable(heading=heading, columns=columns, rows=rows, notes=[])
 
 
-TABLES: dict[str, Callable[[], list[str]]] = {
+TABLES: dict[str, Callable[[], RecordedTable]] = {
     "kinds": kinds_table,
     "recipes": lambda: rows_table(RECIPES, recipe_run, "recipe"),
     "multi30k": lambda: rows_table(

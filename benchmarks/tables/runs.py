@@ -23,14 +23,16 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
+from attn2seq.cli.results import RecordedRun, States, Value
+from attn2seq.workspace.check_params import check_params
 from attn2seq.workspace.fingerprint import RUN_STAGES, digest, stage_inputs
 from attn2seq.workspace.recipes import apply_recipe
-from pipeline.check import check_params
+from benchmarks.machine import ROOT, commit, cpu_model
 
-ROOT = Path(__file__).parents[2]
 PLACES = ROOT / ".cache" / "tables"
 COPIED = ("data/catalogue", "data/local", "data/ensemble", "pipeline", "src", "dvc.yaml")
-STAGES = ("check", "download", "prepare", "tokenize_corpus", "train", "decode", "evaluate")
+BEFORE = ("code_digests", "check")  # scripts that run before the stages whose results count
+STAGES = (*BEFORE, "download", "prepare", "tokenize_corpus", "train", "decode", "evaluate")
 KEPT = ("done.json", "params.yaml", "results")
 AT_ONCE = 2
 ONE_THREAD = {"train": {"threads": 1}, "decode": {"threads": 1}}
@@ -60,6 +62,11 @@ class Result:
     tokens_per_second: float  # target tokens in training, the median over the curve's points
     parameters: int
     steps: int
+    minutes: float  # of training
+    signature: str  # how the scores were computed
+    hardware: str
+    commit: str  # and the code's digest, when the run was begun or last gone on with
+    code: str
 
 
 def finish(runs: Iterable[Run]) -> None:
@@ -78,11 +85,12 @@ def finished(run: Run) -> Result:
         return known
     place, params = PLACES / run.name, params_of(run)
     key = _key(params)
+    made_by = (commit(), States(ROOT).digest(params["download"]["corpus"]))
     _start(run, place, params, key)
     if run.weights_of:
         _copy_weights(run, place)
-    run_stages(place, STAGES[-2:] if run.weights_of else STAGES)
-    result = _read_result(place, key, run.metric)
+    run_stages(place, (*BEFORE, *STAGES[-2:]) if run.weights_of else STAGES)
+    result = _read_result(place, key, run.metric, made_by)
     beside = place / "done.json.part"
     beside.write_text(json.dumps(asdict(result)), encoding="utf-8")
     beside.replace(place / "done.json")
@@ -96,8 +104,8 @@ def _known(run: Run) -> Result | None:
     done = PLACES / run.name / "done.json"
     if not done.exists():
         return None
-    result = Result(**json.loads(done.read_text(encoding="utf-8")))
-    return result if result.key == _key(params_of(run)) else None
+    values = json.loads(done.read_text(encoding="utf-8"))
+    return Result(**values) if values["key"] == _key(params_of(run)) else None
 
 
 def _key(params: dict[str, Any], stages: Sequence[str] = RUN_STAGES) -> str:
@@ -108,7 +116,8 @@ def _key(params: dict[str, Any], stages: Sequence[str] = RUN_STAGES) -> str:
 def _copy_weights(run: Run, place: Path) -> None:
     """All that training left in the first one's folder, and the models of the others."""
     first, *others = (trained(each) for each in run.weights_of)
-    for part in ("data/prepared", "data/tokenized", "models", "results", ".cache/timings"):
+    caches = (".cache/timings", ".cache/trainings")
+    for part in ("data/prepared", "data/tokenized", "models", "results", *caches):
         shutil.copytree(first / part, place / part, dirs_exist_ok=True)
     for other in others:
         copy = place / "data" / "ensemble" / other.name
@@ -164,7 +173,7 @@ def _run_up_to(run: Run, last: str, output: Path) -> Path:
     count = RUN_STAGES.index(last) + 1
     fresh = _start(run, place, params, _key(params, RUN_STAGES[:count]))
     if fresh or not (place / output).exists():
-        run_stages(place, STAGES[: count + 1])  # check is the first
+        run_stages(place, STAGES[: len(BEFORE) + count])
     return place
 
 
@@ -204,16 +213,17 @@ def run_stages(place: Path, stages: Sequence[str]) -> None:
             raise SystemExit(f"{place.name}: {stage} failed; see {place / 'log.txt'}")
 
 
-def _read_result(place: Path, key: str, metric: str) -> Result:
+def _read_result(place: Path, key: str, metric: str, made_by: tuple[str, str]) -> Result:
     def read(path: str) -> Any:
-        return json.loads((place / "results" / path).read_text(encoding="utf-8"))
+        return json.loads((place / path).read_text(encoding="utf-8"))
 
-    scores, training = read("evaluate/metrics.json"), read("train/metrics.json")
+    scores, training = read("results/evaluate/metrics.json"), read("results/train/metrics.json")
     rates = [
         rate
         for path in (place / ".cache" / "timings").glob("train-*.csv")
         for rate in pd.read_csv(path)["tokens_per_second"]
     ]
+    (trained_on,) = (place / ".cache" / "trainings").glob("*.json")
     return Result(
         key,
         scores["dev"][metric],
@@ -221,6 +231,44 @@ def _read_result(place: Path, key: str, metric: str) -> Result:
         statistics.median(rates),
         training["parameters"],
         training["steps"],
+        round(read(".cache/timings/train.json")["seconds"] / 60, 1),
+        read("results/evaluate/signatures.json")["test"][metric]["signature"],
+        hardware(json.loads(trained_on.read_text(encoding="utf-8"))["machine"]),
+        *made_by,
+    )
+
+
+def hardware(machine: Mapping[str, str]) -> str:
+    """In a line, from what a training notes of its machine."""
+    number_type = machine["number_type"].removeprefix("torch.")
+    return f"{cpu_model()}; {machine['device']}; {number_type}; torch {machine['torch']}"
+
+
+def recorded(
+    name: str, runs: Sequence[Run], results: Mapping[str, Value], beside: Run | None = None
+) -> RecordedRun:
+    """The record of a table's row, which came of runs that differ in their seeds alone.
+
+    `beside` is the run that the row sets itself beside. The machine and the commit are those of the
+    first run: the code of all is the same.
+    """
+    run, result = runs[0], finished(runs[0])
+    changes = merged(run.changes)
+    seeds = [params_of(each)["train"]["seed"] for each in runs]
+    if len(seeds) > 1:
+        changes["train"].pop("seed", None)
+    return RecordedRun(
+        name=name,
+        recipe=run.recipe,
+        changes=changes,
+        compared_with=merged(beside.changes) if beside else None,
+        corpus=params_of(run)["download"]["corpus"],
+        seeds=seeds,
+        hardware=result.hardware,
+        signatures={run.metric: result.signature},
+        results={**results, "minutes": result.minutes},
+        commit=result.commit,
+        code=result.code,
     )
 
 

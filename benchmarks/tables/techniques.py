@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from attn2seq.cli.results import RecordedTable
 from benchmarks import r1
-from benchmarks.tables.runs import ONE_THREAD, Changes, Run, finish, finished, merged
+from benchmarks.tables.runs import ONE_THREAD, Changes, Run, finish, finished, merged, recorded
 from benchmarks.tables.word_vectors import WIDTH, tatoeba_vectors
 
 PHRASEBOOK, MULTI30K = "phrasebook-en-de", "multi30k-en-de"
@@ -33,6 +34,10 @@ VECTORS: Changes = {
 NO_TIES: Changes = {"model": {"embedding_size": WIDTH, "tie_embeddings": "none"}}
 TWENTY: Changes = {"decode": {"beam_size": 20}}
 SEEDS = (1, 2, 3)
+COLUMNS = {
+    "dev without": ".2f", "dev with": ".2f", "test without": ".2f", "test with": ".2f",
+    "tokens/s": ".0%",
+}  # fmt: skip
 # Of captions, for what only decoding changes: R1 with fewer units, stopped early.
 CAPTIONS = Run(
     "techniques-captions",
@@ -180,25 +185,24 @@ def decoded(seed: int) -> Run:
     return Run(f"techniques-decoded-{seed}", PHRASEBOOK, one.changes, "bleu", (one,))
 
 
-def techniques_table() -> list[str]:
+def techniques_table() -> RecordedTable:
     """A row for each technique, and the spread of seeds."""
     seeds = [decoded(seed) for seed in SEEDS]
     finish([*(run for name in ROWS for run in runs(name)), *seeds])
-    lines = [
-        "| technique | dev without | dev with | test without | test with | tokens/s |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     for name in ROWS:
-        base, row = (finished(run) for run in runs(name))
-        lines.append(
-            f"| {name} | {base.dev:.2f} | {row.dev:.2f} | {base.test:.2f} | {row.test:.2f} | "
-            f"{row.tokens_per_second / base.tokens_per_second:.0%} |"
-        )
+        base_run, run = runs(name)
+        base, row = finished(base_run), finished(run)
+        values = {
+            "dev without": base.dev,
+            "dev with": row.dev,
+            "test without": base.test,
+            "test with": row.test,
+            "tokens/s": row.tokens_per_second / base.tokens_per_second,
+        }
+        rows.append(recorded(name, [run], values, beside=base_run))
     scores = [finished(run) for run in seeds]
     spread = statistics.stdev(result.dev for result in scores)
     each = ", ".join(f"{result.dev:.2f}" for result in scores)
-    return [
-        *lines,
-        "",
-        f"Dev BLEU of the base from seeds 1, 2 and 3: {each} (deviation {spread:.2f}).",
-    ]
+    note = f"Dev BLEU of the base from seeds 1, 2 and 3: {each} (deviation {spread:.2f})."
+    return RecordedTable(heading="technique", columns=COLUMNS, rows=rows, notes=[note])

@@ -1,7 +1,7 @@
 """Strict settings: a mapping becomes frozen records, or one error that lists every fault.
 
 validate({"decode": DecodeSettings}, {"decode": {"beem_size": 5}})
-ConfigError: params.yaml has 2 faults:
+ConfigError: params.yaml has 2 errors:
   decode.beem_size: unknown key (did you mean decode.beam_size?)
   decode.beam_size: missing; ...
 """
@@ -66,7 +66,7 @@ def collect_faults(
         if name not in values:
             faults.append(f"{name}: the section is missing")
         elif not isinstance(section, Mapping):
-            faults.append(f"{name}: the section must hold keys, but has {shown(section)}")
+            faults.append(f"{name}: must be a section with keys, but is {shown(section)}")
         else:
             try:
                 records[name] = kind.model_validate(dict(section))
@@ -79,10 +79,10 @@ def collect_faults(
 def format_faults(source: str, faults: list[str]) -> str:
     """One message for a list of faults.
 
-    `format_faults("params.yaml", ["a: missing"])` gives `params.yaml has 1 fault:`, then a line
+    `format_faults("params.yaml", ["a: missing"])` gives `params.yaml has 1 error:`, then a line
     for each.
     """
-    count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
+    count = f"{len(faults)} error" + ("s" if len(faults) > 1 else "")
     return "\n".join([f"{source} has {count}:", *(f"  {fault}" for fault in faults)])
 
 
@@ -138,12 +138,12 @@ def flat_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON, for `object_pairs_hook`.
 
-    Raises ValueError where a key stands twice, since one of its values would be lost.
+    Raises ValueError where a key occurs twice, since one of its values would be lost.
     """
     values = dict(pairs)
     if len(values) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {shown(twice)} stands twice")
+        raise ValueError(f"the key {shown(twice)} occurs twice")
     return values
 
 
@@ -215,7 +215,7 @@ class _PlainComposer(Composer):
             mark = "*" if isinstance(event, AliasEvent) else "&"
             _refuse(f"write the value out in each place, without {mark}{event.anchor}", event)
         if event.tag is not None:
-            _refuse(f"leave the tag {event.tag} out; a text goes into quotes", event)
+            _refuse(f"leave the tag {event.tag} out; put text in quotes", event)
         self._depth += 1
         if self._depth > MAX_YAML_DEPTH:
             _refuse(f"nested more than {MAX_YAML_DEPTH} levels deep", event)
@@ -234,14 +234,14 @@ def _check_scalar(node: Any, is_key: bool) -> None:
     if kind == "merge":
         _refuse("write the keys out instead of merging them with <<", node)
     if is_key and kind != "str":
-        _refuse(f"the key {shown(node.value)} is no text to YAML; put it into quotes", node)
+        _refuse(f"the key {shown(node.value)} is not text in YAML; put it in quotes", node)
     if kind not in ("str", "int", "float", "bool", "null"):
-        _refuse(f"{shown(node.value)} is a {kind} to YAML; put it into quotes", node)
+        _refuse(f"{shown(node.value)} is a {kind} in YAML; put it in quotes", node)
     if kind == "int" and len(node.value) > MAX_DIGITS:
         _refuse(f"a number of {len(node.value):,} digits", node)
     # An escape in double quotes can spell half a character, which no file can hold.
     if any("\ud800" <= character <= "\udfff" for character in node.value):
-        _refuse("an escape from \\ud800 to \\udfff that stands alone", node)
+        _refuse("an escape from \\ud800 to \\udfff that is not half of a pair", node)
 
 
 def _refuse(fault: str, place: Any) -> NoReturn:

@@ -75,7 +75,7 @@ METRICS = {
         "Word error rate", "%", False, 2, "texts", "words without a correct pronunciation",
         on_request=True,
     ),
-    "bleu": Metric("BLEU", "points", True, 2, "texts", "n-grams shared with the reference"),
+    "bleu": Metric("BLEU", "points", True, 2, "texts", "n-gram overlap with the reference"),
     "moses_bleu": Metric(
         "BLEU, Moses", "points", True, 2, "texts",
         "lower-cased, Moses tokens: the figure of older papers", on_request=True,

@@ -67,7 +67,7 @@ def data_lines(facts: Mapping[str, Any]) -> list[str]:
     """What the model was trained on, and what binds it."""
     return [
         f"- {facts['title']}",
-        f"- licence: {facts['licence']}; it may bind the model, too",
+        f"- licence: {facts['licence']}; it may apply to the model, too",
         f"- citation: {facts['citation']}",
     ]
 

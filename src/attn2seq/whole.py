@@ -60,7 +60,7 @@ def _full_disk_told(path: Path) -> Iterator[None]:
             raise
         raise UserError(
             f"no space is left on the disk while writing {path}: {free_space(path.parent)} are "
-            "free; make room and run again"
+            "free; free some space and run again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The runs behind the tables: sound params, equal terms, and where the lines go."""
+"""The runs behind the tables: sound params, and equal terms."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -10,7 +10,6 @@ from classics import CLASSICS
 
 from attn2seq.model.settings import ModelSettings
 from benchmarks.tables import runs, techniques
-from benchmarks.tables.__main__ import write_table
 from benchmarks.tables.classics import (
     BATCHES,
     EPOCHS,
@@ -129,16 +128,6 @@ def test_an_ensemble_has_the_weights_of_the_seeds_it_names() -> None:
     _, run = techniques.runs("ensemble of three")
     assert [one.name for one in run.weights_of] == list(map(techniques.seed_name, SEEDS))
     assert params_of(run)["decode"]["ensemble"] == list(map(techniques.seed_name, SEEDS[1:]))
-
-
-def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("a\n<!-- table x -->\nold\n<!-- end of table x -->\nb\n", encoding="utf-8")
-    write_table(page, "x", ["| one |", "| two |"])
-    write_table(page, "y", ["| three |"])
-    new = "\n## Table: y\n\n<!-- table y -->\n| three |\n<!-- end of table y -->\n"
-    text = "a\n<!-- table x -->\n| one |\n| two |\n<!-- end of table x -->\nb\n"
-    assert page.read_text(encoding="utf-8") == text + new
 
 
 def test_words_in_like_company_have_like_vectors() -> None:

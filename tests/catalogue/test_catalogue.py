@@ -66,7 +66,7 @@ def test_every_malformed_key_is_told_at_once_with_the_nearest_known_one(
     with pytest.raises(ConfigError) as caught:
         read_catalogue_entry(folder, "mine")
     text = str(caught.value)
-    assert text.startswith(f"{folder / 'mine.yaml'} has 9 faults:")
+    assert text.startswith(f"{folder / 'mine.yaml'} has 9 errors:")
     for fault in (
         "titel: unknown key (did you mean title?)",
         "columns.sorce: unknown key (did you mean columns.src?)",
@@ -128,7 +128,7 @@ SHA = "0" * 64
         ),
         (
             {"splits": {"train": {"file": "mine.tsv/inner.txt"}}},
-            "splits.train: mine.tsv is no archive",
+            "splits.train: mine.tsv is not an archive",
         ),
         (
             {"files": [{"path": "m.zip"}], "splits": {"train": {"file": "m.zip"}}},
@@ -146,8 +146,11 @@ SHA = "0" * 64
             {"columns": {"src": "english", "tgt": 2}},
             "columns: 'english' is a name; set header: true",
         ),
-        ({"remove_from_src": "(("}, "remove_from_src: '((' is no pattern"),
-        ({"remove_from_src": "x{99999999999}"}, "is no pattern: the repetition number is too"),
+        ({"remove_from_src": "(("}, "remove_from_src: '((' is not a valid pattern"),
+        (
+            {"remove_from_src": "x{99999999999}"},
+            "is not a valid pattern: the repetition number is too",
+        ),
         ({"files": [{"path": "x" * 256}]}, "files: the name 'xxx"),
         (
             KEY_VALUE | {"keys": {"src": "T:", "tgt": "OUT:"}},

@@ -154,7 +154,7 @@ def test_the_command_serves_this_machine_until_ctrl_c(
         try:
             assert process.stdout is not None
             told = process.stdout.readline()
-            found = re.fullmatch(r"demo: (http://127\.0\.0\.1:(\d+))  \(Ctrl-C ends it\)\n", told)
+            found = re.fullmatch(r"demo: (http://127\.0\.0\.1:(\d+))  \(Ctrl-C stops it\)\n", told)
             assert found, told
             with urllib.request.urlopen(found[1], timeout=60) as answer:
                 assert b"Type a sentence" in answer.read()

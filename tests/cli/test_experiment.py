@@ -54,7 +54,7 @@ def test_a_mistake_at_any_point_stops_before_the_first(
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for given, said in {
-        "train.learning_rate=0.001,-1": "with train.learning_rate=-1, params.yaml has 1 fault",
+        "train.learning_rate=0.001,-1": "with train.learning_rate=-1, params.yaml has 1 error",
         "train.lerning_rate=0.001,0.002": "lerning_rate",
         "train.learning_rate=[1,": "cannot be read",
     }.items():

@@ -90,7 +90,9 @@ def test_other_test_sets_are_refused(
     place = np.flatnonzero(rows["split"] == "test")[4]
     changed = rows.copy()
     changed.loc[place, "src"] = "Another sentence ."
-    with pytest.raises(UserError, match=r"greedy has another test set .*1 other .* in line 5\)"):
+    with pytest.raises(
+        UserError, match=r"greedy has a different test set .*1 other .* in line 5\)"
+    ):
         compare_runs(ours, edited(theirs, tmp_path / "a", changed), prepared, SETTINGS)
     fewer = edited(theirs, tmp_path / "b", rows.drop(index=place))
     with pytest.raises(UserError, match="199 sentences, not 200"):

@@ -40,7 +40,7 @@ def test_samples_and_candidates_are_counted() -> None:
 @pytest.mark.parametrize(("name", "value"), [("temperature", 0.5), ("top_k", 5), ("top_p", 0.9)])
 def test_what_only_sampling_reads_is_refused_for_a_beam(name: str, value: float) -> None:
     text = refusal(**{name: value})
-    assert f"{name} ({value}) is for sampling, and search is beam: set decode.search to" in text
+    assert f"{name} ({value}) is for sampling, but search is beam: set decode.search to" in text
     decode_settings(search="sampling", **{name: value})
 
 
@@ -52,7 +52,7 @@ def test_coverage_is_refused_where_nothing_is_ranked() -> None:
 
 def test_more_candidates_than_the_beam_has_are_refused() -> None:
     text = refusal(beam_size=4, mbr="chrf", mbr_candidates=5)
-    assert "mbr chrf compares 5 hypotheses (mbr_candidates), and the beam has 4" in text
+    assert "mbr chrf compares 5 hypotheses (mbr_candidates), but the beam has 4" in text
     decode_settings(beam_size=4, mbr="none", mbr_candidates=5)
     decode_settings(beam_size=4, mbr="chrf", mbr_candidates=5, search="sampling")
 

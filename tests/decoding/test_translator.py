@@ -92,3 +92,38 @@ def test_weights_that_are_no_numbers_are_explained(model_folder: Path) -> None:
     translator.model.output.bias.data.fill_(float("nan"))
     with pytest.raises(UserError, match="weights are damaged or its training diverged"):
         translator.translate(["a cat"])
+
+
+def test_hypotheses_of_a_beam_hold_different_texts(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One text in two segmentations is one translation, with the better score."""
+    translator = Translator(model_folder, settings())
+    whole = translator.translate(TEXTS[:1], nbest=3)[0].hypotheses
+    decode = translator.tgt_tokenizer.decode
+    first, second, third = (one.text for one in whole)
+    assert len({first, second, third}) == 3
+
+    def alike(rows: list[list[int]]) -> list[str]:
+        return [first if text == second else text for text in decode(rows)]
+
+    monkeypatch.setattr(translator.tgt_tokenizer, "decode", alike)
+    found = translator.translate(TEXTS[:1], nbest=3)[0].hypotheses
+    assert [(one.text, one.score) for one in found] == [
+        (first, whole[0].score), (third, whole[2].score)
+    ]  # fmt: skip
+    # Samples are draws: the same text may be drawn twice.
+    drawn = translator.translate(TEXTS[:1], search="sampling", nbest=6, top_k=1)[0].hypotheses
+    assert len(drawn) == 6
+    assert len({one.text for one in drawn}) == 1
+
+
+def test_characters_that_the_vocabulary_lacks_are_told_once(model_folder: Path) -> None:
+    warnings: list[str] = []
+    translator = Translator(model_folder, settings(), warnings.append)
+    translator.translate(["a cat", "a d\u2019og \u0416", "\u2019", "a dog"])
+    assert warnings == [
+        "characters that the model's vocabulary lacks: \u0416, \u2019 (in 2 of 4 texts)"
+    ]
+    translator.translate(["a cat"])
+    assert len(warnings) == 1

@@ -147,7 +147,7 @@ class _Pairs(list[Any]):
 
 
 def _is_faulty(value: Any) -> bool:
-    """Whether a key stands twice anywhere, or a number is none."""
+    """Whether a key occurs twice anywhere, or a number is none."""
     if isinstance(value, _Pairs):
         keys = [key for key, _ in value]
         return len(set(keys)) < len(keys) or any(_is_faulty(item) for _, item in value)

@@ -68,7 +68,7 @@ def test_a_fault_is_told_at_its_line(tally: Tally, tmp_path: Path, kind: str) ->
     for seed in tally.seeds(EACH):
         draw = random.Random(f"{kind} {seed}")
         lines = LINES_OF_YAML[:]
-        # Between keys of the top level; a key that stands twice, after both.
+        # Between keys of the top level; a key that occurs twice, after both.
         place = len(lines) if kind == "yaml: key twice" else draw.choice([0, 1, 7, 8])
         lines[place:place] = ["", draw.choice(YAML_FAULTS[kind])]
         end = draw.choice(["\n", "\r\n"])
@@ -120,7 +120,7 @@ NO_NUMBER: list[Any] = ["\u202e\u2028", "1", ["x"], None, float("nan"), -(10**40
 
 def no_section(draw: random.Random, values: Values, section: str) -> str:
     values[section] = draw.choice([None, 1, "text", [], True])
-    return f"  {section}: the section must hold keys, but has "
+    return f"  {section}: must be a section with keys, but is "
 
 
 def section_missing(draw: random.Random, values: Values, section: str) -> str:
@@ -169,7 +169,7 @@ def test_every_fault_of_params_is_told_at_once(tally: Tally, sound: Values) -> N
         got = tally.meet("params", "faults of params", partial(check_params, values, CATALOGUE))
         assert isinstance(got, Refused)
         heading, *told = got.message.split("\n")
-        assert heading.startswith(f"params.yaml has {len(wanted)} fault"), got.message
+        assert heading.startswith(f"params.yaml has {len(wanted)} error"), got.message
         for line, start in zip(sorted(told), wanted, strict=True):
             assert line.startswith(start), got.message
 

@@ -153,7 +153,7 @@ def test_entries_of_vectors(tally: Tally, tmp_path: Path) -> None:
         find = partial(find_vectors, tmp_path, tmp_path / "local")
         got = tally.meet("vectors", "faulty entries", partial(find, "mine"))
         assert isinstance(got, Refused)
-        assert "vectors/mine.yaml has 1 fault" in got.message
+        assert "vectors/mine.yaml has 1 error" in got.message
         name = ["../x", "none", "/etc/passwd", "a\u202eb", "", "x\0"][seed % 6]
         got = tally.meet("vectors", "other names", partial(find, name))
         assert isinstance(got, Refused)

@@ -12,7 +12,7 @@ from attn2seq.model.settings import ModelSettings
         ({"attention": "dot", "decoder_hidden_size": 20}, "as wide as the decoder's"),
         ({"attention": "multi_head", "attention_heads": 3}, "must divide"),
         ({"reverse_source": True}, "set model.reverse_source to false"),
-        ({"attention": "dot", "coverage": True}, "coverage is a part of the additive scores"),
+        ({"attention": "dot", "coverage": True}, "coverage is part of additive scores"),
         ({"attention": "none", "input_feeding": True}, "no context for model.input_feeding"),
         ({"attention": "none", "copying": True}, "no context for model.copying"),
         ({"attention": "none", "context_into": "first_layer"}, "no context for model.context_into"),

@@ -111,7 +111,7 @@ def test_a_fault_names_its_rule(data: Path, file: str, old: str, new: str, messa
 def test_all_faults_are_reported_at_once(data: Path) -> None:
     spoil(data, "grammar_clauses.yaml", "head: G", "head: H")
     spoil(data, "grammar_nouns.yaml", "owner: N.sex", "owner: M.sex")
-    with pytest.raises(GrammarError, match="2 faults"):
+    with pytest.raises(GrammarError, match="2 errors"):
         load_grammar(data)
 
 

@@ -40,7 +40,7 @@ def test_too_many_cells_are_named_with_their_line(data: Path) -> None:
 
 def test_an_entry_may_not_stand_there_twice(data: Path) -> None:
     line = append(data, "prepositions.tsv", "under\tunter")
-    with pytest.raises(UserError, match=rf"line {line}: this entry stands there twice"):
+    with pytest.raises(UserError, match=rf"line {line}: this entry is there twice"):
         load_lexicon(data)
 
 

@@ -164,7 +164,7 @@ def test_links_and_folders_of_a_zip(tmp_path: Path) -> None:
 def test_a_zip_that_python_would_unpack_at_one_go(tmp_path: Path, way: int) -> None:
     with zipfile.ZipFile(tmp_path / "t.zip", "w", way) as archive:
         archive.writestr("a.txt", "text")
-    with pytest.raises(UserError, match=rf"a.txt is packed in way {way} of zip; pack it with defl"):
+    with pytest.raises(UserError, match=rf"a.txt uses method {way} of zip; pack it with defl"):
         content(tmp_path / "t.zip")
 
 

@@ -63,7 +63,7 @@ def test_further_references_belong_to_dev_and_test(raw_corpus: Corpus) -> None:
 def test_sides_of_unequal_length_tell_both_counts(raw_corpus: Corpus) -> None:
     raw = raw_corpus({"a.en": "1\n2\n3\n", "a.de": "1\n2\n", "b.de": "1\n"}, **PARALLEL)
     with pytest.raises(
-        UserError, match=r"equally many lines: \S*a\.en has 3, \S*a\.de has 2; line i"
+        UserError, match=r"equal line counts: \S*a\.en has 3, \S*a\.de has 2; line i"
     ):
         rows(raw)
 
@@ -102,7 +102,8 @@ def test_a_column_name_that_the_header_has_not(raw_corpus: Corpus) -> None:
 def test_a_missing_column_tells_the_line(raw_corpus: Corpus) -> None:
     raw = raw_corpus({"mine.tsv": "a\tb\nc d\n"})
     with pytest.raises(
-        UserError, match=r"mine\.tsv, line 2: column 2 is missing; the line has 1, parted by '\\t'"
+        UserError,
+        match=r"mine\.tsv, line 2: column 2 is missing; the line has 1, separated by '\\t'",
     ):
         rows(raw)
 
@@ -181,9 +182,9 @@ def test_json_lines(raw_corpus: Corpus) -> None:
         ('{"body": true, "subject": "b"}', r"line 2: 'body' must hold text, got true"),
         ('{"body": ["a", "b"], "subject": "b"}', r"line 2: 'body' holds 2 texts"),
         (r'{"body": "\ud800", "subject": "b"}', r"line 2: 'body' holds an escape"),
-        ('{"body": "a", "subject": "b", "body": "c"}', r"line 2: .*'body' stands twice"),
-        ('{"body": "a", "subject": "b", "x": [{"y": 1, "y": 2}]}', r"line 2: .*'y' stands twice"),
-        ('{"body": NaN, "subject": "b"}', r"line 2: not JSON \(NaN is no number of JSON\)"),
+        ('{"body": "a", "subject": "b", "body": "c"}', r"line 2: .*'body' occurs twice"),
+        ('{"body": "a", "subject": "b", "x": [{"y": 1, "y": 2}]}', r"line 2: .*'y' occurs twice"),
+        ('{"body": NaN, "subject": "b"}', r"line 2: not JSON \(NaN is not a JSON number\)"),
         (
             json.dumps(dict.fromkeys(map(str, range(99)))),
             r"'body' is missing \(it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.\)",
@@ -217,7 +218,7 @@ def test_a_missing_key_tells_the_line(raw_corpus: Corpus) -> None:
 
 def test_a_key_that_stands_twice_tells_the_line(raw_corpus: Corpus) -> None:
     raw = raw_corpus({"mine.tsv": "IN: a OUT: b\nIN: a OUT: b IN: c\n"}, **KEY_VALUE)
-    with pytest.raises(UserError, match=r"mine\.tsv, line 2: the key 'IN:' stands twice"):
+    with pytest.raises(UserError, match=r"mine\.tsv, line 2: the key 'IN:' occurs twice"):
         rows(raw)
 
 

@@ -52,7 +52,7 @@ def test_the_end_of_a_run_mentions_large_caches_alone(
     training(tmp_path / ".cache" / "checkpoints", "1", "b")
     assert caches_hint(tmp_path) is None
     monkeypatch.setattr(caches, "MANY_BYTES", 2000)
-    assert caches_hint(tmp_path) == "caches:  0.0 MB by now; `make gc` lists what can go"
+    assert caches_hint(tmp_path) == "caches:  0.0 MB now; `make gc` lists what can be removed"
 
 
 def test_files_of_deleted_runs_have_no_owner(

@@ -95,7 +95,7 @@ def test_each_key_cuts_the_side_of_its_kind_anew(
     for side in ("src", "tgt"):
         distinct = {tuple(epoch) for epoch in found[side]}
         assert len(distinct) == (3 if side in sides else 1)
-        assert any(line.startswith(f"{side} is cut anew") for line in said) == (side in sides)
+        assert any(line.startswith(f"{side} is re-segmented") for line in said) == (side in sides)
 
 
 def test_more_candidates_and_a_lower_power_give_more_ways(

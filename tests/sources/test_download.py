@@ -139,7 +139,7 @@ def test_what_an_address_gives_is_checked(
     (folder / "mine" / "mine.tsv").write_bytes(b"another\n")
     with pytest.raises(
         UserError,
-        match=rf"{address}/mine/mine\.tsv: gave 8 bytes with the sha256 \w+, and the catalogue",
+        match=rf"{address}/mine/mine\.tsv: gave 8 bytes with sha256 \w+, but the catalogue",
     ):
         download_corpus(fetched(), tmp_path / "raw", places(tmp_path, address), ignore)
     assert not (tmp_path / "raw").exists()
@@ -175,7 +175,7 @@ def test_files_of_a_users_own(tmp_path: Path, write_entry: Callable[..., Path]) 
 def test_a_missing_file_of_a_users_own(tmp_path: Path, write_entry: Callable[..., Path]) -> None:
     entry = read_catalogue_entry(write_entry(), "mine")
     with pytest.raises(
-        UserError, match=r"local/mine\.tsv is missing: the corpus mine takes it from there.*git add"
+        UserError, match=r"local/mine\.tsv is missing: the corpus mine expects it there.*git add"
     ):
         download_corpus(entry, tmp_path / "raw", places(tmp_path), ignore)
 

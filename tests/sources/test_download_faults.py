@@ -199,17 +199,17 @@ LASTING: dict[str, tuple[Answer, str, int]] = {
     "500 for ever": (status(500), "500 Internal Server Error", RETRIES + 1),
     "404": (status(404), "404 Not Found", 1),
     "403": (status(403), "403 Forbidden", 1),
-    "cut half way": (cut_half_way, "the connection ended before the file did", RETRIES + 1),
-    "cut within a chunk": (cut_within_a_chunk, "the connection ended before", RETRIES + 1),
+    "cut half way": (cut_half_way, "the connection closed before the end of the file", RETRIES + 1),
+    "cut within a chunk": (cut_within_a_chunk, "the connection closed before", RETRIES + 1),
     "reset": (reset_half_way, "reset by peer", RETRIES + 1),
     "of the wrong length": (
-        of_a_length_too_small, rf"gave {len(CONTENT) - 100:,} bytes with the sha256 \w+,", 2,
+        of_a_length_too_small, rf"gave {len(CONTENT) - 100:,} bytes with sha256 \w+,", 2,
     ),
     "of the wrong checksum": (
-        another_version, rf"gave 3 bytes with the sha256 \w+, and the catalogue says {SHA}", 2,
+        another_version, rf"gave 3 bytes with sha256 \w+, but the catalogue says {SHA}", 2,
     ),
-    "silent": (silent, r"gave nothing for 0\.3 s", RETRIES + 1),
-    "silent half way": (silent_half_way, r"gave nothing for 0\.3 s", RETRIES + 1),
+    "silent": (silent, r"sent nothing for 0\.3 s", RETRIES + 1),
+    "silent half way": (silent_half_way, r"sent nothing for 0\.3 s", RETRIES + 1),
     "dripping": (drip, r"too slow: less than 16,384 bytes in 0\.5 s", RETRIES + 1),
     "dripping its head": (drip_the_head, r"too slow: less than 16,384 bytes", RETRIES + 1),
 }  # fmt: skip

@@ -129,7 +129,9 @@ def test_two_files_of_one_name_are_told(
     with pytest.raises(UserError, match=r"two different files of vectors are named own\.txt"):
         download(found)
     (tmp_path / "local" / "en" / "own.txt").unlink()
-    with pytest.raises(UserError, match=r"local/en/own\.txt is missing: the vectors own takes it"):
+    with pytest.raises(
+        UserError, match=r"local/en/own\.txt is missing: the vectors own expects it"
+    ):
         download({"src": found["src"]})
     assert not (tmp_path / "raw").exists()
 
@@ -160,7 +162,7 @@ def test_the_nearest_name_is_told(tmp_path: Path, catalogue: Callable[..., Path]
         ({"file": {"url": "https://x/a.txt"}}, "file.sha256: missing; needed for a file that is"),
         ({"file": {"path": "vectors.json"}}, "vectors.json is the name of a file of the pipeline"),
         ({"file": {"path": "a.zip"}}, "member: missing; a.zip is an archive, name the file in it"),
-        ({"member": "b.txt"}, "member: tiny.txt is no archive"),
+        ({"member": "b.txt"}, "member: tiny.txt is not an archive"),
         ({"licence": None}, "licence: missing"),
         ({"fille": {}}, "fille: unknown key (did you mean file?)"),
     ],

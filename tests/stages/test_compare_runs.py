@@ -49,8 +49,8 @@ def test_an_experiment_and_a_folder_are_the_same_run(compared: Repository) -> No
     ("name", "wanted"),
     [
         ("gredy", "no commit, tag, branch, DVC experiment or folder here (did you mean greedy?)"),
-        ("data", "data is no folder of results: it has no evaluate/sentences.parquet"),
-        ("", "say with what: `make compare AGAINST=main`"),
+        ("data", "data is not a folder of results: it has no evaluate/sentences.parquet"),
+        ("", "name a run: `make compare AGAINST=main`"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_found_is_said(compared: Repository, name: str, wanted: str) -> None:

@@ -22,7 +22,7 @@ def test_late_faults_are_all_told_before_any_stage_runs(built: Repository) -> No
     (built.root / "params.yaml").write_text(text, encoding="utf-8")
     said = built.dvc("repro", status=255)
     assert stages_run(said) == ["check"]
-    assert "2 faults" in said
+    assert "2 errors" in said
     assert "decode.beem_size: unknown key (did you mean decode.beam_size?)" in said, said
     assert "report.sentences: input should be greater than or equal to 1, got -1" in said, said
     assert "Traceback" not in said
@@ -51,7 +51,7 @@ def test_params_edited_during_a_stage_are_not_recorded(built: Repository) -> Non
     assert _stage(lock, "train") == _stage(before, "train")
     # The finished work is kept under the params it had, and the other params find none of it.
     built.set_params({"train.learning_rate": 0.01})
-    assert "going on from the checkpoint of step" in built.dvc("repro", "train")
+    assert "resuming from the checkpoint of step" in built.dvc("repro", "train")
 
 
 def test_curves_are_shown_while_training_runs(built: Repository) -> None:

@@ -55,7 +55,7 @@ def test_only_dvc_is_killed(built: Repository, rate: float) -> None:
     first.wait()
     built.set_params({"train.learning_rate": meant})
     refused = built.dvc("repro", status=255)
-    assert f"process {training} is still at the stage train in this folder" in refused, refused
+    assert f"process {training} is still running the stage train in this folder" in refused, refused
     assert "Traceback" not in refused
     os.kill(training, signal.SIGCONT)
     assert first.stdout is not None

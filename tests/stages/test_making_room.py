@@ -13,7 +13,7 @@ def test_gc_frees_what_nothing_names_and_no_more(built: Repository) -> None:
         built.dvc("repro", "decode")
     files = sorted((built.root / ".dvc/cache/files").rglob("*"))
     listed = built.run("python", "-m", "attn2seq.cli.main", "gc")
-    assert "DVC's cache: files that nothing names" in listed
+    assert "DVC's cache: unreferenced files" in listed
     assert "make gc YES=1" in listed
     assert sorted((built.root / ".dvc/cache/files").rglob("*")) == files
     assert "removed: 0." in built.run("python", "-m", "attn2seq.cli.main", "gc", "--yes")

@@ -46,7 +46,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
          "model": {"readout_dropout": None}},
         {},
         "check",
-        ["4 faults", "decode.beem_size: unknown key (did you mean decode.beam_size?)",
+        ["4 errors", "decode.beem_size: unknown key (did you mean decode.beam_size?)",
          "train.max_epochs", "got 'many'", "report.sentences", "got -1",
          "model.readout_dropout: missing"],
     ),

@@ -57,7 +57,7 @@ def finish(
         clear(built_project)
         capsys.readouterr()
         run_stage("train", train.main)
-        assert "going on from the checkpoint of step" in capsys.readouterr().err
+        assert "resuming from the checkpoint of step" in capsys.readouterr().err
         assert results(built_project) == unbroken
 
     return run
@@ -67,7 +67,7 @@ def test_a_time_limit_ends_with_75(built_project: Path, finish: Callable[[], Non
     process = start(built_project, TRAIN_MAX_MINUTES="0.000001")
     _, said = process.communicate()
     assert process.returncode == 75, said
-    assert "train: saved at step 1; the same command goes on from there" in said
+    assert "train: saved at step 1; the same command resumes from there" in said
     assert "train: the 1e-06 minutes of TRAIN_MAX_MINUTES are up" in said
     finish()
 

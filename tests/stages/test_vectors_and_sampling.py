@@ -41,8 +41,8 @@ def test_vectors_start_the_embeddings_and_segmentation_is_drawn(
     run_stages(in_tmp_path)
     assert len(pd.read_parquet(in_tmp_path / "data/prepared/dev.parquet")) == 24
     said = capsys.readouterr().err
-    assert "train: src is cut anew in each epoch, by subword regularisation" in said
-    assert "train: tgt is cut anew in each epoch, by BPE dropout" in said
+    assert "train: src is re-segmented in each epoch, by subword regularisation" in said
+    assert "train: tgt is re-segmented in each epoch, by BPE dropout" in said
     figures = json.loads((in_tmp_path / "data/tokenized/vectors.json").read_text("utf-8"))
     assert figures["tgt"]["words_found"] == 3
     weights = load_file(in_tmp_path / "models/trained/model.safetensors")

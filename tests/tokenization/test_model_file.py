@@ -47,5 +47,5 @@ def test_a_model_cut_short_is_told(tokenizer: Make, tmp_path: Path) -> None:
     tokenizer()
     path = tmp_path / "some.model"
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(UserError, match=r"some\.model is no sentencepiece model"):
+    with pytest.raises(UserError, match=r"some\.model is not a sentencepiece model"):
         Tokenizer(path)

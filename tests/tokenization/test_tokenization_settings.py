@@ -31,7 +31,7 @@ from attn2seq.tokenization.settings import TokenizeSettings
         ),
         (
             {"byte_fallback": True, "vocabulary_size": 259},
-            "vocabulary_size (259) has no room for the bytes of byte_fallback, which with the "
+            "vocabulary_size (259) is too small for the bytes of byte_fallback, which with the "
             "special pieces and the symbols take 260: set tokenize.vocabulary_size to more",
         ),
         (
@@ -45,7 +45,7 @@ from attn2seq.tokenization.settings import TokenizeSettings
                 "joint_vocabulary": False,
                 "tgt_vocabulary_size": 99,
             },
-            "tokenize: tgt_vocabulary_size (99) has no room",
+            "tokenize: tgt_vocabulary_size (99) is too small",
         ),
         ({"vocab_size": 60}, "tokenize.vocab_size: unknown key"),
         (
@@ -63,7 +63,7 @@ from attn2seq.tokenization.settings import TokenizeSettings
             "must have characters, and no space, line end, NUL",
         ),
         ({"user_defined_symbols": ["</s>"]}, "</s> is a special piece already"),
-        ({"user_defined_symbols": ["x", "y", "x"]}, "user_defined_symbols: 'x' stands twice"),
+        ({"user_defined_symbols": ["x", "y", "x"]}, "user_defined_symbols: 'x' occurs twice"),
         ({"user_defined_symbols": "<n>"}, "tokenize.user_defined_symbols: input should be a valid"),
     ],
 )

@@ -118,7 +118,7 @@ def test_a_missing_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no model"])
 def test_a_damaged_model(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "src.model").write_bytes(content)
-    with pytest.raises(UserError, match=r"src\.model is no sentencepiece model"):
+    with pytest.raises(UserError, match=r"src\.model is not a sentencepiece model"):
         Tokenizer(tmp_path / "src.model")
 
 

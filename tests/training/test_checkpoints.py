@@ -60,7 +60,7 @@ def test_a_damaged_newest_is_skipped_for_the_one_before(
     newest = folder.folder / "step-00000002.pt"
     flip_a_byte(newest)
     assert folder.load() == {"step": 1}
-    assert said == [f"checkpoint {newest} is damaged: it is skipped for the one before"]
+    assert said == [f"checkpoint {newest} is damaged: it is skipped, and the one before is used"]
 
 
 @pytest.mark.promise("checkpoints")
@@ -123,7 +123,7 @@ def test_a_second_process_is_told_who_holds_the_folder(folder: CheckpointFolder)
 
     with folder:
         assert second() == (
-            f"process {os.getpid()} is at this very training already; "
+            f"process {os.getpid()} is already running this training; "
             "wait for it, or stop it first\n"
         )
     assert second() == "taken\n"

@@ -83,7 +83,8 @@ def test_a_stop_changes_nothing_whatever_is_switched_on(
 
 @pytest.mark.promise("stopped")
 @pytest.mark.parametrize(
-    ("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "told to end (SIGTERM)")]
+    ("number", "said"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "asked to stop (SIGTERM)")],
 )
 def test_a_signal_is_a_request_and_the_next_one_is_not(number: int, said: str) -> None:
     usual = signal.getsignal(number)
@@ -160,7 +161,7 @@ def test_a_loss_that_becomes_no_number_keeps_the_checkpoint_before(
             broken.model.output.bias.data.fill_(float("nan"))
 
     broken.asked_to_stop = spoil
-    told = r"broke off in step 15: .*training pairs, counted from 0: \[\d.*checkpoint is kept in .*"
+    told = r"stopped at step 15: .*training pairs, counted from 0: \[\d.*checkpoint is kept in .*"
     with pytest.raises(UserError, match=told):
         broken.run()
     resumed = trainer("broken", **CHANGES)

@@ -180,7 +180,9 @@ def test_without_any_finite_dev_loss_the_old_model_stays(
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
     monkeypatch.setattr(loop, "evaluate_pairs", lambda *arguments: DevScores(math.nan, 0.0))
-    with pytest.raises(UserError, match=r"never had a finite dev loss: lower train\.learning_rate"):
+    with pytest.raises(
+        UserError, match=r"the dev loss was never finite: lower train\.learning_rate"
+    ):
         train(model_settings(), max_steps=5)
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["old"]
     assert not (tmp_path / "metrics.json").exists()

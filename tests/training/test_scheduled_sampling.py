@@ -141,5 +141,5 @@ def test_a_diverged_model_is_told_in_words(trainer: Callable[..., Trainer]) -> N
     made = trainer(scheduled_sampling=1.0, scheduled_sampling_course="inverse_sigmoid")
     with torch.no_grad():
         made.model.output.bias.fill_(float("nan"))
-    with pytest.raises(UserError, match="step 1: the loss or its gradient is no finite number"):
+    with pytest.raises(UserError, match="step 1: the loss or its gradient is not finite"):
         made.run()

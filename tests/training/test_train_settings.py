@@ -12,8 +12,8 @@ from attn2seq.training.settings import TrainSettings
     ("changes", "reason"),
     [
         ({"batch_tokens": 50}, "batch_tokens must be above max_tokens"),
-        ({"momentum": 0.9}, "adam has one of its own: set momentum to 0.0, or optimizer to sgd"),
-        ({"momentum": 0.9, "optimizer": "adamw"}, "adamw has one of its own"),
+        ({"momentum": 0.9}, "adam has its own: set momentum to 0.0, or optimizer to sgd"),
+        ({"momentum": 0.9, "optimizer": "adamw"}, "adamw has its own"),
         (
             {"schedule": "plateau", "patience": 3, "schedule_patience": 3},
             r"patience \(3\) ends training before schedule_patience \(3\) lowers the rate",

@@ -30,7 +30,7 @@ def faults(params: dict[str, Any], catalogue: Path = CATALOGUE) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         check_params(params, catalogue)
     heading, *lines = str(caught.value).split("\n")
-    count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
+    count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
     assert heading == f"params.yaml has {count}:"
     return [line.removeprefix("  ") for line in lines]
 
@@ -57,7 +57,7 @@ def test_all_faults_of_all_sections_at_once(params: dict[str, Any]) -> None:
         "decode.beam_size: missing",
         "decode.beem_size: unknown key (did you mean decode.beam_size?)",
         "evaluate: the section is missing",
-        "report: the section must hold keys, but has 5",
+        "report: must be a section with keys, but is 5",
         "trian: unknown section (did you mean train?)",
         f"xyzzy: unknown section (known: {', '.join(SECTIONS)})",
     ]
@@ -98,7 +98,7 @@ def test_coverage_needs_attention(params: dict[str, Any]) -> None:
     check_params(params, CATALOGUE)
     params["model"] |= {"attention": "none", "input_feeding": False, "readout_from": "state"}
     assert faults(params) == [
-        "decode.coverage_penalty: it counts attention weights, and model.attention is none: "
+        "decode.coverage_penalty: it uses attention weights, but model.attention is none: "
         "set it to 0"
     ]
 
@@ -108,7 +108,7 @@ def test_r_drop_needs_dropout(params: dict[str, Any]) -> None:
     check_params(params, CATALOGUE)
     params["model"] |= {"embedding_dropout": 0.0, "readout_dropout": 0.0}
     refused = [
-        "train.r_drop: two passes without dropout agree anyway: set one of "
+        "train.r_drop: two passes without dropout are identical: set one of "
         "model.embedding_dropout, layer_dropout (of use with two layers on a side) and "
         "readout_dropout above 0, or r_drop to 0.0"
     ]
@@ -145,7 +145,7 @@ def test_an_ensemble_s_models_must_be_there(
         check.main(Stage("check", params, {}))
     there = "holds no model (there: seed2): copy a model's folder there, or leave the name out"
     assert str(caught.value).split("\n") == [
-        "params.yaml has 2 faults:",
+        "params.yaml has 2 errors:",
         *(f"  decode.ensemble: data/ensemble/{name} {there}" for name in ("seed3", "seed4")),
     ]
     assert not CHECKED.exists()
@@ -183,8 +183,8 @@ def test_cutting_anew_needs_a_vocabulary_of_its_kind(
 def test_symbols_that_cleaning_changes_are_never_found(params: dict[str, Any]) -> None:
     params["tokenize"]["user_defined_symbols"] = ["<n>", "a\u0308"]
     assert faults(params) == [
-        "tokenize.user_defined_symbols: 'a\u0308' stands in no text, since prepare.unicode_form "
-        "nfc makes 'ä' of it"
+        "tokenize.user_defined_symbols: 'a\u0308' occurs in no text, since prepare.unicode_form "
+        "nfc changes it to 'ä'"
     ]
     params["prepare"]["unicode_form"] = "none"
     check_params(params, CATALOGUE)

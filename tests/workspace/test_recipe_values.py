@@ -94,7 +94,7 @@ def test_unknown_keys_are_all_named_and_nothing_is_written(params: Path) -> None
     with pytest.raises(UserError) as error:
         apply(params, "trian: {x: 1}\ntrain: {learnin_rate: 1, betas: {a: 1}}\ndownload: x\n")
     heading, *lines = str(error.value).splitlines()
-    assert heading == f"{params.parent}/recipes/big.yaml, against {params}, has 4 faults:"
+    assert heading == f"{params.parent}/recipes/big.yaml, against {params}, has 4 errors:"
     assert lines == [
         "  download: holds keys in params.yaml, but is 'x'",
         "  train.betas: holds one value in params.yaml, but is {'a': 1}",

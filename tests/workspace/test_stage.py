@@ -188,7 +188,7 @@ def test_settings_are_validated(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert status_of(main) == 1
     assert capsys.readouterr().err == (
-        "bake: error: params.yaml has 2 faults:\n"
+        "bake: error: params.yaml has 2 errors:\n"
         "  bake.minutes: missing\n"
         "  bake.minuts: unknown key (did you mean bake.minutes?)\n"
     )
@@ -222,7 +222,9 @@ def test_two_stages_in_one_workspace(workspace: Path, capsys: pytest.CaptureFixt
     def first(stage: Stage) -> None:
         assert status_of(lambda second: Path("bread").touch()) == 1
         said = capsys.readouterr().err
-        assert said.startswith(f"bake: error: process {os.getpid()} is still at the stage bake in")
+        assert said.startswith(
+            f"bake: error: process {os.getpid()} is still running the stage bake in"
+        )
         assert f"stop it (kill {os.getpid()}), and run again" in said
 
     run_stage("bake", first)

@@ -24,7 +24,7 @@ def read_catalogue_entry(folder: Path, name: str) -> CatalogueEntry:
             f"no corpus {name!r} in {folder}"
             + (f" (did you mean {guess}?)" if guess else f" (known: {', '.join(known)})")
             + f"; a corpus of your own needs a file {plain(path)}, which a queued experiment "
-            "sees only once it is known to git (`git add`)"
+            "sees only once git tracks it (`git add`)"
         )
     entry = _validate(path)
     if entry.name != name:

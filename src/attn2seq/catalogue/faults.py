@@ -203,7 +203,7 @@ def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
         return [f"{at}: {plain(file)} is an archive; name a file in it, as {plain(file)}/train.txt"]
     if member and not file.endswith(ARCHIVES):
         return [
-            f"{at}: {plain(file)} is no archive ({', '.join(ARCHIVES)}), so it has no "
+            f"{at}: {plain(file)} is not an archive ({', '.join(ARCHIVES)}), so it has no "
             f"{plain(member)}"
         ]
     return []
@@ -216,7 +216,7 @@ def _pattern_faults(entry: CatalogueEntry) -> list[str]:
             re.compile(entry.remove_from_src)
         except (re.error, OverflowError, RecursionError) as error:
             pattern = shown(entry.remove_from_src)
-            faults.append(f"remove_from_src: {pattern} is no pattern: {plain(error)}")
+            faults.append(f"remove_from_src: {pattern} is not a valid pattern: {plain(error)}")
     if entry.columns is not None and not entry.header:
         named = [
             column

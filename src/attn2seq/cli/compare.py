@@ -19,7 +19,7 @@ def compare_with(against: str, page: bool, here: Path) -> list[str]:
     """The lines to print; a folder's path begins at `here`. Raises UserError."""
     if not against.strip():
         raise UserError(
-            "say with what: `make compare AGAINST=main`, or another branch, tag, commit, DVC "
+            "name a run: `make compare AGAINST=main`, or another branch, tag, commit, DVC "
             "experiment (`dvc exp list`) or folder of results"
         )
     sections = validate(

@@ -24,7 +24,7 @@ def serve_demo(model: str | None, port: int, beam_size: int | None, nbest: int) 
         suppress(KeyboardInterrupt),
         serving(choose_model(model), port, beam_size, nbest) as (server, address),
     ):
-        print(f"demo: {address}  (Ctrl-C ends it)", flush=True)
+        print(f"demo: {address}  (Ctrl-C stops it)", flush=True)
         server.serve_forever()
 
 
@@ -56,7 +56,7 @@ def _listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"port {port} cannot be used ({reason}): choose another, --port 8080, say "
+            f"port {port} cannot be used ({reason}): choose another, such as --port 8080 "
             "(make demo PORT=8080)"
         ) from None
 

@@ -52,7 +52,7 @@ IN_WORDS = {
     400: f"The request is not one of this page, or its address is not http://{LOCAL_NAMES[0]}.",
     403: "The request comes from another site.",
     404: "There is no such page.",
-    405: "This address takes no such request.",
+    405: "This address does not accept such requests.",
     413: f"The text is too long: at most {MAX_CHARACTERS:,} characters.",
     415: "The request must be JSON.",
 }

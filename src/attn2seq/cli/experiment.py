@@ -145,6 +145,6 @@ def _told() -> Iterator[None]:
 def _say_how_to_go_on(store: Store, names: Sequence[str]) -> None:
     """`names` are those of the experiments that succeeded, the best first."""
     if names:
-        print(f"\n`dvc exp apply {names[0]}` brings the best into the workspace")
+        print(f"\n`dvc exp apply {names[0]}` applies the best to the workspace")
     with _told():
         print(how_to_look(store, Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED), PORT))

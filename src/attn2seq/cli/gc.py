@@ -35,6 +35,6 @@ def _agreed(yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        print("Nothing is removed: say `make gc YES=1` to remove it.")
+        print("Nothing was removed: run `make gc YES=1` to remove it.")
         return False
     return input("Remove it? [y/N] ").strip().lower() in ("y", "yes")

@@ -19,7 +19,7 @@ def refuse_taken(port: int, command: str) -> None:
         probe.settimeout(1)
         if probe.connect_ex((HOST, port)) == 0:
             raise UserError(
-                f"port {port} is taken, maybe by another `attn2seq {command}`: choose one with "
+                f"port {port} is taken, perhaps by another `attn2seq {command}`: choose one with "
                 f"--port {port + 50} (make {command} PORT={port + 50})"
             )
 

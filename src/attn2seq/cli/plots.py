@@ -58,10 +58,10 @@ def draw(revisions: Sequence[str], only_prepare: bool) -> int:
 def prepare(root: Path) -> None:
     """Write the template, and tell this repository's DVC of it, where that is not done yet.
 
-    Raises UserError where there is no DVC repository.
+    Raises UserError where there is not a DVC repository.
     """
     if not (root / ".dvc").is_dir():
-        raise UserError(f"{root} is no DVC repository")
+        raise UserError(f"{root} is not a DVC repository")
     path = root / ".dvc" / TEMPLATE
     text = template()
     if not path.is_file() or path.read_text(encoding="utf-8") != text:

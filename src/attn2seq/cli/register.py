@@ -104,12 +104,12 @@ def _wanted(runs: Sequence[Judged], wanted: str) -> Judged:
 
 
 def _refuse_worse(chosen: Judged, held: Judged | None) -> None:
-    remedy = "; FORCE=1 makes it champion all the same"
+    remedy = "; FORCE=1 makes it champion anyway"
     if held is None:
         raise UserError(f"the champion's run is gone, so {chosen} cannot be compared{remedy}")
     if chosen.dev_set != held.dev_set or chosen.metric != held.metric:
         raise UserError(
-            f"{chosen} was scored on another dev set than the champion {held}, so the two cannot "
+            f"{chosen} was scored on other dev data than the champion {held}, so the two cannot "
             f"be compared{remedy}"
         )
     if not chosen.beats(held):
@@ -123,7 +123,7 @@ def _card(registry: Registry, chosen: Judged) -> str:
     ]
     if None in texts:
         raise UserError(
-            f"{chosen} lacks the artifacts that its card is written from: `make track ALL=1` adds "
+            f"{chosen} lacks the artifacts needed for its card: `make track ALL=1` adds "
             "what a run lacks"
         )
     facts, signatures = (json.loads(str(text)) for text in texts)

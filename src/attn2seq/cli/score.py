@@ -44,7 +44,7 @@ def _pairs(files: list[Path]) -> Iterator[str]:
             if None in pair:
                 raise UserError(
                     f"{files[pair.index(None)]} ends before line {number}, which "
-                    f"{files[1 - pair.index(None)]} has: line i of each must be one pair"
+                    f"{files[1 - pair.index(None)]} has: line i of each is one pair"
                 )
             # A tab within a text is white space, which normalising makes a space.
             yield "\t".join(text.replace("\t", " ") for text in pair)

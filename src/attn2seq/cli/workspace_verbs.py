@@ -98,13 +98,28 @@ def summary() -> None:
     print("\n".join(summary_lines()))
 
 
+def results() -> None:
+    """List the recorded runs, and which are older than the code they name.
+
+    docs/results.md holds their scores; a run that is older may score otherwise today.
+
+    \b
+    Example:
+      attn2seq results
+    """
+    enter_workspace()
+    from attn2seq.cli.results import results_table
+
+    print("\n".join(results_table(Path.cwd())))
+
+
 def gc(
     yes: Annotated[bool, Option("--yes", help="Remove it without asking.")] = False,
     everything: Annotated[
         bool, Option("--all", help="Checkpoints of interrupted trainings, too.")
     ] = False,
 ) -> None:
-    """List what the caches can spare, ask, and remove it.
+    """List what can be removed from the caches, ask, and remove it.
 
     Everything that a commit, an experiment, the workspace or a run in MLflow names stays, and so do
     the downloads.
@@ -120,4 +135,4 @@ def gc(
     make_room(yes, everything)
 
 
-VERBS = (new, recipe, summary, gc)
+VERBS = (new, recipe, summary, results, gc)

@@ -65,6 +65,6 @@ def refuse_other_texts(ours: Run, theirs: Run, split: str) -> None:
         differing = (first != second).any(axis=1)
         what = f"{differing.sum():,} other sentences, the first in line {differing.argmax() + 1}"
     raise UserError(
-        f"{theirs.name} has another {split} set of {theirs.corpus} ({what}): prepare.unicode_form "
-        "or the catalogue entry was another. Run it again with those of today to compare"
+        f"{theirs.name} has a different {split} set of {theirs.corpus} ({what}): "
+        "prepare.unicode_form or the catalogue entry differed. Run it again with today's to compare"
     )

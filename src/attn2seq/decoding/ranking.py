@@ -62,7 +62,7 @@ def added_attention(coverage_BKS: Tensor, attn_weights_NS: Tensor | None) -> Ten
     """The coverage after one more step. Raises UserError for a model that gives no attention."""
     if attn_weights_NS is None:
         raise UserError(
-            "decode.coverage_penalty counts attention weights, and this model has no attention: "
+            "decode.coverage_penalty uses attention weights, but this model has no attention: "
             "set it to 0"
         )
     return coverage_BKS + attn_weights_NS.float().view(coverage_BKS.shape)

@@ -114,7 +114,7 @@ class DecodeSettings(Settings):
     def _ensemble_fault(self) -> str | None:
         for name in self.ensemble:
             if self.ensemble.count(name) > 1:
-                return f"ensemble names {name} twice, and a model has one voice: name it once"
+                return f"ensemble names {name} twice: name each model once"
         return None
 
     def _sampling_fault(self) -> str | None:
@@ -127,7 +127,7 @@ class DecodeSettings(Settings):
         ):
             if value != off:
                 return (
-                    f"{name} ({value}) is for sampling, and search is beam: set decode.search to "
+                    f"{name} ({value}) is for sampling, but search is beam: set decode.search to "
                     f"sampling, or decode.{name} to {off}"
                 )
         return None
@@ -138,12 +138,12 @@ class DecodeSettings(Settings):
         remedy = f"or decode.coverage_penalty ({self.coverage_penalty}) to 0"
         if self.search == "sampling":
             return (
-                "coverage_penalty ranks the hypotheses of a beam, and search is sampling: set "
+                "coverage_penalty ranks the hypotheses of a beam, but search is sampling: set "
                 f"decode.search to beam, {remedy}"
             )
         if self.beam_size == 1:
             return (
-                "coverage_penalty ranks the hypotheses of a beam, and beam_size 1 has one: set "
+                "coverage_penalty ranks the hypotheses of a beam, but beam_size 1 has one: set "
                 f"decode.beam_size to 2 or more, {remedy}"
             )
         return None
@@ -151,7 +151,7 @@ class DecodeSettings(Settings):
     def _mbr_fault(self) -> str | None:
         if self.mbr != "none" and self.search == "beam" and self.mbr_candidates > self.beam_size:
             return (
-                f"mbr {self.mbr} compares {self.mbr_candidates} hypotheses (mbr_candidates), and "
+                f"mbr {self.mbr} compares {self.mbr_candidates} hypotheses (mbr_candidates), but "
                 f"the beam has {self.beam_size}: raise decode.beam_size, lower "
                 "decode.mbr_candidates, or set decode.search to sampling"
             )

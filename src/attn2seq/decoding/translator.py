@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from attn2seq.config import shown, validate
+from attn2seq.batching.batch import TokenIds
+from attn2seq.config import shown, some, validate
 from attn2seq.decoding.batched import Progress, Reader, find_all, score_all
 from attn2seq.decoding.ensemble import Member, load_members
 from attn2seq.decoding.mbr import nbest_weights, rank, sample_weights
@@ -146,6 +147,7 @@ class Translator:
     ) -> list[Translation]:
         readers = self._readers(lines, settings.max_source_length)
         sources = readers[0].sources
+        self._tell_unknown(lines, sources)
         real = [index for index, ids in enumerate(sources) if len(ids)]
         progress(len(lines) - len(real))
         found = find_all(
@@ -209,6 +211,20 @@ class Translator:
                 del ids[limit:]
         return sources
 
+    def _tell_unknown(self, texts: list[str], sources: Sequence[TokenIds]) -> None:
+        """The model reads what its vocabulary lacks as one and the same unknown piece."""
+        odd = [text for text, ids in zip(texts, sources, strict=True) if UNK_ID in ids]
+        if not odd:
+            return
+        words = self.src_tokenizer.model_type == "word"
+        units = sorted({unit for text in odd for unit in (text.split() if words else text)} - {" "})
+        encoded = self.src_tokenizer.encode(units)
+        unknown = [unit for unit, ids in zip(units, encoded, strict=True) if UNK_ID in ids]
+        self._warn(
+            f"{'words' if words else 'characters'} that the model's vocabulary lacks: "
+            f"{some(unknown)} (in {len(odd):,} of {len(texts):,} texts)"
+        )
+
     def _prefixes(self, prefix: str | Sequence[str], count: int) -> list[list[int]]:
         """What each of so many hypotheses begins with, in pieces."""
         prefixes = [prefix] * count if isinstance(prefix, str) else prefix
@@ -244,6 +260,12 @@ class Translator:
             )
             ranked = rank(settings.mbr, texts, weights)
             hypotheses = [replace(hypotheses[one.place], score=one.utility) for one in ranked]
+        if settings.search == "beam":
+            # One text can be segmented in several ways, and each is a hypothesis; the best counts.
+            first: dict[str, Hypothesis] = {}
+            for one in hypotheses:
+                first.setdefault(one.text, one)
+            hypotheses = list(first.values())
         return hypotheses[: settings.kept]
 
     def _hypothesis(self, text: str, found: Found) -> Hypothesis:

@@ -162,7 +162,7 @@ def probability_measures(split: SplitTexts) -> dict[str, Measure]:
 
 
 def _perplexity(total: Numbers) -> float:
-    # A model that went astray can give thousands of nats per token, whose exp is no number.
+    # A model that went astray can give thousands of nats per token, whose exp is not a number.
     return math.exp(min(float(total[0] / max(total[1], 1.0)), 700.0))
 
 

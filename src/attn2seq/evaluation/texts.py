@@ -88,7 +88,7 @@ def read_split(pairs_file: Path, decoded: Path) -> SplitTexts:
     if bad.size:
         raise UserError(
             f"{nats_file}, line {bad[0] + 1}: {split.nats[bad[0]]} nats; the model gave no "
-            "probability, so it did not train (look at the loss in the history)"
+            "probability, so training failed (check the loss in the history)"
         )
     return split
 

@@ -47,7 +47,7 @@ def repeatable(wanted: bool, key: str) -> Iterator[None]:
         if not wanted or "deterministic" not in str(error):
             raise
         raise UserError(
-            f"{key} is true, and an operation of this model does not repeat on this device: "
+            f"{key} is true, and an operation of this model is not deterministic on this device: "
             f"{str(error).partition('. ')[0]}. Set it to false, or the device to cpu"
         ) from None
     finally:

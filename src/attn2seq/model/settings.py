@@ -112,12 +112,12 @@ class ModelSettings(Settings):
             )
         if self.reverse_source and self.attention != "none":
             return (
-                "reverse_source brings the source's beginning near the target's, which attention "
-                "does by itself: set model.reverse_source to false, or model.attention to none"
+                "reverse_source brings the starts of source and target together, as attention "
+                "already does: set model.reverse_source to false, or model.attention to none"
             )
         if self.coverage and self.attention not in ("additive", "normalised_additive"):
             return (
-                f"coverage is a part of the additive scores, and attention is {self.attention}: "
+                f"coverage is part of additive scores, but attention is {self.attention}: "
                 "set model.attention to additive, or model.coverage to false"
             )
         return None
@@ -135,7 +135,7 @@ class ModelSettings(Settings):
                 if wanted
             ]
             return (
-                f"attention none finds no context for model.{wants[0]}: set input_feeding and "
+                f"attention none gives no context for model.{wants[0]}: set input_feeding and "
                 "copying to false, context_into to output, readout_from to both"
                 if wants
                 else None
@@ -147,19 +147,19 @@ class ModelSettings(Settings):
             )
         if self.context_into == "all_layers" and self.decoder_layers == 1:
             return (
-                "context_into all_layers takes the context into the layers above the first: set "
+                "context_into all_layers feeds the context to the layers above the first: set "
                 "model.decoder_layers to 2 or more, or model.context_into to first_layer"
             )
         if self.input_feeding and not self.readout_size:
             return (
-                "input_feeding feeds the readout back, and model.readout_size is 0: give it units"
+                "input_feeding feeds the readout back, but model.readout_size is 0: set it above 0"
             )
         return None
 
     def _bridge_fault(self) -> str | None:
         if self.bridge == "zero" and self.attention == "none":
             return (
-                "bridge zero hands nothing of the source over and attention none looks at none of "
+                "bridge zero passes on nothing of the source and attention none attends to none of "
                 "it, so the decoder would never see it: set model.bridge to learnt or last, or "
                 "model.attention to another kind"
             )
@@ -171,7 +171,7 @@ class ModelSettings(Settings):
             for size in used:
                 if size != self.decoder_hidden_size:
                     return (
-                        f"bridge last hands the encoder's last states over as they are, but they "
+                        f"bridge last passes on the encoder's final states unchanged, but they "
                         f"have {size} units and the decoder {self.decoder_hidden_size}: make them "
                         "equal, or set model.bridge to learnt"
                     )
@@ -183,7 +183,7 @@ class ModelSettings(Settings):
         if not self.readout_size and self.readout_input_size != self.embedding_size:
             return (
                 f"tie_embeddings {self.tie_embeddings} needs an output layer that reads as many "
-                f"units as embeddings have, and with readout_size 0 it reads "
+                f"units as embeddings have, but with readout_size 0 it reads "
                 f"{self.readout_input_size}: set model.readout_size to {self.embedding_size}"
             )
         if self.readout_size and self.readout_size != self.embedding_size:

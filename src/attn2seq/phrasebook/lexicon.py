@@ -121,7 +121,7 @@ def _read_table(
         if len(cells) > len(heading):
             raise UserError(f"{place}: {len(cells)} cells under {len(heading)} headings: {line!r}")
         if line in seen:
-            raise UserError(f"{place}: this entry stands there twice: {line!r}")
+            raise UserError(f"{place}: this entry is there twice: {line!r}")
         seen.add(line)
         cells += [""] * (len(heading) - len(cells))
         columns = dict(zip(heading, cells, strict=True))

@@ -75,7 +75,7 @@ def prepare_corpus(
         for split in EVALUATION_SPLITS:
             if known := hygiene[split]["sources_in_train"]:
                 share = hygiene[split]["sources_in_train_percent"]
-                say(f"{split}: {known:,} of its sources ({share:.1f}%) stand in train, too")
+                say(f"{split}: {known:,} of its sources ({share:.1f}%) also occur in train")
         write_json(folder / "corpus.json", {name: getattr(entry, name) for name in FACTS})
     counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
     write_json(metrics, {**counts, "hygiene": hygiene})
@@ -146,7 +146,7 @@ def _evaluation_tables(
         if not kept:
             raise UserError(
                 f"no pair of {split} has text on both sides ({len(rows):,} were read); "
-                f"look at the columns and files of the corpus {corpus.entry.name}"
+                f"check the columns and files of the corpus {corpus.entry.name}"
             )
     made = [split for split in EVALUATION_SPLITS if split not in tables]
     if not made:
@@ -229,7 +229,7 @@ def _nothing_left(account: Account, settings: PrepareSettings) -> str:
     ]
     return (
         f"no training pair is left of the {account.read:,} read: {', '.join(took)}. "
-        "Loosen these settings, or look at the columns and files of the corpus"
+        "Loosen these settings, or check the columns and files of the corpus"
     )
 
 
@@ -250,5 +250,5 @@ def _describe(split: str, account: Account) -> str:
     parts = [f"{count:,} by {reason}" for reason, count in account.dropped.items() if count]
     line = f"{split}: kept {account.kept:,} of {account.read:,} pairs"
     if account.merged:
-        line += f"; {account.merged:,} are further references of the same source"
+        line += f"; {account.merged:,} are additional references for the same source"
     return line + (f"; dropped {', '.join(parts)}" if parts else "")

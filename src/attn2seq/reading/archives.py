@@ -69,7 +69,7 @@ def damage(fault: str, error: Exception) -> Exception:
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return error
     reason = plain(str(error)[:200]) or type(error).__name__
-    return UserError(f"{fault} ({reason}); get it anew")
+    return UserError(f"{fault} ({reason}); download it again")
 
 
 def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
@@ -89,7 +89,7 @@ def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
         if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # Python unpacks bzip2 and LZMA within a zip without a bound on the memory.
             raise UserError(
-                f"{path}: {plain(member)} is packed in way {found.compress_type} of zip; pack it "
+                f"{path}: {plain(member)} uses method {found.compress_type} of zip; pack it "
                 "with deflate, the usual one"
             )
         opened = stack.enter_context(archive.open(found))
@@ -156,7 +156,7 @@ class _Rationed(io.BufferedReader):
         if self.ration < 0:
             raise UserError(
                 f"{self._path} has a directory of more than {self._most:,} bytes; pack "
-                "the files of the corpus alone"
+                "only the files of the corpus"
             )
         return content
 

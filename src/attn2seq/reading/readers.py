@@ -114,7 +114,7 @@ def _read_parallel(raw: Path, files: SplitFiles, several: bool) -> Iterator[Row]
                 f"{raw / plain(n)} has {c:,}" for n, c in zip(names, counts, strict=True)
             )
             raise UserError(
-                f"parallel files need equally many lines: {told}; line i of each must be one pair"
+                f"parallel files must have equal line counts: {told}; line i of each is one pair"
             )
         (number, src), *targets = lines
         yield Row(number, src, [text for _, text in targets])
@@ -156,15 +156,15 @@ class _Table:
         if len(fields) <= max(places):
             raise UserError(
                 f"{self._at(number)}: column {max(places) + 1} is missing; the line has "
-                f"{len(fields)}, parted by {self.delimiter!r}"
+                f"{len(fields)}, separated by {self.delimiter!r}"
             )
         if self.width is None:
             self._first, self.width = number, len(fields)
         if self._same_width and len(fields) != self.width:
             raise UserError(
                 f"{self._at(number)}: {len(fields)} columns, but line {self._first} has "
-                f"{self.width}: one {self.delimiter!r} too many or too few moves texts to other "
-                "columns. Mend the line, or set max_columns if the last column may hold it or be "
+                f"{self.width}: one {self.delimiter!r} too many or too few shifts texts to other "
+                "columns. Fix the line, or set max_columns if the last column may hold it or be "
                 "missing, or quoted if columns stand in quotes"
             )
         src, *targets = [fields[place] for place in places]
@@ -193,7 +193,7 @@ def _place(column: Column, header: list[str], at: str) -> int:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 # Numbers come as they are written, 1.50 and 1e400 too.
@@ -249,7 +249,7 @@ def _texts(values: dict[str, object], key: str, at: str) -> list[str]:
         # JSON can spell half a character, which no text file can hold.
         if any("\ud800" <= character <= "\udfff" for character in item):
             raise UserError(
-                f"{at}: {key!r} holds an escape from \\ud800 to \\udfff that stands alone"
+                f"{at}: {key!r} holds an escape from \\ud800 to \\udfff that is not half of a pair"
             )
     return items
 
@@ -269,7 +269,7 @@ def _key_value(keys: Keys, label: Path, several: bool) -> Parse:
             if start < 0:
                 raise UserError(f"{label}, line {number}: the key {key!r} is missing")
             if line.find(key, start + 1) >= 0:
-                raise UserError(f"{label}, line {number}: the key {key!r} stands twice")
+                raise UserError(f"{label}, line {number}: the key {key!r} occurs twice")
         # A value reaches to where the next key starts.
         ends = sorted([*starts.values(), len(line)])
         values = {

@@ -45,7 +45,7 @@ def workspace_run(scratch: Path) -> Run:
     needed = (f"{PREPARED}/test.parquet", *(f"{RESULTS}/{path}" for path in NEEDED))
     if gone := next((path for path in needed if not (files / path).is_file()), None):
         raise UserError(
-            f"the workspace lacks {gone}, or has another than dvc.lock tells: `dvc checkout` "
+            f"the workspace lacks {gone}, or not the one in dvc.lock: `dvc checkout` "
             "brings it back, `make repro` makes it"
         )
     return run
@@ -65,7 +65,7 @@ def run_against(name: str, scratch: Path, here: Path) -> Run:
     known = [*_names(root), *(state.label for state in experiments(root))]
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known[:8]) or 'none'}"
-    raise UserError(f"{name} is no commit, tag, branch, DVC experiment or folder here ({hint})")
+    raise UserError(f"{name} is not a commit, tag, branch, DVC experiment or folder here ({hint})")
 
 
 def _state(root: Path, name: str) -> State | None:
@@ -105,7 +105,7 @@ def _folder_run(name: str, folder: Path, scratch: Path) -> Run:
     inside = (folder / "evaluate").is_dir()
     workspace, results = (folder.parent, folder) if inside else (folder, folder / RESULTS)
     if gone := _missing(results):
-        raise UserError(f"{name} is no folder of results: it has no {gone}")
+        raise UserError(f"{name} is not a folder of results: it has no {gone}")
     if (workspace / DVC_LOCK).is_file() and results == workspace / RESULTS:
         source = workspace_source(workspace.resolve())
         return _restored(name, source, circumstances(workspace), workspace, scratch)

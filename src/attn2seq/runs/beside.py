@@ -34,7 +34,7 @@ def follow(
         yield
         return
     if not RAW.exists():
-        stage.say(f"not shown in MLflow: {RAW} is not here, and a run's name follows from it too")
+        stage.say(f"not shown in MLflow: {RAW} is not here, and a run's name depends on it too")
         yield
         return
     fingerprint = _fingerprint(stage)

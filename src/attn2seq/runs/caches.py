@@ -51,7 +51,7 @@ def unused_objects(root: Path) -> Heap:
     """What DVC's cache holds and no commit, experiment or the workspace names."""
     said = _dvc(root, *DVC_GC, "--dry")
     paths = re.findall(r"^Removing (.+)$", said, flags=re.MULTILINE)
-    return Heap("DVC's cache: files that nothing names", tuple(Path(path) for path in paths))
+    return Heap("DVC's cache: unreferenced files", tuple(Path(path) for path in paths))
 
 
 def checkpoints(folder: Path, interrupted_too: bool) -> list[Heap]:
@@ -91,7 +91,7 @@ def caches_hint(root: Path) -> str | None:
     size = sum(size_of(place) for place in places)
     if size < MANY_BYTES:
         return None
-    return f"caches:  {readable(size)} by now; `make gc` lists what can go"
+    return f"caches:  {readable(size)} now; `make gc` lists what can be removed"
 
 
 def size_of(path: Path) -> int:

@@ -16,9 +16,7 @@ from attn2seq.workspace.stage import main_root
 
 # Where attn2seq.runs.log_model has MLflow put the model folder within what it logs.
 INSIDE = Path("artifacts/model")
-OTHER_CODE = (
-    "If other code than this logged the model: MLflow runs it with the code that lies beside it"
-)
+OTHER_CODE = "If other code logged the model: MLflow runs it with the code stored with it"
 ADDRESS = re.compile(r"models:/([^/@]+([/@][^/@]+)?)|runs:/[^/]+/.+")
 
 

@@ -85,11 +85,11 @@ def restored_record(source: Source, about: Circumstances, root: Path, folder: Pa
     _lay_out(lock, source.fetch, folder)
     if disagreements := _disagreements(lock, RUN_STAGES, folder):
         raise NothingToRestoreError(
-            f"dvc.lock is of a pipeline that has not ended: its stages disagree about "
+            f"dvc.lock is from a pipeline that has not finished: its stages disagree about "
             f"{', '.join(disagreements)}"
         )
     if not (folder / SCORES).exists():
-        raise NothingToRestoreError(f"{SCORES} is gone, or not the one that dvc.lock tells")
+        raise NothingToRestoreError(f"{SCORES} is gone, or not the one that dvc.lock records")
     if source.params is not None and _says(source.params, inputs):
         (folder / PARAMS).write_text(source.params, encoding="utf-8")
     (folder / DVC_LOCK).write_text(source.lock, encoding="utf-8")
@@ -148,7 +148,9 @@ def commit_source(root: Path, commit: str, cache: Path, scratch: Path) -> Source
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         if md5_of(target) != md5:
-            raise NothingToRestoreError(f"the committed {path} is not the one that dvc.lock tells")
+            raise NothingToRestoreError(
+                f"the committed {path} is not the one that dvc.lock records"
+            )
         return True
 
     lock = git(root, "show", f"{commit}:{DVC_LOCK}") or b""
@@ -177,7 +179,7 @@ def dvc_cache(root: Path) -> Path:
         with Repo(str(root)) as repo:
             return Path(repo.cache.local.path)
     except DvcException as error:
-        raise UserError(f"{root} is no DVC repository: {error}") from None
+        raise UserError(f"{root} is not a DVC repository: {error}") from None
 
 
 def _commits(root: Path) -> list[State]:

@@ -100,8 +100,8 @@ def running_record(workspace: Path, root: Path, stage: str) -> RunRecord:
     inputs = inputs_of_workspace(workspace)
     if edited := _edited_since(workspace, inputs, stage):
         raise UserError(
-            f"edited since an earlier stage ran: {', '.join(edited)}. No run is shown of results "
-            "that follow from both states; run `dvc repro` again"
+            f"edited since an earlier stage ran: {', '.join(edited)}. No run is shown for results "
+            "made from both states; run `dvc repro` again"
         )
     # Until their stages have run, the report and the model folder are those of the run before.
     later = {"report": REPORT, "package": MODEL}

@@ -34,11 +34,11 @@ def pairs_of_epochs(
             samplers[side] = NbestSampling(
                 tokenizers[side], settings.subword_nbest, settings.subword_alpha
             )
-            say(f"{side} is cut anew in each epoch, by subword regularisation")
+            say(f"{side} is re-segmented in each epoch, by subword regularisation")
     if settings.bpe_dropout:
         for side in _sides(tokenizers, "bpe", "bpe_dropout", settings.bpe_dropout):
             samplers[side] = BpeDropout(tokenizers[side], settings.bpe_dropout)
-            say(f"{side} is cut anew in each epoch, by BPE dropout")
+            say(f"{side} is re-segmented in each epoch, by BPE dropout")
     if not samplers:
         yield lambda epoch: pairs
         return

@@ -108,7 +108,7 @@ def _generate(entry: CatalogueEntry, folder: Path, say: Say) -> None:
         files = split_files(entry, split)
         for name, texts in zip((files.src, files.tgt), zip(*pairs, strict=True), strict=True):
             (folder / str(name)).write_text("".join(f"{text}\n" for text in texts), "utf-8")
-        say(f"made {len(pairs):,} pairs for {split}")
+        say(f"generated {len(pairs):,} pairs for {split}")
 
 
 def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Say) -> int:
@@ -117,8 +117,8 @@ def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Sa
         path = as_written(places.local / file.path)
         if not path.is_file():
             raise UserError(
-                f"{path} is missing: the {owner.kind} {owner.name} takes it from there. A queued "
-                f"experiment sees it only once it is known to git: git add {path}"
+                f"{path} is missing: the {owner.kind} {owner.name} expects it there. A queued "
+                f"experiment sees it only once git tracks it: git add {path}"
             )
         return _copy(path, target, file.sha256, owner)
     wanted = f"{owner.shelf}/{file.name}"
@@ -158,6 +158,6 @@ def _copy(source: Path, target: Path, sha256: str | None, owner: _Owner) -> int:
         raise UserError(
             f"{source} has the sha256 {digest.hexdigest()}, but the catalogue entry of "
             f"{owner.name} says {sha256}: the file is damaged, cut short or another version. Get "
-            "it anew, or correct the entry"
+            "it again, or correct the entry"
         )
     return size

@@ -60,7 +60,7 @@ def fetch(address: str, sha256: str, cache: Path, retries: int, say: Say) -> Pat
     def download(address: str, output: str, _: Any) -> None:
         size, digest = _download(address, Path(output))
         if digest != sha256:
-            said = f"gave {size:,} bytes with the sha256 {digest}, and the catalogue says {sha256}"
+            said = f"gave {size:,} bytes with sha256 {digest}, but the catalogue says {sha256}"
             lasts = digest in given
             given.add(digest)
             raise FetchError(f"{said}: cut short, damaged or another version", lasts)
@@ -145,9 +145,9 @@ def _explained(error: RequestException) -> FetchError:
     while cause.__context__ is not None:
         cause = cause.__context__
     if isinstance(cause, TimeoutError):
-        return FetchError(f"gave nothing for {SILENCE_SECONDS} s")
+        return FetchError(f"sent nothing for {SILENCE_SECONDS} s")
     if hasattr(cause, "partial"):  # what http.client and urllib3 have in common
-        return FetchError("the connection ended before the file did")
+        return FetchError("the connection closed before the end of the file")
     lasts = isinstance(cause, ConnectionRefusedError)
     return FetchError(str(cause) or type(cause).__name__, lasts)
 
@@ -155,7 +155,9 @@ def _explained(error: RequestException) -> FetchError:
 def _refuse_downgrade(response: Any, *_: Any, **__: Any) -> None:
     """Called for each answer: a redirection must not leave https."""
     if str(response.headers.get("location", "")).startswith("http://"):
-        raise UserError(f"{response.url} leads to an address without https; it is not followed")
+        raise UserError(
+            f"{response.url} redirects to an address without https, which is not followed"
+        )
 
 
 class _Sink:

@@ -72,7 +72,7 @@ def find_vectors(catalogue: Path, local: Path, name: str) -> VectorsEntry:
     raise UserError(
         f"no vectors {name!r}: {plain(path)} is missing, and so is {plain(local / name)}"
         + (f" (did you mean {guess}?)" if guess else "")
-        + ". A queued experiment sees a file only once it is known to git (`git add`)"
+        + ". A queued experiment sees a file only once git tracks it (`git add`)"
     )
 
 
@@ -126,7 +126,7 @@ def _faults(entry: VectorsEntry, stem: str) -> list[str]:
     if file.name.endswith(ARCHIVES) and not entry.member:
         faults.append(f"member: missing; {file.name} is an archive, name the file in it")
     if entry.member and not file.name.endswith(ARCHIVES):
-        faults.append(f"member: {file.name} is no archive ({', '.join(ARCHIVES)})")
+        faults.append(f"member: {file.name} is not an archive ({', '.join(ARCHIVES)})")
     return faults
 
 

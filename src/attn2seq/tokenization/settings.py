@@ -67,7 +67,7 @@ class TokenizeSettings(Settings):
             size = getattr(self, key)
             if self.byte_fallback and 0 < size < least:
                 raise ValueError(
-                    f"{key} ({size}) has no room for the bytes of byte_fallback, which with the "
+                    f"{key} ({size}) is too small for the bytes of byte_fallback, which with the "
                     f"special pieces and the symbols take {least}: set tokenize.{key} to more, or "
                     "byte_fallback to false"
                 )
@@ -78,8 +78,8 @@ class TokenizeSettings(Settings):
         symbols = self.user_defined_symbols
         if symbols and "word" in (self.model_type, self.tgt_model_type):
             raise ValueError(
-                "user_defined_symbols must be [] where a model type is word, which cuts at spaces "
-                "alone: a symbol that is a word is whole already, and one within a word not found"
+                "user_defined_symbols must be [] where a model type is word, split at spaces "
+                "only: a symbol that is a word is one piece anyway, and one in a word is not found"
             )
         for symbol in symbols:
             if not symbol or any(letter.isspace() or letter in "\u2581\0" for letter in symbol):
@@ -90,5 +90,5 @@ class TokenizeSettings(Settings):
             if symbol in RESERVED:
                 raise ValueError(f"user_defined_symbols: {symbol} is a special piece already")
             if symbols.count(symbol) > 1:
-                raise ValueError(f"user_defined_symbols: {shown(symbol)} stands twice")
+                raise ValueError(f"user_defined_symbols: {shown(symbol)} occurs twice")
         return self

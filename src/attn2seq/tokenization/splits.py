@@ -153,6 +153,7 @@ def _summary(tokenizer: Tokenizer, dev: Path, side: str, prefix: Path) -> str:
     unknown = sum(int((store[index] == UNK_ID).sum()) for index in range(len(store)))
     return (
         f"{side}: {tokenizer.vocabulary_size:,} pieces; dev has "
-        f"{tokens / max(1, len(store)):.1f} tokens a line, {tokens / max(1, words):.2f} a word, "
+        f"{tokens / max(1, len(store)):.1f} tokens per line, "
+        f"{tokens / max(1, words):.2f} per word, "
         f"{100 * unknown / max(1, tokens):.2f}% unknown"
     )

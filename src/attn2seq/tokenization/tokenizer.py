@@ -28,7 +28,7 @@ SPACE = "\u2581"
 _SILENT = frozenset((PAD_ID, BOS_ID, EOS_ID))
 
 
-_UNSOUND = "{} is no sentencepiece model; run tokenize again"
+_UNSOUND = "{} is not a sentencepiece model; run tokenize again"
 
 
 class Tokenizer:

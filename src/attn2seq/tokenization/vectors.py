@@ -1,6 +1,6 @@
 """Pretrained word vectors, cut down to the rows that a vocabulary can use.
 
-GloVe's text format: a word and its numbers on each line, parted by spaces. A first line of two
+GloVe's text format: a word and its numbers on each line, separated by spaces. A first line of two
 whole numbers (words and width, as word2vec and fastText write it) is passed over.
 """
 
@@ -115,8 +115,8 @@ def _first_width(fields: list[str], label: str, number: int) -> int:
     width = len(fields) - 1
     if not 0 < width <= MAX_WIDTH:
         raise UserError(
-            f"{label}, line {number}: a word and 1 to {MAX_WIDTH:,} numbers, parted by spaces, "
-            f"should stand here, and {width:,} follow the word"
+            f"{label}, line {number}: a word and 1 to {MAX_WIDTH:,} numbers, separated by spaces, "
+            f"are expected here, but {width:,} follow the word"
         )
     return width
 
@@ -126,7 +126,7 @@ def _spaced_word(fields: list[str], width: int, label: str, number: int) -> str:
     # What stands before the last `width` fields must be no number, or the line is too wide.
     if len(fields) <= width or _is_number(fields[-width - 1]):
         raise UserError(
-            f"{label}, line {number}: {len(fields) - 1:,} numbers follow the word, and the first "
+            f"{label}, line {number}: {len(fields) - 1:,} numbers follow the word, but the first "
             f"vector has {width:,}"
         )
     return " ".join(fields[:-width])
@@ -146,7 +146,7 @@ def _numbers(fields: list[str], label: str, number: int) -> NDArray[np.float32]:
             values = np.array(fields, np.float32)
     except ValueError:
         wrong = next(field for field in fields if not _is_number(field))
-        raise UserError(f"{label}, line {number}: {wrong[:40]!r} is no number") from None
+        raise UserError(f"{label}, line {number}: {wrong[:40]!r} is not a number") from None
     if not np.isfinite(values).all():
         raise UserError(f"{label}, line {number}: a number is not finite")
     return values

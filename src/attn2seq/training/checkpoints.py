@@ -41,7 +41,7 @@ class CheckpointFolder:
         except Timeout:
             pid = holder.read_text(encoding="ascii") if holder.exists() else "unknown"
             raise UserError(
-                f"process {pid} is at this very training already; wait for it, or stop it first"
+                f"process {pid} is already running this training; wait for it, or stop it first"
             ) from None
         holder.write_text(str(os.getpid()), encoding="ascii")
         return self
@@ -75,7 +75,7 @@ class CheckpointFolder:
             digest = _digest_path(path)
             if digest.is_file() and digest.read_bytes() == _digest(path).encode():
                 return _read(path)
-            self.say(f"checkpoint {path} is damaged: it is skipped for the one before")
+            self.say(f"checkpoint {path} is damaged: it is skipped, and the one before is used")
         return None
 
     def _paths(self) -> list[Path]:
@@ -92,8 +92,8 @@ def _read(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises of every kind
         reason = str(error).partition("\n")[0][:200]
         raise UserError(
-            f"checkpoint {path} cannot be read ({reason}): it is not of this program. Remove "
-            f"{path.parent}, and training starts anew"
+            f"checkpoint {path} cannot be read ({reason}): this program did not write it. Remove "
+            f"{path.parent}, and training starts from scratch"
         ) from None
     return state
 

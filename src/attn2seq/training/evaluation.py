@@ -15,7 +15,7 @@ from attn2seq.training.loss import chunks
 class DevScores:
     """Sums over the dev set, divided once."""
 
-    loss: float  # nats a token
+    loss: float  # nats per token
     accuracy: float  # per cent of tokens predicted right
 
     @property

@@ -17,7 +17,7 @@ COLUMNS = (
     "train_learning_rate",
     "train_grad_norm",  # before clipping, of the row's own step
     "train_tokens",  # target tokens seen since the start
-    "dev_loss",  # nats a token, plain
+    "dev_loss",  # nats per token, plain
     "dev_perplexity",
     "dev_accuracy",  # per cent of tokens predicted right under teacher forcing
 )
@@ -64,7 +64,7 @@ class Progress:
     epoch: int = 0  # passes finished
     epoch_steps: int = 0  # optimizer steps made in this pass
     tokens: int = 0  # target tokens seen since the start
-    best_loss: float = float("inf")  # lowest dev loss, nats a token
+    best_loss: float = float("inf")  # lowest dev loss, nats per token
     best_step: int = 0
     looks_without_gain: int = 0
     finished: bool = False

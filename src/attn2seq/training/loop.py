@@ -67,7 +67,7 @@ class Trainer:
         """Train to the end; gives the weights with the lowest dev loss, or the average asked for.
 
         They are empty where no dev loss was a finite number. Raises UserError where the training
-        loss is no finite number or memory runs out, StoppedError where it was asked to stop.
+        loss is not finite or memory runs out, StoppedError where it was asked to stop.
         """
         self._resume()
         started, first_step = time.monotonic(), self.optimizer.step_number
@@ -106,8 +106,8 @@ class Trainer:
         if not np.isfinite(self.grad_norm):
             pairs = sorted(int(index) for batch in indices for index in batch)
             raise UserError(
-                f"training broke off in step {self.optimizer.step_number}: the loss or its "
-                f"gradient is no finite number (norm {self.grad_norm}). The step's training pairs, "
+                f"training stopped at step {self.optimizer.step_number}: the loss or its "
+                f"gradient is not finite (norm {self.grad_norm}). The step's training pairs, "
                 f"counted from 0: {pairs[:20]}. Lower train.learning_rate or "
                 f"set train.clip_norm; the last checkpoint is kept in {self.checkpoints.folder}"
             )
@@ -181,7 +181,7 @@ class Trainer:
         return scores
 
     def _dev_scores(self) -> Row:
-        remedy = f"at a look at dev; lower train.batch_tokens ({self.limits.tokens})"
+        remedy = f"during an evaluation on dev; lower train.batch_tokens ({self.limits.tokens})"
         with memory_told(lambda: remedy):
             scores = evaluate_pairs(self.model, self.dev_pairs, self.limits, self.device)
         return {
@@ -218,7 +218,7 @@ class Trainer:
         if stopped is not None:
             step = self.optimizer.step_number
             self.checkpoints.save(step, self._state())
-            self.say(f"saved at step {step}; the same command goes on from there")
+            self.say(f"saved at step {step}; the same command resumes from there")
             raise stopped
 
     def _state(self) -> dict[str, Any]:
@@ -241,4 +241,4 @@ class Trainer:
             self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         self.history.restore(state["history"])
         restore_random_states(state["random"])
-        self.say(f"going on from the checkpoint of step {self.optimizer.step_number}")
+        self.say(f"resuming from the checkpoint of step {self.optimizer.step_number}")

@@ -87,12 +87,12 @@ def train_model(
         weights = trainer.run()
     if not weights:
         raise UserError(
-            "training never had a finite dev loss: lower train.learning_rate, or set "
+            "the dev loss was never finite: lower train.learning_rate, or set "
             "train.number_type to float32"
         )
     # Whole again, should anyone have touched the file while training appended to it.
     history.restore(history.rows)
-    say(f"best dev loss {trainer.progress.best_loss:.4f} in step {trainer.progress.best_step}")
+    say(f"best dev loss {trainer.progress.best_loss:.4f} at step {trainer.progress.best_step}")
     if trainer.average.steps():
         steps = ", ".join(str(step) for step in trainer.average.steps())
         say(f"kept the average of steps {steps}, with dev loss {trainer.kept['dev_loss']:.4f}")

@@ -92,11 +92,11 @@ class TrainSettings(SegmentationSettings):
             )
         if self.subword_nbest == 1:
             raise ValueError(
-                "subword_nbest must be 0 (off) or at least 2, since there is no choice of one"
+                "subword_nbest must be 0 (off) or at least 2, since one leaves no choice"
             )
         if self.momentum and self.optimizer.startswith("adam"):
             raise ValueError(
-                f"momentum is of sgd and rmsprop, and {self.optimizer} has one of its own: set "
+                f"momentum is for sgd and rmsprop; {self.optimizer} has its own: set "
                 "momentum to 0.0, or optimizer to sgd or rmsprop"
             )
         if self.schedule == "plateau" and 0 < self.patience <= self.schedule_patience:

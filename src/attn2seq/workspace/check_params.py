@@ -91,7 +91,7 @@ def _missing_file_faults(download: DownloadSettings, catalogue: Path, local: Pat
             faults.append(
                 f"download.corpus: {local / file.path} is missing, which "
                 f"{catalogue / entry.name}.yaml names: put it there, or correct files.path. A "
-                "queued experiment sees a file only once it is known to git (`git add`)"
+                "queued experiment sees a file only once git tracks it (`git add`)"
             )
     for side in ("src", "tgt"):
         if name := getattr(download, f"{side}_vectors"):
@@ -128,7 +128,7 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
         and decode.coverage_penalty
     ):
         faults.append(
-            "decode.coverage_penalty: it counts attention weights, and model.attention is none: "
+            "decode.coverage_penalty: it uses attention weights, but model.attention is none: "
             "set it to 0"
         )
     download, train = records.get("download"), records.get("train")
@@ -149,7 +149,7 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
         and not _has_dropout(model)
     ):
         faults.append(
-            "train.r_drop: two passes without dropout agree anyway: set one of "
+            "train.r_drop: two passes without dropout are identical: set one of "
             "model.embedding_dropout, layer_dropout (of use with two layers on a side) and "
             "readout_dropout above 0, or r_drop to 0.0"
         )
@@ -196,8 +196,8 @@ def _vocabulary_faults(records: Mapping[str, Settings]) -> list[str]:
             clean = normalise_text(symbol, prepare.unicode_form)
             if clean != symbol:
                 faults.append(
-                    f"tokenize.user_defined_symbols: {shown(symbol)} stands in no text, since "
-                    f"prepare.unicode_form {prepare.unicode_form} makes {shown(clean)} of it"
+                    f"tokenize.user_defined_symbols: {shown(symbol)} occurs in no text, since "
+                    f"prepare.unicode_form {prepare.unicode_form} changes it to {shown(clean)}"
                 )
     return faults
 

@@ -54,10 +54,10 @@ def sole_stage(name: str, root: Path) -> Iterator[None]:
 def _busy(holder: Path) -> str:
     try:
         values = json.loads(holder.read_text(encoding="utf-8"))
-        who = f"process {values['pid']} is still at the stage {values['stage']}"
+        who = f"process {values['pid']} is still running the stage {values['stage']}"
         stop = f"kill {values['pid']}"
     except (OSError, ValueError, KeyError):
-        who, stop = "another process is still at a stage", "kill it"
+        who, stop = "another process is still running a stage", "kill it"
     return (
         f"{who} in this folder, though its `dvc` may be gone. Wait for it, or stop it ({stop}), "
         "and run again"

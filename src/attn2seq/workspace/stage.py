@@ -114,7 +114,7 @@ def rare_collections() -> Iterator[None]:
 
 def _remedy(error: Exception) -> str:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return ". Make room (`make gc` lists what can go) and run again" if full else ""
+    return ". Free some space (`make gc` lists what can be removed) and run again" if full else ""
 
 
 def _write_timing(stage: Stage, seconds: float) -> None:

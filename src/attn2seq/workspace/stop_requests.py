@@ -13,7 +13,7 @@ from attn2seq.errors import StoppedError, UserError
 TIME_LIMIT = "TRAIN_MAX_MINUTES"
 # What a job's script can tell from: EX_TEMPFAIL of sysexits.h, come back later.
 TIME_IS_UP = 75
-SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "told to end (SIGTERM)"}
+SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "asked to stop (SIGTERM)"}
 
 
 class StopRequests:
