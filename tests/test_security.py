@@ -167,7 +167,7 @@ def test_a_model_folder_with_a_pickle_in_it(
 @pytest.mark.promise("no code")
 def test_a_vocabulary_that_is_a_pickle(tmp_path: Path, made: Path) -> None:
     (tmp_path / "src.model").write_bytes(pickle.dumps(Intruder(made)))
-    with pytest.raises(UserError, match="is no sentencepiece model"):
+    with pytest.raises(UserError, match="is not a sentencepiece model"):
         Tokenizer(tmp_path / "src.model")
     assert not made.exists()
 
@@ -225,7 +225,7 @@ def test_an_audit_that_could_not_ask_says_so_and_fails(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert found.returncode != 0
-    assert "Nothing was learnt about the packages" in found.stdout
+    assert "The packages could not be checked" in found.stdout
     assert "make audit needs a network" in found.stdout
     assert "Traceback" not in found.stdout + found.stderr
     assert "No vulnerability" not in found.stdout

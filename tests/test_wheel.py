@@ -132,7 +132,7 @@ def test_so_does_the_command_line(
 ) -> None:
     folder = complete_model(tmp_path / "model", SETTINGS)
     done = subprocess.run(
-        [python, "-m", "attn2seq.cli.command", "translate", "--model", folder, *TEXTS],
+        [python, "-m", "attn2seq.cli.main", "translate", "--model", folder, *TEXTS],
         cwd=tmp_path, env=alone(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

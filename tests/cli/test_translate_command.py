@@ -101,8 +101,12 @@ def test_a_line_is_put_into_the_unicode_form_of_the_training_texts(
         folder = complete_model(tmp_path / form, SETTINGS, form, trained)
         for arguments in (["a cat", wide], []):
             options = ("--model", str(folder), "--scores", *arguments)
-            one, other = lines_of(run(*options, given=f"a cat\n{wide}\n".encode()))
+            status, (one, other), said = run(*options, given=f"a cat\n{wide}\n".encode())
+            assert status == 0
             assert (one == other) == alike
+            assert (
+                "characters that the model's vocabulary lacks: ａ, ｃ (in 1 of 2" in said
+            ) != alike
 
 
 def test_every_translation_begins_with_the_prefix(run: Run) -> None:

@@ -52,8 +52,8 @@ def test_every_way_of_decoding_gives_other_texts(
     ways: dict[str, dict[str, Any]] = {
         "float32, beam size 4": {},
         "float32, beam size 4, 2 models": {"ensemble": ["other"]},
-        "float32, samples a sentence: 2": {"search": "sampling"},
-        "float32, samples a sentence: 9, ranked by expected chrf": {
+        "float32, samples per sentence: 2": {"search": "sampling"},
+        "float32, samples per sentence: 9, ranked by expected chrf": {
             "search": "sampling",
             "mbr": "chrf",
             "mbr_candidates": 9,

@@ -49,7 +49,7 @@ def test_new_training_beside_old_scores_is_no_run(
     head, tail = new[: new.index("  decode:")], old[old.index("  decode:") :]
     (finished / "dvc.lock").write_text(head + tail)
     assert track.main([]) == 1
-    assert "has not ended: its stages disagree about models/trained" in capsys.readouterr().err
+    assert "has not finished: its stages disagree about models/trained" in capsys.readouterr().err
     assert runs_in(finished) == []
 
 

@@ -1,8 +1,6 @@
 """Each classic recipe keeps what its system is known for, trains, decodes and scores."""
 
-import importlib
 import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +9,11 @@ import pytest
 from classics import CLASSICS
 from ruamel.yaml import YAML
 from scores_anew import score_anew
-from tiny_project import PROJECT, TINY
+from tiny_project import PROJECT, TINY, run_stages
 from tiny_task import CATALOGUE_ENTRY, write_corpus
 
+from attn2seq.workspace.check_params import check_params
 from attn2seq.workspace.recipes import apply_recipe
-from attn2seq.workspace.stage import run_stage
-from pipeline.check import check_params
-
-STAGES = ("check", "download", "prepare", "tokenize_corpus", "train", "decode", "evaluate")
 
 
 def params_of(recipe: str, folder: Path) -> dict[str, Any]:
@@ -53,12 +48,8 @@ def test_a_classic_trains_decodes_and_scores(recipe: str, in_tmp_path: Path) -> 
     (in_tmp_path / "data/catalogue").mkdir(parents=True)
     (in_tmp_path / "data/catalogue/reversed.yaml").write_text(CATALOGUE_ENTRY, encoding="utf-8")
     write_corpus(in_tmp_path / "data/local")
-    for shared in ("src", "pipeline", "dvc.yaml"):
-        os.symlink(PROJECT / shared, in_tmp_path / shared)
     YAML().dump(values, in_tmp_path / "params.yaml")
-    for script in STAGES:
-        stage = "tokenize" if script == "tokenize_corpus" else script
-        run_stage(stage, importlib.import_module(f"pipeline.{script}").main)
+    run_stages(in_tmp_path, until="evaluate")
     scores = json.loads((in_tmp_path / "results/evaluate/metrics.json").read_text("utf-8"))
     trained = json.loads((in_tmp_path / "results/train/metrics.json").read_text("utf-8"))
     assert trained["steps"] == 4

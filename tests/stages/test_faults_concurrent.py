@@ -63,7 +63,7 @@ def test_only_dvc_is_killed(built: Repository, rate: float) -> None:
     assert ("edited while the stage ran" in left) == (rate != meant), left
     said = built.dvc("repro")
     assert "train" in stages_run(said)
-    assert ("going on from the checkpoint" in said) == (rate == meant), said
+    assert ("resuming from the checkpoint" in said) == (rate == meant), said
     assert built.digests() == wanted
 
 

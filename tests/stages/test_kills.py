@@ -36,8 +36,7 @@ def record(found: dict[str, Any], record_property: Callable[[str, object], None]
         record_property(kind, count)
     record_property("lost", len(found["lost"]))
     assert found["lost"] == []
-    kinds = {"open for writing", "os.rename", "look at dev", "random moment"}
-    assert kinds <= found["killed"].keys()
+    assert {"open for writing", "os.rename", "look at dev"} <= found["killed"].keys()
     return int(early)
 
 
@@ -56,3 +55,5 @@ def test_a_training_killed_within_each_operation(
 ) -> None:
     found = kill_trainings(built_project, moments=40, which="every")
     assert record(found, record_property)
+    # Few moments may all lie behind the end of so short a training.
+    assert found["killed"]["random moment"]

@@ -26,7 +26,8 @@ PARALLEL = {
     "splits": {"train": {"src": "mine.en", "tgt": "mine.de"}},
 }
 OUTPUTS = {
-    "check": "results/check", "download": "data/raw", "prepare": "data/prepared",
+    "code": "results/code", "check": "results/check", "download": "data/raw",
+    "prepare": "data/prepared",
     "tokenize": "data/tokenized", "train": "models/trained", "decode": "results/decode",
     "evaluate": "results/evaluate", "package": "models/model", "report": "results/report",
 }  # fmt: skip
@@ -59,7 +60,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
         ["reader", "got 'delimitid'", "colums: unknown key (did you mean columns?)"],
     ),
     "a missing file": (
-        {}, {}, {}, "download", ["data/local/mine.tsv is missing", "git add data/local/mine.tsv"],
+        {}, {}, {}, "check",
+        ["download.corpus: data/local/mine.tsv is missing", "data/catalogue/mine.yaml", "git add"],
     ),
     "an empty file": ({}, {}, {"mine.tsv": b""}, "download", ["mine.tsv", "empty"]),
     "a wrong checksum": (
@@ -92,15 +94,15 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
     ),
     "all pairs filtered away": (
         {}, {"prepare": {"max_words": 3}}, {"mine.tsv": tsv(*LINES)}, "prepare",
-        ["no training pair is left of the 60 read", "prepare.max_words (3) took 60"],
+        ["asks for 10 source sentences", "0 distinct ones that prepare.max_words"],
     ),
     "a vocabulary larger than the text allows": (
         {}, {"tokenize": {"vocabulary_size": 5000}}, {"mine.tsv": tsv(*LINES)}, "tokenize",
         ["tokenize.vocabulary_size: 5000 is larger", "the largest possible is"],
     ),
     "a GPU that is not there": (
-        {}, {"train": {"device": "cuda"}}, {"mine.tsv": tsv(*LINES)}, "train",
-        ["train.device", "cuda"],
+        {}, {"train": {"device": "cuda"}}, {"mine.tsv": tsv(*LINES)}, "check",
+        ["train.device: cuda, but no NVIDIA driver is installed"],
     ),
 }  # fmt: skip
 
@@ -198,7 +200,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert done.returncode == 1, done.stderr
     assert f"{stage}: error: " in done.stderr
     assert "o space" in done.stderr
-    assert "ake room" in done.stderr
+    assert "ree some space" in done.stderr
     assert "Traceback" not in done.stderr
     left = [line for line in done.stderr.splitlines() if line.startswith(OUTPUTS[stage])]
     assert left == []

@@ -57,12 +57,12 @@ def working_in(folder: Path) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def run_stages(root: Path) -> None:
-    """All of them, one after the other; the working directory must be `root`."""
+def run_stages(root: Path, until: str = STAGES[-1]) -> None:
+    """One after the other up to the last one named; the working directory must be `root`."""
     for shared in ("src", "pipeline", "dvc.yaml"):
         if not (root / shared).exists():
             os.symlink(PROJECT / shared, root / shared)
-    for stage in STAGES:
+    for stage in STAGES[: STAGES.index(until) + 1]:
         run_stage(stage, importlib.import_module(f"pipeline.{script_of(stage)}").main)
 
 

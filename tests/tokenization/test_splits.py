@@ -87,8 +87,8 @@ def test_it_tells_sizes_tokens_a_word_and_unknowns(
     tokenize_splits(tmp_path, tmp_path / "out", settings, said.append)
     assert said == [
         "learning the joint vocabulary: word, 50 pieces",
-        "src: 5 pieces; dev has 2.0 tokens a line, 1.00 a word, 50.00% unknown",
-        "tgt: 5 pieces; dev has 2.0 tokens a line, 1.00 a word, 50.00% unknown",
+        "src: 5 pieces; dev has 2.0 tokens per line, 1.00 per word, 50.00% unknown",
+        "tgt: 5 pieces; dev has 2.0 tokens per line, 1.00 per word, 50.00% unknown",
     ]
 
 

@@ -227,7 +227,7 @@ def test_what_sound_params_need_on_this_machine(
     with pytest.raises(ConfigError) as caught:
         check_surroundings(params, catalogue, local, tmp_path)
     told = str(caught.value).split("\n")
-    assert told[0] == "params.yaml has 3 faults:"
+    assert told[0] == "params.yaml has 3 errors:"
     assert told[1].startswith(f"  download.corpus: {local}/sub/mine.tsv is missing, which ")
     assert told[2].startswith("  download.src_vectors: no vectors 'own.txt'")
     assert told[3].startswith("  train.device: cuda, but no NVIDIA driver is installed")

@@ -62,7 +62,7 @@ def score(
         bool, Option("--per-token", help="Divide by the target's tokens, end of sentence counted.")
     ] = False,
 ) -> None:
-    """Print how probable a model holds given targets.
+    """Print the log-probability of given translations.
 
     A log-probability in nats for each pair, in order. Without files, pairs are read from standard
     input: source and target, separated by a tab.

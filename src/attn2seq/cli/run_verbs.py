@@ -128,7 +128,7 @@ def track(
         bool, Option("--all", help="Of every commit and DVC experiment, too.")
     ] = False,
 ) -> int:
-    """Add what is missing to MLflow of the workspace's run.
+    """Add to MLflow what it lacks of the workspace's run.
 
     What is there already stays as it is.
 

@@ -41,7 +41,7 @@ def new(
     use: Annotated[bool, Option("--use", help="Set download.corpus in params.yaml.")] = False,
     force: Annotated[bool, Option("--force", help="Replace an entry of that name.")] = False,
 ) -> None:
-    """Make a corpus of your own known.
+    """Add a corpus of your own.
 
     From one table, or two text files. Looks at them (format, encoding, columns, languages, pairs),
     copies them to data/local/, writes an entry into data/catalogue/ and says what to do next. A
@@ -99,7 +99,7 @@ def summary() -> None:
 
 
 def results() -> None:
-    """List the recorded runs, and which are older than the code they name.
+    """List recorded runs, and which are older than the code.
 
     docs/results.md holds their scores; a run that is older may score otherwise today.
 

@@ -34,7 +34,8 @@ class SourceSplitter:
         if test + dev >= count:
             raise UserError(
                 f"make_splits asks for {dev:,} source sentences for dev and {test:,} for test, but "
-                f"the corpus has {count:,} distinct ones, and train needs some too"
+                f"the corpus has {count:,} distinct ones that prepare.max_words and max_characters "
+                "let pass, and train needs some too"
             )
         looked_at = test + dev + 1
         while len(lowest := np.unique(ordered[:looked_at])) <= test + dev:

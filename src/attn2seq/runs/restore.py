@@ -34,9 +34,10 @@ from attn2seq.workspace.paths import (
     REPORT,
     RESULTS,
     SCORES,
+    TRAINED,
 )
 
-SHOWN = (f"{RESULTS}/", f"{MODEL}", f"{PREPARED}")
+SHOWN = tuple(map(str, (RESULTS, MODEL, TRAINED, PREPARED)))
 RUN_CODE = (str(PACKAGE), "pipeline", str(DVC_YAML))
 MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
 EXPERIMENT_REF = re.compile(r"^refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)$")
