@@ -205,7 +205,7 @@ def check_parallel(got: list[Row] | Refused, contents: dict[str, bytes]) -> None
     except FaultError:
         assert isinstance(got, Refused)
         assert got.kinds[0] in (
-            "lines: missing", "lines: empty", "lines: not UTF-8", "parallel: unequal sides",
+            "lines: missing", "lines: empty, or one", "lines: not UTF-8", "parallel: unequal sides",
         )  # fmt: skip
         return
     faulty = any(isinstance(line, UnicodeDecodeError) for side in sides for line in side)
