@@ -115,7 +115,7 @@ def test_the_packaged_folder(workspace: dict[str, Any], tmp_path: Path) -> None:
     }  # fmt: skip
     card = (model / "README.md").read_text()
     for part in ("# toy-en-de\n", "Translation, en to de", "licence: CC BY 2.0", "Toy (2020)",
-                 "| bleu | 12.35 (1.00 to 20.00) | 12.35 (1.00 to 20.00) | a, b |",
+                 "| BLEU ↑ | 12.35 (1.0–20.0) | 12.35 (1.0–20.0) | a, b |",
                  "a beam of 4"):  # fmt: skip
         assert part in card
     # Neither the place nor the time is in it.

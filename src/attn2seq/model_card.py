@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.metrics import METRICS
 from attn2seq.model.settings import ModelSettings
 
 SPLITS = ("dev", "test")
 LOAD = """\
 ```python
 import attn2seq
-translator = attn2seq.load("{0}")  # wherever it lies
+translator = attn2seq.load("{0}")  # wherever it is copied
 print(translator.translate(["{1}"])[0].text)
 ```"""
 
@@ -36,8 +37,8 @@ def model_card(
             "",
             LOAD.format("path/to/this/folder", "a text"),
             "",
-            "The folder is complete by itself: weights, vocabularies, the form of the texts, the "
-            "settings of the search.",
+            "The folder needs nothing else: weights, vocabularies, text normalisation and "
+            "search settings are in it.",
             "",
             "## Data",
             *data_lines(facts),
@@ -67,7 +68,7 @@ def data_lines(facts: Mapping[str, Any]) -> list[str]:
     """What the model was trained on, and what binds it."""
     return [
         f"- {facts['title']}",
-        f"- licence: {facts['licence']}; it may apply to the model, too",
+        f"- licence: {facts['licence']}; it may apply to the model too",
         f"- citation: {facts['citation']}",
     ]
 
@@ -75,11 +76,14 @@ def data_lines(facts: Mapping[str, Any]) -> list[str]:
 def score_lines(metrics: Mapping[str, Any], signatures: Mapping[str, Any]) -> list[str]:
     """A table with a row for each score that has a signature."""
     lines = ["| score | dev | test | signature |", "|---|---:|---:|---|"]
-    for name, entry in signatures["test"].items():
+    for name, metric in METRICS.items():
+        entry = signatures["test"].get(name)
+        if entry is None:
+            continue
         dev, test = (_cell(metrics, signatures, split, name) for split in SPLITS)
         # A bar would end the table's cell.
         signature = str(entry["signature"]).replace("|", ", ")
-        lines.append(f"| {name} | {dev} | {test} | {signature} |")
+        lines.append(f"| {metric.heading} {metric.arrow} | {dev} | {test} | {signature} |")
     return lines
 
 
@@ -87,7 +91,8 @@ def _cell(metrics: Mapping[str, Any], signatures: Mapping[str, Any], split: str,
     value, entry = metrics[split].get(name), signatures[split].get(name)
     if value is None or entry is None:
         return ""
-    return f"{value:.2f} ({entry['low']:.2f} to {entry['high']:.2f})"
+    metric = METRICS[name]
+    return f"{metric.written(value)} ({metric.written_interval(entry['low'], entry['high'])})"
 
 
 def _search(decode: DecodeSettings) -> str:

@@ -42,7 +42,7 @@ def test_the_best_is_champion_and_a_worse_one_is_refused(
     name, card = champion_of(finished)
     assert name == "beam_size=9"
     for part in (
-        "licence: CC BY 2.0", "Toy (2020)", "| bleu | 10.00 (1.00 to 9.00) |", "s, 1",
+        "licence: CC BY 2.0", "Toy (2020)", "| BLEU ↑ | 10.00 (1.0–9.0) |", "s, 1",
         "decode.beam_size: 9", "toy-en-de/train", "models:/toy-en-de@champion",
     ):  # fmt: skip
         assert part in card
