@@ -52,7 +52,7 @@ def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
             yield number, line
     if not number:
         raise UserError(f"{label} is empty")
-    if number == 1 and "\r" in line:
+    if number == 1 and line.count("\r") > 1:
         raise UserError(
             f"{label}: its lines end in carriage returns alone, so it reads as one line; convert "
             "it, for example with `tr '\\r' '\\n'`"
