@@ -75,6 +75,8 @@ def test_a_fault_after_the_start_is_found(tmp_path: Path) -> None:
 def test_languages() -> None:
     names = ["English", "eng", "en_GB", "EN", "en", "Chinese (Mandarin)", "id", "text", ""]
     assert [language_of(name) for name in names] == ["en"] * 5 + ["zh", "id", None, None]
+    own = ("Deutsch", "français", "Español", "中文", "Русский")
+    assert [language_of(name) for name in own] == ["de", "fr", "es", "zh", "ru"]
     files = ["train.de.gz", "mine.en.txt", "mine.en-de.tsv", "eng_fra.csv", "it.is.late", "de"]
     expected = [["de"], ["en"], ["en", "de"], ["en", "fr"], ["it", "is"], []]
     assert [languages_in(file) for file in files] == expected

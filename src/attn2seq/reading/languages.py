@@ -1,4 +1,4 @@
-"""Languages by the names of files and columns: `English`, `eng`, `en_GB` and `en` are all `en`."""
+"""Languages by the names of files and columns: `German`, `Deutsch`, `deu` and `de` are one."""
 
 import re
 from itertools import pairwise
@@ -6,20 +6,20 @@ from itertools import pairwise
 # ISO 639-1 code -> other codes and names.
 LANGUAGES = {
     "ar": "ara arabic", "bg": "bul bulgarian", "bn": "ben bengali", "ca": "cat catalan",
-    "cs": "ces cze czech", "cy": "cym wel welsh", "da": "dan danish", "de": "deu ger german",
-    "el": "ell gre greek", "en": "eng english", "eo": "epo esperanto", "es": "spa spanish",
+    "cs": "ces cze czech čeština", "cy": "cym wel welsh", "da": "dan danish dansk", "de": "deu ger german deutsch",
+    "el": "ell gre greek", "en": "eng english", "eo": "epo esperanto", "es": "spa spanish español espanol",
     "et": "est estonian", "eu": "eus baq basque", "fa": "fas per persian farsi",
-    "fi": "fin finnish", "fr": "fra fre french", "ga": "gle irish", "he": "heb hebrew",
+    "fi": "fin finnish suomi", "fr": "fra fre french français francais", "ga": "gle irish", "he": "heb hebrew",
     "hi": "hin hindi", "hr": "hrv croatian", "hu": "hun hungarian", "id": "ind indonesian",
-    "is": "isl ice icelandic", "it": "ita italian", "ja": "jpn japanese", "km": "khm khmer",
+    "is": "isl ice icelandic", "it": "ita italian italiano", "ja": "jpn japanese 日本語", "km": "khm khmer",
     "ko": "kor korean", "la": "lat latin", "lo": "lao", "lt": "lit lithuanian",
-    "lv": "lav latvian", "mk": "mkd macedonian", "my": "mya bur burmese", "nl": "nld dut dutch",
-    "no": "nor norwegian nb nn", "pl": "pol polish", "pt": "por portuguese",
-    "ro": "ron rum romanian", "ru": "rus russian", "sk": "slk slo slovak",
-    "sl": "slv slovenian", "sq": "sqi albanian", "sr": "srp serbian", "sv": "swe swedish",
-    "sw": "swa swahili", "ta": "tam tamil", "th": "tha thai", "tr": "tur turkish",
-    "uk": "ukr ukrainian", "ur": "urd urdu", "vi": "vie vietnamese",
-    "zh": "zho chi cmn chinese mandarin",
+    "lv": "lav latvian", "mk": "mkd macedonian", "my": "mya bur burmese", "nl": "nld dut dutch nederlands",
+    "no": "nor norwegian nb nn", "pl": "pol polish polski", "pt": "por portuguese português portugues",
+    "ro": "ron rum romanian", "ru": "rus russian русский", "sk": "slk slo slovak",
+    "sl": "slv slovenian", "sq": "sqi albanian", "sr": "srp serbian", "sv": "swe swedish svenska",
+    "sw": "swa swahili", "ta": "tam tamil", "th": "tha thai", "tr": "tur turkish türkçe",
+    "uk": "ukr ukrainian українська", "ur": "urd urdu", "vi": "vie vietnamese",
+    "zh": "zho chi cmn chinese mandarin 中文",
 }  # fmt: skip
 _CODES = {word: code for code, words in LANGUAGES.items() for word in (code, *words.split())}
 # How sacreBLEU splits texts of languages that are written without spaces.
