@@ -16,14 +16,25 @@ export DVC_NO_ANALYTICS := true
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+# The environment's programs hold its path, so a folder that was moved or copied needs a new one.
+ifneq ($(wildcard $(READY)),)
+ifneq ($(shell cat $(READY)),$(CURDIR))
+$(shell rm -f $(READY))
+CLEAR := --clear
+endif
+endif
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is `$(PYTHON) --version`: make PYTHON=python3.11 ..."; exit 1; }
 	@echo "Making the environment in $(VENV) (some minutes, about 2 GB) ..."
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(CLEAR) $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@$(BIN)/attn2seq plots --prepare
-	@touch $(READY)
+	@git rev-parse --git-dir >/dev/null 2>&1 || { \
+		echo "This folder is not a git repository: make repro works, experiments and compare need one (git init)."; \
+		$(BIN)/dvc config --quiet --local core.no_scm true; }
+	@echo "$(CURDIR)" > $(READY)
 
 repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
 	@dvc repro
