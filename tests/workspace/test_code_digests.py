@@ -71,6 +71,13 @@ def test_a_path_counts_where_it_is_used(tree: Path) -> None:
     assert changed == {"tokenize", "train", "report"}
 
 
+def test_every_path_counts_for_a_module_that_imports_them_all(tree: Path) -> None:
+    whole = "\nfrom attn2seq.workspace import paths\n"
+    assert stale(tree, "src/attn2seq/decoding/beam.py", new=whole) == {"decode"}
+    path = "src/attn2seq/workspace/paths.py"
+    assert stale(tree, path, "mlflow.db", "runs.db") == {"decode"}
+
+
 def test_german_inflection_counts_only_where_its_corpus_is_made(tree: Path) -> None:
     path = "src/attn2seq/phrasebook/german.py"
     assert stale(tree, path, generated=False) == set()

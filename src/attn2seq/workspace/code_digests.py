@@ -78,11 +78,18 @@ def stage_files(root: Path, stage: str, corpus_is_generated: bool) -> dict[str, 
 
 
 def _constants(paths: Path, files: Iterable[Path]) -> dict[str, str]:
-    """Name -> digest of the value, of the constants of PATHS that one of the modules imports."""
-    modules = [_module(path) for path in files if path.suffix == ".py" and path != paths]
-    wanted = {name for module in modules for name in module.imports if name.startswith(f"{PATHS}.")}
-    values = runpy.run_path(str(paths))
-    return {name: _sha256(str(values[name.rpartition(".")[2]]).encode()) for name in wanted}
+    """Name -> digest of the value, of the constants of PATHS that one of the modules imports.
+
+    A module that imports PATHS as a whole may use any.
+    """
+    values = {name: value for name, value in runpy.run_path(str(paths)).items() if name.isupper()}
+    wanted: set[str] = set()
+    for path in files:
+        imports = _module(path).imports if path.suffix == ".py" and path != paths else ()
+        if PATHS in imports:
+            named = {name.removeprefix(f"{PATHS}.") for name in imports}
+            wanted |= named & values.keys() or values.keys()
+    return {f"{PATHS}.{name}": _sha256(str(values[name]).encode()) for name in wanted}
 
 
 def text_of(digests: Mapping[str, str]) -> str:
