@@ -81,7 +81,7 @@ def take_report(browser: Browser) -> Path:
 
 def take_demo(browser: Browser) -> Path:
     """The demo with its first example translated."""
-    with serving(MODEL, 0, None, 3) as (server, address):
+    with serving(str(MODEL), 0, None, 3) as (server, address):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
