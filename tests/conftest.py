@@ -120,6 +120,8 @@ def model_settings() -> Callable[..., ModelSettings]:
 
     def make(**changes: Any) -> ModelSettings:
         values = {
+            "encoder": "recurrent", "decoder": "recurrent", "feed_forward_size": 20,
+            "layer_normalisation": "pre", "decoder_mixing": "self_attention",
             "cell": "lstm", "embedding_size": 12, "encoder_layers": 1, "encoder_hidden_size": 8,
             "bidirectional": "all", "reverse_source": False, "decoder_layers": 1,
             "decoder_hidden_size": 16,

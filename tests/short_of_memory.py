@@ -25,6 +25,8 @@ folder = Path(sys.argv[1])
 write_token_store(folder / "pairs", [[5] * 3] * 64 + [[5] * 300] * 64)
 pairs = Pairs(TokenStore(folder / "pairs"), TokenStore(folder / "pairs"))
 model = ModelSettings(
+    encoder="recurrent", decoder="recurrent", feed_forward_size=64, layer_normalisation="pre",
+    decoder_mixing="self_attention",
     cell="lstm", embedding_size=64, encoder_layers=1, encoder_hidden_size=512, bidirectional="all",
     reverse_source=False,
     decoder_layers=1, decoder_hidden_size=1024, bridge="learnt", attention="additive",

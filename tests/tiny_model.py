@@ -22,6 +22,11 @@ TEXTS = [
 def tiny_model(attention: str = "additive", input_feeding: bool = True) -> Seq2Seq:
     settings = ModelSettings.model_validate(
         {
+            "encoder": "recurrent",
+            "decoder": "recurrent",
+            "feed_forward_size": 16,
+            "layer_normalisation": "pre",
+            "decoder_mixing": "self_attention",
             "cell": "lstm",
             "embedding_size": 16,
             "encoder_layers": 1,

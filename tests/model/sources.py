@@ -3,7 +3,7 @@
 import torch
 
 from attn2seq.model.cells import State
-from attn2seq.model.decoder import Decoder
+from attn2seq.model.decoder import RecurrentDecoder
 from attn2seq.model.encoder import Encoded
 from attn2seq.model.settings import ModelSettings
 
@@ -15,7 +15,7 @@ def final_states(settings: ModelSettings, batch: int = 3) -> tuple[State, ...]:
     )
 
 
-def encoded(settings: ModelSettings, decoder: Decoder) -> Encoded:
+def encoded(settings: ModelSettings, decoder: RecurrentDecoder) -> Encoded:
     """Three sentences of 4, 2 and 1 tokens."""
     states_BSH = torch.randn(3, 4, settings.enc_size)
     keys_BSA = decoder.attention.keys(states_BSH) if decoder.attention is not None else None

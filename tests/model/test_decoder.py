@@ -8,7 +8,7 @@ import torch
 from sources import encoded
 from torch import Tensor
 
-from attn2seq.model.decoder import Decoded, Decoder, DecoderState
+from attn2seq.model.decoder import Decoded, DecoderState, RecurrentDecoder
 from attn2seq.model.encoder import Encoded
 from attn2seq.model.settings import ModelSettings
 
@@ -25,7 +25,7 @@ def linear(module: torch.nn.Module | None, value: Tensor) -> Tensor:
     return value @ module.get_parameter("weight").T + module.get_parameter("bias")
 
 
-def plain_layer(decoder: Decoder, depth: int, inputs_BI: Tensor, h_BD: Tensor) -> Tensor:
+def plain_layer(decoder: RecurrentDecoder, depth: int, inputs_BI: Tensor, h_BD: Tensor) -> Tensor:
     """One step of a tanh layer."""
     weight = dict(decoder.layers[depth].named_parameters())
     return torch.tanh(
@@ -44,9 +44,9 @@ def plain_attention(source: Encoded, query_BD: Tensor) -> tuple[Tensor, Tensor]:
 
 def walked(
     settings: ModelSettings, steps: int
-) -> tuple[Decoder, Encoded, Tensor, DecoderState, Decoded, DecoderState]:
+) -> tuple[RecurrentDecoder, Encoded, Tensor, DecoderState, Decoded, DecoderState]:
     """A decoder, what it is given, and what it makes of it: the results and its last state."""
-    decoder = Decoder(settings).eval()
+    decoder = RecurrentDecoder(settings).eval()
     source = encoded(settings, decoder)
     embedded_BTE = torch.randn(3, steps, settings.embedding_size)
     state = decoder.initial_state(source)
@@ -123,7 +123,7 @@ def test_residual_adds_the_input_as_it_is_before_dropout(model_settings: MakeSet
         attention="none", residual=True, decoder_layers=2, encoder_layers=2, layer_dropout=0.5,
         readout_size=0,
     )  # fmt: skip
-    decoder = Decoder(settings).train()
+    decoder = RecurrentDecoder(settings).train()
     with torch.no_grad():
         for parameter in decoder.layers[1].parameters():
             parameter.zero_()
@@ -140,7 +140,7 @@ def test_the_output_from_the_context_alone(model_settings: MakeSettings) -> None
     settings = model_settings(
         cell="rnn", attention="general", readout_from="context", readout_size=0
     )
-    decoder = Decoder(settings).eval()
+    decoder = RecurrentDecoder(settings).eval()
     source = encoded(settings, decoder)
     embedded_BTE = torch.randn(3, 1, settings.embedding_size)
     state = decoder.initial_state(source)
@@ -155,7 +155,7 @@ def test_input_feeding_starts_from_zeros_and_hands_on_the_readout(
 ) -> None:
     """The one handed on is without dropout."""
     settings = model_settings(input_feeding=True, readout_dropout=0.5)
-    decoder = Decoder(settings).train()
+    decoder = RecurrentDecoder(settings).train()
     source = encoded(settings, decoder)
     start = decoder.initial_state(source)
     assert start.readout_BR is not None
@@ -172,7 +172,7 @@ def test_input_feeding_starts_from_zeros_and_hands_on_the_readout(
 def test_coverage_sums_the_weights_and_finds_repetition(model_settings: MakeSettings) -> None:
     """Looking at a position twice costs the smaller of the two looks: Eq. 12 in See et al. 2017."""
     settings = model_settings(coverage=True)
-    decoder = Decoder(settings).eval()
+    decoder = RecurrentDecoder(settings).eval()
     source = encoded(settings, decoder)
     start = decoder.initial_state(source)
     decoded, after = decoder(torch.randn(3, 3, settings.embedding_size), start, source)
@@ -190,7 +190,7 @@ def test_coverage_sums_the_weights_and_finds_repetition(model_settings: MakeSett
 def test_repetition_is_unlearnt_at_both_looks(model_settings: MakeSettings) -> None:
     """The loss's gradient reaches the earlier weights, too, through the coverage that they left."""
     settings = model_settings(coverage=True)
-    decoder = Decoder(settings).eval()
+    decoder = RecurrentDecoder(settings).eval()
     torch.nn.init.normal_(decoder.get_parameter("attention.coverage.weight"))
     source = encoded(settings, decoder)
     assert source.keys_BSA is not None
@@ -216,7 +216,7 @@ def test_repetition_is_unlearnt_at_both_looks(model_settings: MakeSettings) -> N
 def test_the_switch_by_hand(model_settings: MakeSettings) -> None:
     """sigmoid(w_h c + w_s s + w_x x + b): Eq. 8 in See et al. 2017."""
     settings = model_settings(cell="rnn", attention="general", copying=True)
-    decoder = Decoder(settings).eval()
+    decoder = RecurrentDecoder(settings).eval()
     source = encoded(settings, decoder)
     embedded_BTE = torch.randn(3, 1, settings.embedding_size)
     state = decoder.initial_state(source)
@@ -230,7 +230,7 @@ def test_the_switch_by_hand(model_settings: MakeSettings) -> None:
 
 def test_encoded_select_gathers_every_part(model_settings: MakeSettings) -> None:
     settings = model_settings(encoder_layers=2)
-    source = encoded(settings, Decoder(settings))
+    source = encoded(settings, RecurrentDecoder(settings))
     chosen = source.select(torch.tensor([2, 0, 0, 1]))
     assert chosen.src_mask_BS.sum(1).tolist() == [1, 4, 4, 2]
     assert chosen.keys_BSA is not None
@@ -246,7 +246,7 @@ def test_encoded_select_gathers_every_part(model_settings: MakeSettings) -> None
 
 def test_select_keeps_absent_what_is_absent(model_settings: MakeSettings) -> None:
     settings = model_settings(attention="none")
-    decoder = Decoder(settings)
+    decoder = RecurrentDecoder(settings)
     source, index = encoded(settings, decoder), torch.tensor([1, 1])
     assert source.select(index).keys_BSA is None
     state: DecoderState = decoder.initial_state(source).select(index)

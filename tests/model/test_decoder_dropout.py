@@ -7,7 +7,7 @@ import torch
 from sources import encoded
 from torch import Tensor
 
-from attn2seq.model.decoder import Decoder
+from attn2seq.model.decoder import RecurrentDecoder
 from attn2seq.model.settings import ModelSettings
 
 MakeSettings = Callable[..., ModelSettings]
@@ -27,7 +27,7 @@ def test_layer_dropout_acts_between_layers_alone(
     settings = model_settings(
         decoder_layers=layers, encoder_layers=2, layer_dropout=0.5, input_feeding=feeding
     )
-    decoder = Decoder(settings)
+    decoder = RecurrentDecoder(settings)
     source = encoded(settings, decoder)
     embedded_BTE = torch.randn(3, 4, settings.embedding_size)
     given: list[Tensor] = []
@@ -57,7 +57,7 @@ def test_variational_dropout_drops_the_same_units_at_all_positions(
         input_feeding=step_by_step, layer_dropout=0.5, variational_dropout=True,
         readout_from="state", context_into="all_layers",
     )  # fmt: skip
-    decoder = Decoder(settings).train()
+    decoder = RecurrentDecoder(settings).train()
     seen: list[Tensor] = []
     decoder.layers[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     source = encoded(settings, decoder)

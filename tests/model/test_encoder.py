@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from attn2seq.model.encoder import Encoder
+from attn2seq.model.encoder import RecurrentEncoder
 from attn2seq.model.settings import ModelSettings
 
 MakeSettings = Callable[..., ModelSettings]
@@ -19,7 +19,7 @@ def embedded() -> Tensor:
     return torch.randn(3, 4, 12)
 
 
-def tanh_network(encoder: Encoder, inputs_TE: Tensor, suffix: str) -> Tensor:
+def tanh_network(encoder: RecurrentEncoder, inputs_TE: Tensor, suffix: str) -> Tensor:
     """Elman's network over one sentence: h_t = tanh(W x_t + U h_(t-1) + both biases)."""
     weight = dict(encoder.layers[0].named_parameters())
     hidden, outputs = torch.zeros(8), []
@@ -36,7 +36,7 @@ def tanh_network(encoder: Encoder, inputs_TE: Tensor, suffix: str) -> Tensor:
 def test_one_layer_by_hand(
     model_settings: MakeSettings, embedded: Tensor, bidirectional: str
 ) -> None:
-    encoder = Encoder(model_settings(cell="rnn", bidirectional=bidirectional)).eval()
+    encoder = RecurrentEncoder(model_settings(cell="rnn", bidirectional=bidirectional)).eval()
     states, ((final,),) = encoder(embedded, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         there = tanh_network(encoder, embedded[row, :length], "")
@@ -53,7 +53,7 @@ def test_one_layer_by_hand(
 def test_each_layer_gives_its_final_state(
     model_settings: MakeSettings, embedded: Tensor, cell: str, parts: int
 ) -> None:
-    encoder = Encoder(model_settings(cell=cell, encoder_layers=3)).eval()
+    encoder = RecurrentEncoder(model_settings(cell=cell, encoder_layers=3)).eval()
     states, finals = encoder(embedded, LENGTHS)
     assert states.shape == (3, 4, 16)
     assert [[part.shape for part in final] for final in finals] == [[(3, 16)] * parts] * 3
@@ -62,7 +62,7 @@ def test_each_layer_gives_its_final_state(
     torch.testing.assert_close(finals[-1][0][:, :8], ends)
 
 
-def through_layers(encoder: Encoder, embedded: Tensor) -> list[Tensor]:
+def through_layers(encoder: RecurrentEncoder, embedded: Tensor) -> list[Tensor]:
     """What each layer gives if it reads the output of the one below as it is."""
     outputs, hidden = [], embedded
     for layer in encoder.layers:
@@ -79,7 +79,7 @@ def test_which_layers_read_both_ways(
 ) -> None:
     """The state of the first position hears of the last one through a backward direction alone."""
     settings = model_settings(bidirectional=bidirectional, encoder_layers=3)
-    encoder = Encoder(settings).eval()
+    encoder = RecurrentEncoder(settings).eval()
     states, finals = encoder(embedded, LENGTHS)
     assert settings.enc_sizes == sizes
     assert [[part.shape[1] for part in final] for final in finals] == [[size] * 2 for size in sizes]
@@ -102,7 +102,7 @@ def test_residual_adds_the_input_where_sizes_agree(
     model_settings: MakeSettings, embedded: Tensor, bidirectional: str, added: list[int]
 ) -> None:
     """From the second layer on: the first one's input is an embedding."""
-    encoder = Encoder(
+    encoder = RecurrentEncoder(
         model_settings(
             cell="gru", encoder_layers=3, residual=True, bidirectional=bidirectional,
             embedding_size=8 if bidirectional == "none" else 16,
@@ -126,7 +126,7 @@ def test_residual_adds_the_input_as_it_is_before_dropout(
     settings = model_settings(
         encoder_layers=2, residual=True, bidirectional="none", layer_dropout=0.5
     )
-    encoder = Encoder(settings).train()
+    encoder = RecurrentEncoder(settings).train()
     with torch.no_grad():
         for parameter in encoder.layers[1].parameters():
             parameter.zero_()
@@ -135,7 +135,7 @@ def test_residual_adds_the_input_as_it_is_before_dropout(
 
 
 def test_padding_is_not_read(model_settings: MakeSettings, embedded: Tensor) -> None:
-    encoder = Encoder(model_settings(encoder_layers=2, residual=True)).eval()
+    encoder = RecurrentEncoder(model_settings(encoder_layers=2, residual=True)).eval()
     spoilt = embedded.clone()
     spoilt[0, 2:], spoilt[2, 1:] = torch.nan, 1e6
     plain, other = encoder(embedded, LENGTHS), encoder(spoilt, LENGTHS)
@@ -148,7 +148,7 @@ def test_padding_is_not_read(model_settings: MakeSettings, embedded: Tensor) -> 
 def test_dropout_acts_between_layers_alone(
     model_settings: MakeSettings, embedded: Tensor, layers: int, acts: bool, variational: bool
 ) -> None:
-    encoder = Encoder(
+    encoder = RecurrentEncoder(
         model_settings(encoder_layers=layers, layer_dropout=0.5, variational_dropout=variational)
     )
     plain = encoder.eval()(embedded, LENGTHS)[0]
@@ -160,7 +160,7 @@ def test_variational_dropout_leaves_a_sentence_the_same_units(
     model_settings: MakeSettings, embedded: Tensor, variational: bool
 ) -> None:
     """A second layer that hands on what it reads shows what it was given."""
-    encoder = Encoder(
+    encoder = RecurrentEncoder(
         model_settings(
             cell="rnn", encoder_layers=2, bidirectional="none", layer_dropout=0.5,
             variational_dropout=variational,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.training.evaluation import DevScores, evaluate_pairs
+from attn2seq.training.evaluation import DevScores, alignment, evaluate_pairs
 
 CPU = torch.device("cpu")
 LIMITS = BatchLimits(tokens=60, sentences=7)
@@ -58,5 +59,27 @@ def test_a_look_leaves_training_as_it_was(
 
 
 def test_perplexity_of_a_diverged_model_is_infinite() -> None:
-    assert DevScores(loss=0.0, accuracy=100.0).perplexity == 1.0
-    assert DevScores(loss=1e4, accuracy=0.0).perplexity == math.inf
+    assert DevScores(0.0, 100.0, None).perplexity == 1.0
+    assert DevScores(1e4, 0.0, None).perplexity == math.inf
+
+
+def test_alignment_is_the_correlation_of_positions() -> None:
+    straight, turned = torch.eye(4), torch.eye(4).flip(0)
+    still = torch.zeros(4, 4).index_fill(1, torch.tensor(2), 1.0)
+    drawn = torch.softmax(torch.randn(4, 4, generator=torch.Generator().manual_seed(1)), -1)
+    padded = torch.cat([torch.eye(4)[:3], torch.eye(4)[:1]])  # what stands in padding is not read
+    weights, mask = torch.stack([straight, turned, still, drawn, padded]), torch.ones(5, 4).bool()
+    mask[4, 3] = False
+    expected = np.corrcoef(np.arange(4), drawn.double().numpy() @ np.arange(4))[0, 1]
+    assert alignment(weights, mask).tolist() == pytest.approx([1, -1, 0, expected, 1])
+
+
+def test_alignment_of_one_token_and_of_no_attention(
+    small_model: Callable[..., Seq2Seq], copy_pairs: Callable[..., Pairs]
+) -> None:
+    assert alignment(torch.ones(1, 1, 3), torch.ones(1, 1).bool()).tolist() == [0]
+    pairs = copy_pairs(10, 4)
+    assert evaluate_pairs(small_model(attention="none"), pairs, LIMITS, CPU).alignment is None
+    found = evaluate_pairs(small_model(), pairs, LIMITS, CPU).alignment
+    assert found is not None
+    assert -1 <= found <= 1

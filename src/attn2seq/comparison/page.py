@@ -24,6 +24,7 @@ CURVES = {
     "dev_loss": "Dev loss, nats per token",
     "train_loss": "Train loss, nats per token",
     "dev_accuracy": "Dev token accuracy, %",
+    "dev_alignment": "How far attention follows the source (correlation of positions)",
     "train_learning_rate": "Learning rate",
 }
 

@@ -19,6 +19,7 @@ from attn2seq.decoding.settings import DecodeSettings, SearchOptions
 from attn2seq.decoding.translation import EMPTY, Hypothesis, Translation
 from attn2seq.errors import UserError
 from attn2seq.model.device import cpu_threads, memory_told, pick_device, pick_number_type
+from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.preparing.cleaning import normalise_texts
 from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.tokenization.tokenizer import EOS_ID, UNK_ID, Tokenizer
@@ -59,10 +60,11 @@ class Translator:
         first, *self.others = members
         self.model, self.src_tokenizer = first.model, first.src_tokenizer
         models = [self.model, *(other.model for other in self.others)]
-        # Each model as the searches call it.
-        self.steps: list[Member] = (
-            [RecordedSteps(model) for model in models] if self.device.type == "cuda" else models
-        )
+        # Each model as the searches call it. A state that grows has a new shape at each step.
+        self.steps: list[Member] = [
+            RecordedSteps(model) if self.device.type == "cuda" and not _grows(model) else model
+            for model in models
+        ]
         self._src_vocabulary = first.src_vocabulary
         tgt = model_folder / "tgt.model"
         joint = tgt.is_file() and tgt.read_bytes() == first.src_vocabulary
@@ -287,3 +289,7 @@ def _too_large(settings: DecodeSettings) -> str:
         f"lower decode.batch_tokens ({settings.batch_tokens}), decode.{rows} "
         f"({settings.rows}) or decode.max_source_length ({settings.max_source_length})"
     )
+
+
+def _grows(model: Member) -> bool:
+    return isinstance(model, Seq2Seq) and model.settings.grows

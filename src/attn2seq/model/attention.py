@@ -150,16 +150,23 @@ class LocationAttention(Attention):
 class MultiHeadAttention(Attention):
     """Scaled dot products in several projections: section 3.2 in Vaswani et al. 2017, 1706.03762.
 
-    The heads' contexts are projected to one of H units, so that the decoder reads it like any
-    other; the weights shown are the heads' mean.
+    The heads' contexts are projected to one of H units, so that a recurrent decoder reads it like
+    any other, or of as many as a Transformer layer has; the weights shown are the heads' mean.
     """
 
-    def __init__(self, query_size: int, enc_size: int, attention_size: int, heads: int) -> None:
+    def __init__(
+        self,
+        query_size: int,
+        enc_size: int,
+        attention_size: int,
+        heads: int,
+        output_size: int | None = None,
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.query = DeferredLinear(query_size, attention_size)
         self.key_value = nn.Linear(enc_size, 2 * attention_size)
-        self.joined = DeferredLinear(attention_size, enc_size)
+        self.joined = DeferredLinear(attention_size, output_size or enc_size)
 
     def keys(self, enc_states_BSH: Tensor) -> Tensor:
         """Keys and values of all heads, side by side: BS2A."""
@@ -184,6 +191,30 @@ class MultiHeadAttention(Attention):
         context_BTA = context_nTD.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2)
         context_BTH: Tensor = self.joined(context_BTA)
         return context_BTH, weights_nTS.unflatten(0, (-1, self.heads)).mean(1)
+
+    def contexts(
+        self,
+        queries_BTQ: Tensor,
+        keys_BSA: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+    ) -> Tensor:
+        """The contexts alone, for which torch keeps no weights.
+
+        `mask` is True where a query may look, and broadcasts to BNTS; `causal`: at no later place.
+        """
+        queries, keys, values = (
+            joined_BXA.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for joined_BXA in (self.query(queries_BTQ), *keys_BSA.chunk(2, dim=-1))
+        )
+        if queries.device.type == "cpu":  # several times as fast backwards as in bfloat16
+            queries, keys, values = queries.float(), keys.float(), values.float()
+        found_BNTD = nn.functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=mask, is_causal=causal
+        )
+        joined_BTA = found_BNTD.transpose(1, 2).flatten(2).to(queries_BTQ.dtype)
+        contexts_BTH: Tensor = self.joined(joined_BTA)
+        return contexts_BTH
 
     def _split(self, joined_BXA: Tensor) -> Tensor:
         """Of each sentence its heads one after the other: nXD with n = B * N."""

@@ -21,6 +21,14 @@ TRAINED_FORMAT, COMPLETE_FORMAT = 2, 3
 FILES = ("model.safetensors", CONFIG, "src.model", "tgt.model")
 MEMBERS = "members"
 _MAX_CONFIG_BYTES = 1 << 20
+# What a model that was trained before there were Transformers leaves unsaid.
+_RECURRENT = {
+    "encoder": "recurrent",
+    "decoder": "recurrent",
+    "feed_forward_size": 1024,
+    "layer_normalisation": "pre",
+    "decoder_mixing": "self_attention",
+}
 
 
 class ModelConfig(Settings):
@@ -54,6 +62,8 @@ def read_config(path: Path) -> ModelConfig:
             f"{path} is not of model format {TRAINED_FORMAT} or {COMPLETE_FORMAT}, those that "
             "this version reads"
         )
+    if isinstance(values.get("model"), dict):
+        values["model"] = _RECURRENT | values["model"]
     source = f"{path} does not describe a model: it"
     config = validate({"config": ModelConfig}, {"config": values}, source)["config"]
     assert isinstance(config, ModelConfig)

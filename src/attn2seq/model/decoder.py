@@ -33,7 +33,7 @@ class Decoded:
 class DecoderState:
     """What one decoder step hands to the next."""
 
-    layers: tuple[State, ...]  # one state a layer, each part BD
+    layers: tuple[State, ...]  # one state a layer: parts BD, or a Transformer's keys so far
     readout_BR: Tensor | None = None  # the last readout, where input feeding is on
     coverage_BS: Tensor | None = None  # float32; the weights so far, summed, with coverage
     masks: tuple[Tensor, ...] = ()  # of variational dropout, BD for each layer but the first
@@ -48,7 +48,7 @@ class DecoderState:
         )
 
 
-class Decoder(nn.Module):
+class RecurrentDecoder(nn.Module):
     """Recurrent layers, attention over the encoder states, and a readout that joins the two.
 
     The attention asks with the state of the last layer, and the readout alone reads the context
@@ -81,6 +81,14 @@ class Decoder(nn.Module):
             if settings.copying
             else None
         )
+
+    def keys(self, enc_states_BSH: Tensor) -> Tensor | None:
+        """What the attention needs of the source, and no step changes; None without attention."""
+        return None if self.attention is None else self.attention.keys(enc_states_BSH)
+
+    def place(self, embedded_BTE: Tensor, state: DecoderState) -> Tensor:
+        """What stands for the embeddings before dropout: a recurrence needs no positions."""
+        return embedded_BTE
 
     def initial_state(self, encoded: Encoded) -> DecoderState:
         """The state before the first target token."""

@@ -23,7 +23,7 @@ class Encoded:
     src_mask_BS: Tensor  # bool, True where a real token stands
     enc_states_BSH: Tensor
     keys_BSA: Tensor | None  # projected states for the attention; None without attention
-    final_states: tuple[State, ...]  # of each encoder layer
+    final_states: tuple[State, ...]  # of each encoder layer; a Transformer's mean state
 
     def select(self, index_N: Tensor) -> "Encoded":
         """The sentences at `index_N`, in that order, repeats allowed."""
@@ -41,7 +41,7 @@ def select_states(states: tuple[State, ...], index_N: Tensor) -> tuple[State, ..
     return tuple(tuple(part[index_N] for part in state) for state in states)
 
 
-class Encoder(nn.Module):
+class RecurrentEncoder(nn.Module):
     """Recurrent layers, one over the other; padding is neither read nor written.
 
     Two directions as in Schuster and Paliwal 1997, used by Bahdanau et al. 2015, section 3.2.
@@ -60,6 +60,10 @@ class Encoder(nn.Module):
             for depth, size in enumerate(settings.enc_sizes)
         )
         self.settings = settings
+
+    def place(self, embedded_BSE: Tensor) -> Tensor:
+        """What stands for the embeddings before dropout: a recurrence needs no positions."""
+        return embedded_BSE
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor) -> tuple[Tensor, tuple[State, ...]]:
         """The states `enc_states_BSH` of the last layer, and each layer's final state."""
@@ -102,7 +106,7 @@ class Bridge(nn.Module):
             for depth in range(settings.decoder_layers)
             if settings.bridge == "learnt"
         ]
-        has_memory = settings.cell in ("lstm", "layer_norm_lstm")
+        has_memory = settings.state_parts == 2
         self.hidden = nn.ModuleList(nn.Linear(size, self.size) for size in sizes)
         self.memory = nn.ModuleList(nn.Linear(size, self.size) for size in sizes if has_memory)
 

@@ -9,17 +9,19 @@ from torch import Tensor, nn
 
 from attn2seq.batching.batch import Batch
 from attn2seq.model.copying import mix_copies
-from attn2seq.model.decoder import Decoded, Decoder, DecoderState
+from attn2seq.model.decoder import Decoded, DecoderState, RecurrentDecoder
 from attn2seq.model.dropout import dropout
-from attn2seq.model.encoder import Encoded, Encoder
+from attn2seq.model.encoder import Encoded, RecurrentEncoder
 from attn2seq.model.settings import ModelSettings
+from attn2seq.model.transformer import TransformerDecoder, TransformerEncoder
 from attn2seq.tokenization.tokenizer import PAD_ID
 
 
 class Seq2Seq(nn.Module):
-    """A recurrent encoder and decoder, with the attention that the settings name.
+    """An encoder and a decoder, each recurrent or a Transformer, and the attention between them.
 
-    Sutskever et al. 2014 (no attention), Bahdanau et al. 2015, Luong et al. 2015, See et al. 2017.
+    Sutskever et al. 2014 (no attention), Bahdanau et al. 2015, Luong et al. 2015, See et al. 2017,
+    Vaswani et al. 2017, Chen et al. 2018 (a Transformer encoder under a recurrent decoder).
     """
 
     def __init__(
@@ -36,8 +38,16 @@ class Seq2Seq(nn.Module):
             if settings.tie_embeddings == "all"
             else _embedding(src_vocabulary_size, settings.embedding_size)
         )
-        self.encoder = Encoder(settings)
-        self.decoder = Decoder(settings)
+        self.encoder: RecurrentEncoder | TransformerEncoder = (
+            RecurrentEncoder(settings)
+            if settings.encoder == "recurrent"
+            else TransformerEncoder(settings)
+        )
+        self.decoder: RecurrentDecoder | TransformerDecoder = (
+            RecurrentDecoder(settings)
+            if settings.decoder == "recurrent"
+            else TransformerDecoder(settings)
+        )
         self.output = nn.Linear(settings.output_size, tgt_vocabulary_size)
         if settings.tie_embeddings != "none":
             self.output.weight = self.tgt_embedding.weight
@@ -46,10 +56,9 @@ class Seq2Seq(nn.Module):
         """The source batch, ready for the decoder; `src_lengths_B` counts eos, on the CPU."""
         if self.settings.reverse_source:
             src_BS = _reversed(src_BS, src_lengths_B)
-        embedded_BSE = self._embed(self.src_embedding, src_BS)
+        embedded_BSE = self._dropped(self.encoder.place(self.src_embedding(src_BS)))
         enc_states_BSH, final_states = self.encoder(embedded_BSE, src_lengths_B)
-        attention = self.decoder.attention
-        keys_BSA = None if attention is None else attention.keys(enc_states_BSH)
+        keys_BSA = self.decoder.keys(enc_states_BSH)
         return Encoded(src_BS, src_BS != PAD_ID, enc_states_BSH, keys_BSA, final_states)
 
     def initial_state(self, encoded: Encoded) -> DecoderState:
@@ -61,7 +70,7 @@ class Seq2Seq(nn.Module):
     ) -> tuple[Decoded, DecoderState]:
         """The decoder's way over the given target tokens, and its state after them."""
         decoded: Decoded
-        embedded_BTE = self._embed(self.tgt_embedding, tokens_BT)
+        embedded_BTE = self._dropped(self.decoder.place(self.tgt_embedding(tokens_BT), state))
         decoded, state = self.decoder(embedded_BTE, state, encoded)
         return decoded, state
 
@@ -95,10 +104,13 @@ class Seq2Seq(nn.Module):
         log_probs_NV = torch.log_softmax(self.output(readout_NR).float(), dim=-1)
         return mix_copies(log_probs_NV, *copies) if copies else log_probs_NV
 
-    def _embed(self, embedding: nn.Embedding, ids: Tensor) -> Tensor:
+    def _dropped(self, embedded_BTE: Tensor) -> Tensor:
         settings = self.settings
         return dropout(
-            embedding(ids), settings.embedding_dropout, self.training, settings.variational_dropout
+            embedded_BTE,
+            settings.embedding_dropout,
+            self.training,
+            settings.variational_dropout,
         )
 
 

@@ -10,6 +10,9 @@ from attn2seq.config import Settings
 class ModelSettings(Settings):
     """The architecture; a checkpoint carries it, so that decoding never reads it elsewhere."""
 
+    encoder: Literal["recurrent", "transformer"]
+    decoder: Literal["recurrent", "transformer"]
+    # a Transformer: Vaswani et al. 2017
     cell: Literal["lstm", "gru", "rnn", "rnn_relu", "layer_norm_lstm", "lrn"]
     # the recurrent cell of every layer; rnn is the plain tanh network
     embedding_size: int = Field(gt=0)
@@ -35,7 +38,7 @@ class ModelSettings(Settings):
     attention_size: int = Field(gt=0)
     # units of the additive scores' hidden layer, and of all heads together
     attention_heads: int = Field(gt=0)
-    # heads of multi_head
+    # heads of multi_head, and of a Transformer's self-attention
     location_positions: int = Field(gt=0)
     # source positions that location attention has weights for; it sees none beyond
     coverage: bool
@@ -54,6 +57,12 @@ class ModelSettings(Settings):
     residual: bool
     # whether layers from the second on add their input, as it is before dropout, to their output,
     # where sizes agree
+    feed_forward_size: int = Field(gt=0)
+    # Transformer layers: units of the feed-forward networks' inner layer
+    layer_normalisation: Literal["pre", "post"]
+    # Transformer layers: before each sublayer, or after it as in 2017
+    decoder_mixing: Literal["self_attention", "recurrent"]
+    # Transformer decoders: how a position reads those before it; recurrent: by `cell`
     embedding_dropout: float = Field(ge=0, lt=1)
     # share of units set to zero: of embeddings
     layer_dropout: float = Field(ge=0, lt=1)
@@ -70,6 +79,8 @@ class ModelSettings(Settings):
     @property
     def enc_sizes(self) -> list[int]:
         """Units of each encoder layer's state, both directions together."""
+        if self.encoder == "transformer":
+            return [self.encoder_hidden_size] * self.encoder_layers
         both = {"none": 0, "first": 1, "all": self.encoder_layers}[self.bidirectional]
         return [
             self.encoder_hidden_size * (2 if depth < both else 1)
@@ -82,6 +93,16 @@ class ModelSettings(Settings):
         return self.enc_sizes[-1]
 
     @property
+    def state_parts(self) -> int:
+        """Tensors in a recurrent layer's state: with a memory c two, else one."""
+        return 2 if self.cell in ("lstm", "layer_norm_lstm") else 1
+
+    @property
+    def grows(self) -> bool:
+        """Whether the decoder's state has a part for each target position so far."""
+        return self.decoder == "transformer" and self.decoder_mixing == "self_attention"
+
+    @property
     def step_by_step(self) -> bool:
         """Whether a target position needs what the one before it found by attention."""
         return self.input_feeding or self.coverage or self.context_into == "first_layer"
@@ -89,6 +110,7 @@ class ModelSettings(Settings):
     @model_validator(mode="after")
     def _combinations(self) -> "ModelSettings":
         for fault in (
+            self._transformer_fault(),
             self._attention_fault(),
             self._context_fault(),
             self._bridge_fault(),
@@ -98,6 +120,39 @@ class ModelSettings(Settings):
                 raise ValueError(fault)
         return self
 
+    def _transformer_fault(self) -> str | None:
+        for part in ("encoder", "decoder"):
+            if getattr(self, part) != "transformer":
+                continue
+            width = getattr(self, f"{part}_hidden_size")
+            if width != self.embedding_size:
+                return (
+                    f"a Transformer {part} adds to embeddings what its layers find, so that they "
+                    f"have one width, but model.embedding_size is {self.embedding_size} and "
+                    f"model.{part}_hidden_size {width}: make them equal"
+                )
+            if width % (2 * self.attention_heads):
+                return (
+                    f"model.attention_heads ({self.attention_heads}) must divide the "
+                    f"{width} units of the Transformer {part} into heads of an even size: change "
+                    f"one of them"
+                )
+        if self.decoder == "recurrent":
+            return None
+        for name, found, wanted in (
+            ("attention", self.attention, "multi_head"),
+            ("context_into", self.context_into, "output"),
+            ("input_feeding", self.input_feeding, False),
+            ("readout_size", self.readout_size, 0),
+        ):
+            if found != wanted:
+                shown, needed = (str(value).lower() for value in (found, wanted))
+                return (
+                    f"a Transformer decoder has one form, and model.{name} {shown} is none of it: "
+                    f"set model.{name} to {needed}, or model.decoder to recurrent"
+                )
+        return None
+
     def _attention_fault(self) -> str | None:
         if self.attention == "dot" and self.enc_size != self.decoder_hidden_size:
             return (
@@ -105,7 +160,12 @@ class ModelSettings(Settings):
                 f"{self.enc_size} and {self.decoder_hidden_size} units: change "
                 f"model.decoder_hidden_size to {self.enc_size}, or use attention general"
             )
-        if self.attention == "multi_head" and self.attention_size % self.attention_heads:
+        recurrent = self.decoder == "recurrent"  # a Transformer's heads share its own width
+        if (
+            recurrent
+            and self.attention == "multi_head"
+            and self.attention_size % self.attention_heads
+        ):
             return (
                 f"model.attention_heads ({self.attention_heads}) must divide "
                 f"model.attention_size ({self.attention_size})"
@@ -140,6 +200,8 @@ class ModelSettings(Settings):
                 if wants
                 else None
             )
+        if self.decoder == "transformer":
+            return None  # which reads it in each layer
         if self.context_into == "output" and self.readout_from == "state":
             return (
                 "context_into output and readout_from state leave the context unread: set "
@@ -157,6 +219,8 @@ class ModelSettings(Settings):
         return None
 
     def _bridge_fault(self) -> str | None:
+        if self.decoder == "transformer":
+            return None  # which has no bridge
         if self.bridge == "zero" and self.attention == "none":
             return (
                 "bridge zero passes on nothing of the source and attention none attends to none of "
@@ -196,6 +260,8 @@ class ModelSettings(Settings):
     @property
     def readout_input_size(self) -> int:
         """Units that the readout reads."""
+        if self.decoder == "transformer":
+            return self.decoder_hidden_size
         return {
             "both": self.decoder_hidden_size + (self.enc_size if self.attention != "none" else 0),
             "state": self.decoder_hidden_size,

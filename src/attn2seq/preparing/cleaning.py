@@ -15,7 +15,12 @@ _CONTROLS = re.compile(
     "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
 )
 
-_FORMS: dict[str, Literal["NFC", "NFKC"]] = {"nfc": "NFC", "nfkc": "NFKC"}
+_FORMS: dict[str, Literal["NFC", "NFKC"]] = {
+    "nfc": "NFC",
+    "nfkc": "NFKC",
+    "nfc_lower": "NFC",
+    "nfkc_lower": "NFKC",
+}
 
 
 def normalise_text(text: str, form: UnicodeForm) -> str:
@@ -23,9 +28,12 @@ def normalise_text(text: str, form: UnicodeForm) -> str:
 
     `normalise_text(" a\\u2028 b\\n", "nfc")` gives `"a b"`.
     """
-    # The two questions are quick, and most texts need neither answer.
+    # The questions are quick, and most texts need none of the answers.
     if not text.isascii():
         text = in_unicode_form(text, form)
+    if form.endswith("_lower"):
+        # A composed capital can fall apart in lower case: in the form once more.
+        text = in_unicode_form(text.lower(), form)
     if not text.isprintable():
         text = _CONTROLS.sub("", text)
     return " ".join(text.split())
@@ -40,12 +48,13 @@ def normalise_texts(texts: Sequence[str], form: UnicodeForm) -> list[str]:
         # Neither control characters nor any white space but a plain space is printable.
         and block.replace("\n", "").isprintable()
         and (form == "none" or unicodedata.is_normalized(_FORMS[form], block))
+        and (not form.endswith("_lower") or block == block.lower())
     )
     return list(texts) if in_order else [normalise_text(text, form) for text in texts]
 
 
 def in_unicode_form(text: str, form: UnicodeForm) -> str:
-    """The text in that form; as it is where the form is `none`."""
+    """The text in that form, its case as it is; unchanged where the form is `none`."""
     if form == "none":
         return text
     return unicodedata.normalize(_FORMS[form], text)

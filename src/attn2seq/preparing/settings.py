@@ -6,7 +6,7 @@ from pydantic import Field
 
 from attn2seq.config import Settings
 
-UnicodeForm = Literal["nfc", "nfkc", "none"]
+UnicodeForm = Literal["nfc", "nfkc", "nfc_lower", "nfkc_lower", "none"]
 
 
 class DownloadSettings(Settings):
@@ -28,7 +28,8 @@ class PrepareSettings(Settings):
 
     unicode_form: UnicodeForm
     """Unicode normalisation: `nfc` composes accents, `nfkc` also folds full-width letters,
-    ligatures and the like, `none` leaves characters as they are."""
+    ligatures and the like, `nfc_lower` and `nfkc_lower` do the same and put all texts in lower
+    case, `none` leaves characters as they are."""
 
     max_words: Annotated[int, Field(ge=0)]
     """Longest source or target kept, in words between spaces; 0 for no limit."""

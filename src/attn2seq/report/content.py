@@ -69,7 +69,7 @@ def bucket_columns(judged: str) -> dict[str, str]:
 
 
 def learning_curves(history: Path, best_step: int | None) -> list[LineChart]:
-    """Loss, accuracy, learning rate and gradient norm over the steps of training."""
+    """Loss, accuracy, alignment, learning rate and gradient norm over the steps of training."""
     points = partial(history_points, pd.read_csv(history))
 
     charts = [
@@ -79,6 +79,11 @@ def learning_curves(history: Path, best_step: int | None) -> list[LineChart]:
             best_step,
         ),
         line_chart("Dev token accuracy, %", [("dev", points("dev_accuracy"))], best_step),
+        line_chart(
+            "How far attention follows the source (correlation of positions)",
+            [("dev", points("dev_alignment"))],
+            best_step,
+        ),
         line_chart("Learning rate", [("train", points("train_learning_rate"))], best_step),
         line_chart("Gradient norm", [("train", points("train_grad_norm"))], best_step),
     ]

@@ -1,13 +1,18 @@
-"""How well the model predicts the dev set, under teacher forcing."""
+"""How well the model predicts the dev set, under teacher forcing.
+
+Shapes: B batch, T target positions, S source positions.
+"""
 
 import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.model.seq2seq import Seq2Seq, at_places, positions
+from attn2seq.tokenization.tokenizer import PAD_ID
 from attn2seq.training.loss import chunks
 
 
@@ -17,6 +22,7 @@ class DevScores:
 
     loss: float  # nats per token
     accuracy: float  # per cent of tokens predicted right
+    alignment: float | None  # mean of `alignment`; None without attention
 
     @property
     def perplexity(self) -> float:
@@ -31,14 +37,44 @@ def evaluate_pairs(
     """Scores of all pairs, dropout off; the model is left in training mode."""
     model.eval()
     tokens = 0
-    nats, correct = torch.zeros(2, dtype=torch.float64, device=device)
+    nats, correct, followed = torch.zeros(3, dtype=torch.float64, device=device)
+    attends = False
     for indices in plan_batches(pairs.src.lengths, pairs.tgt.lengths, limits, seed=0, epoch=0):
         batch = pairs.batch(indices, device)
-        targets_N = at_places(batch.tgt_out_BT, batch)
-        for targets_C, *at in chunks(targets_N, *positions(model(batch), batch)):
+        targets_N, decoded = at_places(batch.tgt_out_BT, batch), model(batch)
+        if decoded.attn_weights_BTS is not None:
+            attends = True
+            followed += alignment(decoded.attn_weights_BTS, batch.tgt_out_BT != PAD_ID).sum()
+        for targets_C, *at in chunks(targets_N, *positions(decoded, batch)):
             log_probs_CV = model.log_probs(*at)
             nats -= log_probs_CV.gather(1, targets_C.unsqueeze(1)).double().sum()
             correct += (log_probs_CV.argmax(1) == targets_C).sum()
         tokens += batch.tokens
     model.train()
-    return DevScores(float(nats) / tokens, 100 * float(correct) / tokens)
+    return DevScores(
+        float(nats) / tokens,
+        100 * float(correct) / tokens,
+        float(followed) / len(pairs) if attends else None,
+    )
+
+
+def alignment(attn_weights_BTS: Tensor, tgt_mask_BT: Tensor) -> Tensor:
+    """How far attention moves through the source as the target grows, for each sentence: B.
+
+    The correlation of a target position with the mean source position that it attends to: near 0
+    while attention has found nothing, near 1 where it goes straight from start to end. 0 where
+    either does not move, as in a target of one token.
+    """
+    mask_BT = tgt_mask_BT.double()
+    count_B1 = mask_BT.sum(1, keepdim=True)
+
+    def centred(values_BT: Tensor) -> Tensor:
+        mean_B1 = (values_BT * mask_BT).sum(1, keepdim=True) / count_B1
+        return (values_BT - mean_B1) * mask_BT
+
+    weights = attn_weights_BTS.double()
+    places_S = torch.arange(weights.shape[2], dtype=weights.dtype, device=weights.device)
+    attended_BT = centred(weights @ places_S)
+    target_BT = centred(mask_BT.cumsum(1))
+    scale_B = (attended_BT.square().sum(1) * target_BT.square().sum(1)).sqrt()
+    return (attended_BT * target_BT).sum(1) / scale_B.clamp(min=1e-9)

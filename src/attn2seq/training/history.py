@@ -20,6 +20,7 @@ COLUMNS = (
     "dev_loss",  # nats per token, plain
     "dev_perplexity",
     "dev_accuracy",  # per cent of tokens predicted right under teacher forcing
+    "dev_alignment",  # correlation of target positions with those attended to; blank without any
 )
 
 

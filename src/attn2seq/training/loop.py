@@ -184,11 +184,12 @@ class Trainer:
         remedy = f"during an evaluation on dev; lower train.batch_tokens ({self.limits.tokens})"
         with memory_told(lambda: remedy):
             scores = evaluate_pairs(self.model, self.dev_pairs, self.limits, self.device)
-        return {
+        row: Row = {
             "dev_loss": scores.loss,
             "dev_perplexity": scores.perplexity,
             "dev_accuracy": scores.accuracy,
         }
+        return row if scores.alignment is None else row | {"dev_alignment": scores.alignment}
 
     def _kept_weights(self) -> dict[str, Tensor]:
         """The weights that make the model, their dev scores left in `self.kept`."""
