@@ -173,7 +173,7 @@ def run(name: str, seed: int, most_steps: int, tokenized: Path) -> dict[str, Any
         return found
     change = CHANGES[name]
     shipped: dict[str, dict[str, Any]] = YAML(typ="safe").load(ROOT / "params.yaml")
-    values = PLAIN | change.settings | {"max_steps": most_steps, "seed": seed}
+    values = {**PLAIN, **change.settings, "max_steps": most_steps, "seed": seed}
     model_settings = ModelSettings.model_validate(_filled(shipped["model"], values))
     settings = TrainSettings.model_validate(_filled(shipped["train"], values))
     device = torch.device("cpu")

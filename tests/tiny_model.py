@@ -1,5 +1,7 @@
 """A real network with random weights: its texts are nonsense, its machinery is not."""
 
+from typing import Any
+
 import torch
 
 from attn2seq.model.seq2seq import Seq2Seq
@@ -19,7 +21,15 @@ TEXTS = [
 ]
 
 
-def tiny_model(attention: str = "additive", input_feeding: bool = True) -> Seq2Seq:
+TRANSFORMER: dict[str, Any] = {
+    "encoder": "transformer", "encoder_hidden_size": 16, "decoder": "transformer",
+    "attention": "multi_head", "readout_size": 0, "input_feeding": False,
+}  # fmt: skip
+
+
+def tiny_model(
+    attention: str = "additive", input_feeding: bool = True, **changes: object
+) -> Seq2Seq:
     settings = ModelSettings.model_validate(
         {
             "encoder": "recurrent",
@@ -54,12 +64,13 @@ def tiny_model(attention: str = "additive", input_feeding: bool = True) -> Seq2S
             "tie_embeddings": "none",
             "freeze_embeddings": False,
         }
+        | changes
     )
     torch.manual_seed(5)
     model = Seq2Seq(settings, VOCABULARY, VOCABULARY)
     # Far from uniform, so that a search has a choice, and ending now and then.
     for parameter in model.parameters():
-        parameter.data.mul_(4)
+        parameter.data.mul_(2 if "transformer" in (settings.encoder, settings.decoder) else 4)
     model.output.weight.data.mul_(3)
     model.output.bias.data.zero_()
     model.output.bias.data[EOS_ID] = 3

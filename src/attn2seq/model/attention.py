@@ -207,7 +207,8 @@ class MultiHeadAttention(Attention):
             joined_BXA.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for joined_BXA in (self.query(queries_BTQ), *keys_BSA.chunk(2, dim=-1))
         )
-        if queries.device.type == "cpu":  # several times as fast backwards as in bfloat16
+        # On a CPU, several times as fast backwards as in bfloat16.
+        if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
             queries, keys, values = queries.float(), keys.float(), values.float()
         found_BNTD = nn.functional.scaled_dot_product_attention(
             queries, keys, values, attn_mask=mask, is_causal=causal
