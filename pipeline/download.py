@@ -1,9 +1,12 @@
 """Fetch, copy or make the raw files of the corpus that params.yaml names."""
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from attn2seq.catalogue.catalogue import read_catalogue_entry
-from attn2seq.preparing.settings import DownloadSettings
+from attn2seq.model.config_file import FILES
+from attn2seq.preparing.settings import START_FOLDER, DownloadSettings
 from attn2seq.sources.download import Places, download_corpus, resolve_mirror
 from attn2seq.sources.vectors import find_vectors
 from attn2seq.workspace.paths import CATALOGUE, DOWNLOADS, LOCAL, RAW
@@ -22,7 +25,16 @@ def main(stage: Stage) -> None:
         cache=main_root() / DOWNLOADS,
         mirror=resolve_mirror(os.environ.get("CORPUS_MIRROR"), main_root()),
     )
-    download_corpus(entry, RAW, places, stage.say, vectors)
+    with TemporaryDirectory() as scratch:
+        start: dict[str, Path] = {}
+        if settings.start_from:
+            # MLflow takes seconds to be imported, and few runs need it.
+            from attn2seq.api import find_model
+
+            folder = find_model(settings.start_from, Path(scratch)).path
+            start = {f"{START_FOLDER}/{name}": folder / name for name in FILES}
+            stage.say(f"training starts from {settings.start_from}")
+        download_corpus(entry, RAW, places, stage.say, vectors, start)
     stage.say_result(RAW)
 
 

@@ -1,5 +1,6 @@
 """Learn the vocabularies of the prepared pairs and write their token ids."""
 
+from attn2seq.preparing.settings import START_FOLDER
 from attn2seq.sources.vectors import raw_vectors
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.splits import tokenize_splits
@@ -8,10 +9,18 @@ from attn2seq.workspace.stage import Stage, rare_collections, run_stage
 
 
 def main(stage: Stage) -> None:
-    """Read data/prepared, and of data/raw the word vectors; write data/tokenized."""
+    """Read data/prepared, and of data/raw what a model starts from; write data/tokenized."""
     settings = stage.settings(TokenizeSettings)
     with rare_collections():
-        tokenize_splits(PREPARED, TOKENIZED, settings, stage.say, raw_vectors(RAW))
+        start = RAW / START_FOLDER
+        tokenize_splits(
+            PREPARED,
+            TOKENIZED,
+            settings,
+            stage.say,
+            raw_vectors(RAW),
+            start if start.is_dir() else None,
+        )
     stage.say_result(TOKENIZED)
 
 

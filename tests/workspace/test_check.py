@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from smallest_entry import ENTRY
 
 from attn2seq.config import ConfigError, read_yaml
+from attn2seq.model.config_file import CONFIG, read_config
 from attn2seq.workspace import check_params as check_params_module
 from attn2seq.workspace.check_params import SECTIONS, check_params, check_surroundings
 from attn2seq.workspace.paths import CHECKED
@@ -236,3 +237,35 @@ def test_what_sound_params_need_on_this_machine(
     (local / "own.txt").touch()
     monkeypatch.setattr(check_params_module, "_has_nvidia_driver", lambda: True)
     check_surroundings(params, catalogue, local, tmp_path)
+
+
+def test_the_model_to_start_from_must_fit(
+    params: dict[str, Any],
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def told(**download: str) -> list[str]:
+        params["download"] |= download
+        try:
+            check_surroundings(params, CATALOGUE, tmp_path, tmp_path)
+        except ConfigError as error:
+            return str(error).split("\n")[1:]
+        return []
+
+    (tmp_path / "models").mkdir()
+    params["model"] = read_config(model_folder / CONFIG).model.model_dump()
+    assert told(start_from=str(model_folder)) == []
+    assert told(start_from="a-revision-that-only-git-knows") == []
+    params["model"] |= {"cell": "gru", "layer_dropout": 0.7}
+    assert told(start_from=str(model_folder)) == [
+        "  download.start_from: model.cell is gru, and that model has lstm: make them equal"
+    ]
+    [error] = told(start_from="models")
+    assert "the run replaces what is in models: copy models elsewhere, to data/local" in error
+    [error] = told(start_from=str(tmp_path))
+    assert "holds no model (config.json is missing)" in error
+    [error] = told(start_from=str(model_folder), src_vectors="glove-6b-100d")
+    assert "has embeddings of its own" in error

@@ -31,6 +31,13 @@ _RECURRENT = {
 }
 
 
+# Of these no weight depends.
+_FREE = {
+    *("embedding_dropout", "layer_dropout", "readout_dropout", "variational_dropout"),
+    "freeze_embeddings",
+}
+
+
 class ModelConfig(Settings):
     """What config.json holds."""
 
@@ -49,6 +56,15 @@ class ModelConfig(Settings):
         if self.format == COMPLETE_FORMAT and not complete:
             raise ValueError(f"format {COMPLETE_FORMAT} has the sections texts and decode")
         return self
+
+
+def differing(wanted: ModelSettings, found: ModelSettings) -> list[str]:
+    """What keeps a model of the settings `wanted` from taking over weights of `found`."""
+    return [
+        f"model.{name} is {value}, and that model has {getattr(found, name)}"
+        for name, value in wanted
+        if name not in _FREE and value != getattr(found, name)
+    ]
 
 
 def read_config(path: Path) -> ModelConfig:

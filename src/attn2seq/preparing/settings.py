@@ -9,8 +9,12 @@ from attn2seq.config import Settings
 UnicodeForm = Literal["nfc", "nfkc", "nfc_lower", "nfkc_lower", "none"]
 
 
+# Within data/raw and data/tokenized: the trained model that training starts from.
+START_FOLDER = "start_from"
+
+
 class DownloadSettings(Settings):
-    """Which corpus, and which word vectors."""
+    """Which corpus, and what a model starts from: word vectors, or a trained model."""
 
     corpus: Annotated[str, Field(min_length=1)]
     """Name of a file in data/catalogue/, without `.yaml`."""
@@ -21,6 +25,10 @@ class DownloadSettings(Settings):
 
     tgt_vectors: str
     """The same for the target embeddings."""
+
+    start_from: str
+    """A trained model whose weights and vocabularies training starts from: a model folder, a DVC
+    revision, or an address in MLflow; empty for none."""
 
 
 class PrepareSettings(Settings):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from attn2seq.whole import whole_folder
 RETRIES = 3
 _CHUNK_BYTES = 1 << 20
 NO_VECTORS: Mapping[str, VectorsEntry] = {}
+NO_FILES: Mapping[str, Path] = {}
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ def download_corpus(
     places: Places,
     say: Say,
     vectors: Mapping[str, VectorsEntry] = NO_VECTORS,
+    further: Mapping[str, Path] = NO_FILES,
 ) -> None:
     """Write the folder `raw` as a whole: the corpus's files, and its entry as `corpus.yaml`.
 
-    The word vectors of a side go into its folder `vectors`. Every file with a sha256 in its entry
-    is checked against it. Raises UserError.
+    The word vectors of a side go into its folder `vectors`, and the files `further` to the places
+    that they name. Every file with a sha256 in its entry is checked against it.
+    Raises UserError.
     """
     with whole_folder(raw) as folder:
         if entry.generator is not None:
@@ -80,6 +84,9 @@ def download_corpus(
         write_raw_entry(folder, entry)
         if vectors:
             _take_vectors(vectors, folder / FOLDER, places, say)
+        for place, path in further.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / place)
 
 
 def _take_vectors(

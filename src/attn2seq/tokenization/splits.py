@@ -1,5 +1,6 @@
 """From prepared pairs to token ids: the vocabularies, then each side of each split."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from attn2seq.ahead import ahead
 from attn2seq.errors import UserError
+from attn2seq.preparing.settings import START_FOLDER
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.token_store import TokenStore, write_token_store
 from attn2seq.tokenization.tokenizer import UNK_ID, Tokenizer
@@ -50,8 +52,12 @@ def tokenize_splits(
     settings: TokenizeSettings,
     say: Callable[[str], None],
     vectors: Mapping[str, WordVectors] = NO_VECTORS,
+    start: Path | None = None,
 ) -> None:
     """Learn `src.model` and `tgt.model` from train; write the token ids of all splits.
+
+    From `start`, the folder of a trained model, they are taken over instead, and the rest of it is
+    handed on to training.
 
     `prepared` holds a table of pairs for each split; the folder `output` is written as a whole. Of
     the word vectors of a side, the rows of its pieces become `src_vectors.npy` or
@@ -61,7 +67,10 @@ def tokenize_splits(
         if not (prepared / f"{split}.parquet").is_file():
             raise UserError(f"{prepared / split}.parquet is missing; the prepare stage writes it")
     with whole_folder(output) as folder:
-        _write_vocabularies(prepared / "train.parquet", folder, settings, say)
+        if start is None:
+            _write_vocabularies(prepared / "train.parquet", folder, settings, say)
+        else:
+            _take_over(start, folder, say)
         for side in SIDES:
             tokenizer = Tokenizer(folder / f"{side}.model")
             for split in SPLITS:
@@ -114,6 +123,14 @@ def _write_vocabularies(
         model = learn_vocabulary(texts, spec, settings)
         for side in members:
             (folder / f"{side}.model").write_bytes(model)
+
+
+def _take_over(start: Path, folder: Path, say: Callable[[str], None]) -> None:
+    say("the vocabularies are those of the model that training starts from")
+    (folder / START_FOLDER).mkdir()
+    for path in sorted(start.iterdir()):
+        vocabulary = path.name in ("src.model", "tgt.model")
+        shutil.copyfile(path, (folder if vocabulary else folder / START_FOLDER) / path.name)
 
 
 def _write_vectors(

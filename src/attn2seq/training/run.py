@@ -9,9 +9,11 @@ from torch import nn
 
 from attn2seq.batching.batch import Pairs
 from attn2seq.errors import StoppedError, UserError
-from attn2seq.model.checkpoint import save_model
+from attn2seq.model.checkpoint import load_model, save_model
+from attn2seq.model.config_file import differing
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
+from attn2seq.preparing.settings import START_FOLDER
 from attn2seq.seeding import seed_everything
 from attn2seq.segmentation.segmentation import pairs_of_epochs
 from attn2seq.tokenization.token_store import TokenStore
@@ -57,6 +59,8 @@ def train_model(
     seed_everything(settings.seed)
     model = Seq2Seq(model_settings, src.vocabulary_size, tgt.vocabulary_size)
     start_from_vectors(model, tokenized, say)
+    if (tokenized / START_FOLDER).is_dir():
+        start_from_model(model, tokenized / START_FOLDER, say)
     model.to(device, number_type)
     count = sum(parameter.numel() for parameter in model.parameters())
     train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
@@ -117,6 +121,21 @@ def start_from_vectors(model: Seq2Seq, tokenized: Path, say: Callable[[str], Non
             found = _fill(embedding, path, f"download.{side}_vectors")
             embedding.requires_grad_(not model.settings.freeze_embeddings)
             say(f"{found:,} of {embedding.num_embeddings:,} {side} embeddings start from vectors")
+
+
+def start_from_model(model: Seq2Seq, folder: Path, say: Callable[[str], None]) -> None:
+    """Take over all weights of the model that the tokenize stage handed on.
+
+    Raises UserError where it is of another architecture.
+    """
+    found = load_model(folder, torch.device("cpu"), torch.float32)
+    if differences := differing(model.settings, found.settings):
+        raise UserError(
+            "training cannot start from the model that download.start_from names: "
+            f"{'; '.join(differences)}: make them equal"
+        )
+    model.load_state_dict(found.state_dict())
+    say("all weights start from those of a trained model (download.start_from)")
 
 
 def _fill(embedding: nn.Embedding, path: Path, key: str) -> int:

@@ -20,6 +20,7 @@ from attn2seq.config import (
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 from attn2seq.evaluation.settings import EvaluateSettings
+from attn2seq.model.config_file import CONFIG, differing, read_config
 from attn2seq.model.settings import ModelSettings
 from attn2seq.preparing.cleaning import normalise_text
 from attn2seq.preparing.settings import DownloadSettings, PrepareSettings
@@ -28,7 +29,7 @@ from attn2seq.report.settings import ReportSettings
 from attn2seq.sources.vectors import find_vectors, read_vectors_entry
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
-from attn2seq.workspace.paths import PARAMS
+from attn2seq.workspace.paths import LOCAL, PARAMS, TRAINED
 from attn2seq.workspace.track_settings import TrackSettings
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -71,6 +72,7 @@ def check_surroundings(
     download, train, decode = (records.get(name) for name in ("download", "train", "decode"))
     if isinstance(download, DownloadSettings):
         faults += _missing_file_faults(download, catalogue, local)
+        faults += _start_faults(download, records.get("model"))
     if isinstance(decode, DecodeSettings):
         faults += _ensemble_faults(decode.ensemble, ensemble)
     for section, settings in (("train", train), ("decode", decode)):
@@ -100,6 +102,33 @@ def _missing_file_faults(download: DownloadSettings, catalogue: Path, local: Pat
             except UserError as error:
                 faults.append(f"download.{side}_vectors: {error}")
     return faults
+
+
+def _start_faults(download: DownloadSettings, model: Settings | None) -> list[str]:
+    """What speaks against the model to start from, where it is a folder that can be looked at."""
+    key, folder = "download.start_from", Path(download.start_from)
+    if not download.start_from:
+        return []
+    if download.src_vectors or download.tgt_vectors:
+        return [
+            f"{key}: a trained model has embeddings of its own: set src_vectors and tgt_vectors to "
+            '"", or start_from'
+        ]
+    if not folder.is_dir():
+        return []  # a revision or an address, which the download stage looks up
+    if folder.resolve().is_relative_to(TRAINED.parent.resolve()):
+        return [
+            f"{key}: the run replaces what is in {TRAINED.parent}: copy {folder} elsewhere, to "
+            f"{LOCAL / folder.name} for one, and name the copy"
+        ]
+    try:
+        found = read_config(folder / CONFIG).model
+    except UserError as error:
+        return [f"{key}: {error}"]
+    return [
+        f"{key}: {difference}: make them equal"
+        for difference in (differing(model, found) if isinstance(model, ModelSettings) else [])
+    ]
 
 
 def _has_nvidia_driver() -> bool:

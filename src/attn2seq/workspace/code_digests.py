@@ -24,6 +24,7 @@ PACKAGES = ("attn2seq", "pipeline")
 # What can change no output, with the reason; neither these nor what they import count.
 APART = {
     "attn2seq": "the door of the library: it imports something only when asked to",
+    "attn2seq.api": "finds a model's folder for the stage download; its files are data",
     "attn2seq.errors": "kinds of errors: one that is raised leaves no output",
     "attn2seq.runs.": "shows in MLflow what the stages wrote",
     "attn2seq.workspace.code_digests": "names results and makes none",
