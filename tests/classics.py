@@ -28,6 +28,15 @@ CLASSICS: dict[str, dict[str, Any]] = {
         "bidirectional": "first", "encoder_layers": 4, "decoder_layers": 4,
         "coverage_penalty": 0.1,
     },
+    "vaswani-2017": {
+        "encoder": "transformer", "decoder": "transformer", "layer_normalisation": "post",
+        "decoder_mixing": "self_attention", "tie_embeddings": "all", "schedule": "inverse_sqrt",
+        "average_of": "last", "readout_size": 0,
+    },
+    "chen-2018": {
+        "encoder": "transformer", "decoder": "recurrent", "cell": "layer_norm_lstm",
+        "attention": "multi_head", "context_into": "all_layers", "residual": True,
+    },
     "pointer-generator": {
         "cell": "lstm", "bidirectional": "all", "copying": True, "coverage": True,
         "attention": "additive",

@@ -32,7 +32,7 @@ RECIPES = (
     *("sutskever-2014", "cho-2014", "bahdanau-2015", "luong-2015-dot", "luong-2015-general"),
     *("luong-2015-concat", "luong-2015-location", "luong-2015-input-feeding", "gnmt-v2"),
     *("pointer-generator", "s0-keras-dot", "s1-subwords", "s1-characters", "s2-alignment"),
-    *("s3-characters", "s4-location"),
+    *("s3-characters", "s4-location", "vaswani-2017", "chen-2018"),
 )
 # Passes over the pairs, the same for all rows of a table.
 EPOCHS = {"kinds": 4, "recipes": 8, "multi30k": 3}
@@ -44,7 +44,8 @@ SAMPLES, SEED = 1000, 12345
 
 def equal_terms(recipe: Mapping[str, Mapping[str, Any]]) -> Changes:
     """The corpus, the sizes and the number of pairs that all rows of the recipes' table share."""
-    one_way = recipe["model"]["bidirectional"] in ("none", "first")
+    model = recipe["model"]
+    one_way = model["encoder"] == "transformer" or model["bidirectional"] in ("none", "first")
     tokenize: dict[str, Any] = {"character_coverage": 1.0}
     if recipe["tokenize"]["model_type"] == "unigram" and not recipe["tokenize"]["joint_vocabulary"]:
         # The English side has few pieces.
@@ -75,6 +76,11 @@ def recipe_run(name: str) -> Run:
     """A recipe on equal terms."""
     recipe = params_of(Run(name, name, {}))
     return Run(f"recipes-{name}", name, merged(ONE_THREAD, equal_terms(recipe)))
+
+
+def own_terms_run(name: str) -> Run:
+    """A recipe as it says."""
+    return Run(f"classics-{name}", name, ONE_THREAD)
 
 
 def multi30k_run(kind: str) -> Run:
@@ -212,6 +218,7 @@ def rows_table(names: Sequence[Any], run_of: Callable[[Any], Run], heading: str)
 TABLES: dict[str, Callable[[], RecordedTable]] = {
     "kinds": kinds_table,
     "recipes": lambda: rows_table(RECIPES, recipe_run, "recipe"),
+    "classics": lambda: rows_table(RECIPES, own_terms_run, "recipe"),
     "multi30k": lambda: rows_table(
         ("none", "general", "additive", "multi_head"), multi30k_run, "attention"
     ),

@@ -14,6 +14,7 @@ from tiny_project import PROJECT, run_stages, write_params
 
 # What a corpus is scored by, and part of the signature.
 SCORED_BY = {
+    "multi30k-en-de-lowercase": ("moses_bleu", "tok:moses-de"),
     "multi30k-en-de": ("moses_bleu", "tok:moses-de"),
     "multi30k-en-fr": ("moses_bleu", "tok:moses-fr"),
     "multi30k-en-cs": ("moses_bleu", "tok:moses-cs"),
@@ -31,7 +32,8 @@ SCORED_BY = {
 def test_a_recipe_runs_through_all_stages(
     name: str, mirror: Path, in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_slice(PROJECT / "data" / "catalogue" / f"{name}.yaml", mirror, in_tmp_path)
+    corpus = name.removesuffix("-lowercase")
+    write_slice(PROJECT / "data" / "catalogue" / f"{corpus}.yaml", mirror, in_tmp_path)
     monkeypatch.setenv("CORPUS_MIRROR", str(in_tmp_path / "mirror"))
     write_params(in_tmp_path, name, {"tokenize": sizes_for_a_slice(name)})
     run_stages(in_tmp_path)
