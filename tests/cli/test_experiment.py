@@ -1,6 +1,7 @@
 """A grid's points, their names, the table at its end, and what is refused before any work."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def test_a_mistake_at_any_point_stops_before_the_first(
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "data/catalogue", tmp_path / "data/catalogue")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for given, said in {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from attn2seq.decoding.settings import OPTIONS
+from attn2seq.errors import UserError
 from attn2seq.model_card import origin_lines
 from attn2seq.model_folder import read_model_folder
 from attn2seq.packaging import CARD
@@ -49,7 +50,10 @@ def _params(package: Path, folder: Path) -> dict[str, Any]:
     """
     if "params:" not in entry_of(package).read_text(encoding="utf-8"):
         return {}
-    decode = read_model_folder(folder).decode
+    try:
+        decode = read_model_folder(folder).decode
+    except UserError:  # of a version that this one cannot read
+        return {}
     return {name: decode[name] for name in OPTIONS if name in decode}
 
 
