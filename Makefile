@@ -37,6 +37,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "$(CURDIR)" > $(READY)
 
 repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
+	@attn2seq check
 	@dvc repro
 	-@python -m attn2seq.runs.show --quiet
 	@attn2seq summary
@@ -53,7 +54,7 @@ ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000), or print the se
 
 report: export AGAINST := $(value AGAINST)
 report: $(READY)  ## Rebuild the report and print its path (AGAINST=main: also a page comparing both runs)
-	@dvc repro report && echo "open $(CURDIR)/results/report/index.html"
+	@attn2seq check && dvc repro report && echo "open $(CURDIR)/results/report/index.html"
 	@if [ -n "$$AGAINST" ]; then attn2seq compare --page -- "$$AGAINST"; fi
 
 compare: export AGAINST := $(value AGAINST)

@@ -1,6 +1,6 @@
 """Look at the whole of params.yaml and the corpus's catalogue entry before any work starts."""
 
-from attn2seq.workspace.check_params import check_params, check_surroundings
+from attn2seq.workspace.check_params import check_params, check_surroundings, warnings_of
 from attn2seq.workspace.paths import CATALOGUE, CHECKED, ENSEMBLE, LOCAL
 from attn2seq.workspace.stage import Stage, run_stage
 
@@ -9,6 +9,8 @@ def main(stage: Stage) -> None:
     """Read params.yaml and what it names in data/, write results/check/ok."""
     check_params(stage.params, CATALOGUE)
     check_surroundings(stage.params, CATALOGUE, LOCAL, ENSEMBLE)
+    for warning in warnings_of(stage.params, CATALOGUE):
+        stage.say(f"warning: {warning}")
     CHECKED.parent.mkdir(parents=True, exist_ok=True)
     CHECKED.write_text("params.yaml is sound\n", encoding="utf-8")
     stage.say("params.yaml is valid")

@@ -13,11 +13,10 @@ from attn2seq.decoding.translator import Translator
 
 
 def live_model(folder: Path) -> LiveModel:
-    notes: list[str] = []
     settings = decode_settings(
         beam_size=4, nbest=3, min_length=2, max_length_offset=12, max_source_length=30
     )
-    return LiveModel(Translator(folder, settings, notes.append, unicode_form="nfkc"), notes)
+    return LiveModel(Translator(folder, settings, unicode_form="nfkc"))
 
 
 @contextmanager

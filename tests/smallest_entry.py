@@ -16,6 +16,7 @@ ENTRY: dict[str, Any] = {
     "splits": {"train": {"file": "mine.tsv"}},
     "make_splits": {"dev": 1, "test": 1, "seed": 1},
     "bleu_tokenizer": "13a",
+    "judged_by": "exact_match",
     "licence": "my own",
     "citation": "none",
 }

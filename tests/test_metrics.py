@@ -87,6 +87,8 @@ def test_what_a_corpus_asks_for_is_among_the_four_that_lead() -> None:
     assert leading(usual) == ["bleu", "chrf", "exact_match", "perplexity"]
     assert leading([*usual, "accuracy"]) == ["accuracy", "bleu", "chrf", "exact_match"]
     assert leading(["ter"]) == []
+    assert leading(usual, "ter") == ["ter", "bleu", "chrf", "exact_match"]
+    assert leading(usual, "exact_match") == ["exact_match", "bleu", "chrf", "perplexity"]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,8 @@ def test_what_a_corpus_asks_for_is_among_the_four_that_lead() -> None:
         ({"metrics": ["moses_bleu"], "bleu_tokenizer": "13a"}, "bleu"),
         ({"metrics": [], "bleu_tokenizer": "none"}, "exact_match"),
         ({"metrics": ["word_error_rate"], "bleu_tokenizer": "none"}, "word_error_rate"),
+        ({"metrics": [], "bleu_tokenizer": "13a", "judged_by": None}, "bleu"),
+        ({"metrics": ["accuracy"], "bleu_tokenizer": "none", "judged_by": "chrf"}, "chrf"),
     ],
 )
 def test_each_corpus_has_a_score_that_judges(facts: dict[str, object], expected: str) -> None:

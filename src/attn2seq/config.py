@@ -8,6 +8,7 @@ ConfigError: params.yaml has 2 errors:
 
 import difflib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,6 +30,25 @@ MAX_YAML_BYTES = 256 << 10
 MAX_YAML_DEPTH = 50
 MAX_DIGITS = 300
 _SHOWN_CHARACTERS = 80
+# By what a fault of YAML's syntax says; the first that fits.
+_REMEDIES = {
+    "character '\\t'": "indent with spaces, not with a tab",
+    "cannot start any token": "put the value in quotes",
+    "mapping values are not allowed": (
+        "a line is `key: value`, indented like the other keys of its section; here or in the line "
+        "above something is too much or missing, and text with a colon needs quotes"
+    ),
+    "expected <block end>": "indent it like the other keys of the section that begins {}",
+    "unexpected end of stream": "close the quote that was opened {}",
+    "could not find expected ':'": "a line is `key: value`, and this or the one above has no colon",
+    "expected ',' or": "close the bracket that was opened {}",
+    "unknown escape": "a backslash in double quotes is written twice",
+    "duplicate key": "leave one of the two out",
+}
+_MERGE_MARKS = (
+    "<<<<<<< is the mark of a merge that git could not finish: keep one of the two sides and "
+    "remove the marks, or take a whole side with `git checkout --ours {0}` (or --theirs)"
+)
 _COMPARED_NAMES, _COMPARED_CHARACTERS = 1000, 200
 
 
@@ -154,14 +174,31 @@ def read_yaml(path: Path) -> dict[str, Any]:
     merged keys (`<<`), tags (`!!name`) and dates are refused, as are keys that stand twice or are
     no text.
     """
+    values = _parsed(path, _PlainComposer)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys to values")
+    return values
+
+
+def check_yaml(path: Path) -> None:
+    """Raises ConfigError where the file is no YAML, with the line and the remedy."""
+    _parsed(path, Composer)
+
+
+def _parsed(path: Path, composer: type[Composer]) -> Any:
     text = _read_text(path)
+    if merge := re.search(r"^<{7} ", text, re.MULTILINE):
+        number = text.count("\n", 0, merge.start()) + 1
+        raise ConfigError(f"{path}, line {number}: {_MERGE_MARKS.format(path)}")
     yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = _PlainComposer
+    yaml.Composer = composer
     try:
-        values = yaml.load(text)
+        return yaml.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise ConfigError(f"{path}, line {line}: {plain(error.problem or 'not YAML')}") from None
+        raise ConfigError(
+            f"{path}, line {line}: {plain(error.problem or 'not YAML')}{_remedy(error)}"
+        ) from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(
@@ -169,9 +206,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ) from None
     except YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {plain(error)}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold a mapping of keys to values")
-    return values
+
+
+def _remedy(error: MarkedYAMLError) -> str:
+    """What to do about the usual slips, which the parser names by what it met."""
+    begun = f"in line {error.context_mark.line + 1}" if error.context_mark else "before"
+    found = (remedy for words, remedy in _REMEDIES.items() if words in str(error.problem))
+    return "".join(f": {remedy.format(begun)}" for remedy in list(found)[:1])
 
 
 def _read_text(path: Path) -> str:

@@ -96,21 +96,29 @@ METRICS = {
 _LEADING = {"bleu", "chrf", "exact_match", "perplexity"}
 
 
-def leading(there: Collection[str]) -> list[str]:
+def in_order(there: Collection[str], judge: str | None) -> list[str]:
+    """The metrics that are there, as tables list them: the one that judges comes first."""
+    names = [name for name in METRICS if name in there]
+    return sorted(names, key=lambda name: name != judge)
+
+
+def leading(there: Collection[str], judge: str | None = None) -> list[str]:
     """Of the metrics that are there, at most four to show where there is no room for all."""
     return [
         name
-        for name, metric in METRICS.items()
-        if name in there and (metric.on_request or name in _LEADING)
+        for name in in_order(there, judge)
+        if METRICS[name].on_request or name in _LEADING or name == judge
     ][:4]
 
 
 def judged_by(facts: Mapping[str, Any]) -> str:
     """The metric by which a corpus judges a model, from its catalogue entry or its corpus.json.
 
-    What it asks for, where that is a task's own score; exact match where the targets are tokens of
-    a formal language; else BLEU.
+    The one that it names (`judged_by`). Without it: what it asks for, where that is a task's own
+    score; exact match where the targets are tokens of a formal language; else BLEU.
     """
+    if facts.get("judged_by"):
+        return str(facts["judged_by"])
     for name in ("accuracy", "word_error_rate"):
         if name in facts["metrics"]:
             return name

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from attn2seq.config import read_yaml, shown, validate
-from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.decoding.settings import DecodeSettings, requested_settings
 from attn2seq.errors import UserError
 from attn2seq.model.config_file import CONFIG, MEMBERS, read_config
 from attn2seq.packaging import Texts
@@ -51,10 +51,9 @@ class ModelFolder:
         # Only now, so that no command waits for torch before it knows that it needs it.
         from attn2seq.decoding.translator import Translator
 
-        given = {key: value for key, value in overrides.items() if value is not None}
         with self._unfit_told():
-            _checked_settings(self.decode, self.told_by)
-        settings = _checked_settings({**self.decode, **given}, "the request")
+            validate({"decode": DecodeSettings}, {"decode": self.decode}, self.told_by)
+        settings = requested_settings(self.decode, overrides)
         with self._unfit_told():
             further = [self.path / MEMBERS / name for name in settings.ensemble]
             if not self.complete:  # it has none, and the translator says so
@@ -100,9 +99,3 @@ def known_form(form: object, told_by: str) -> UnicodeForm:
 
 def _beside(path: Path) -> dict[str, Any] | None:
     return read_yaml(path) if path.is_file() else None  # JSON is YAML
-
-
-def _checked_settings(values: Mapping[str, Any], source: str) -> DecodeSettings:
-    settings = validate({"decode": DecodeSettings}, {"decode": values}, source)["decode"]
-    assert isinstance(settings, DecodeSettings)
-    return settings

@@ -18,7 +18,8 @@ from demo_server import live_model
 from flask.testing import FlaskClient
 from table_model import decode_settings
 
-from attn2seq.cli.demo_app import LOCAL_NAMES, MAX_CHARACTERS, make_app
+from attn2seq.cli.demo_app import LOCAL_NAMES, make_app
+from attn2seq.decoding.reading_notes import MAX_CHARACTERS
 from attn2seq.decoding.translator import Translator
 
 ROOT = Path(__file__).parents[2]
@@ -70,17 +71,20 @@ def test_prefixes_blank_lines_and_cut_lines(client: FlaskClient) -> None:
     assert asked(client, " \n ") == (200, {"hypotheses": [], "notes": []})
     _, answer = asked(client, "the children play " * 20)
     assert "cut to the first 30" in str(answer["notes"])
-    _, answer = asked(client, TEXT)
-    assert answer["notes"] == []
+    _, answer = asked(client, f"{TEXT}\na \u732b")
+    assert answer["notes"] == [
+        "2 lines are read as one: give each as a text of its own",
+        "not in the model's vocabulary, so read as unknown: \u732b",
+    ]
 
 
 def test_mistakes_are_told_in_words(client: FlaskClient) -> None:
-    assert asked(client, "a" * MAX_CHARACTERS)[0] == 200
+    assert asked(client, "a" * 1001)[0] == 200
     for text, prefix, expected in (
-        ("a" * (MAX_CHARACTERS + 1), "", "The text is too long: at most 1,000 characters."),
-        ("a" * 100_000, "", "The text is too long: at most 1,000 characters."),
-        ("a", "日本", "cannot be written with the target vocabulary"),
-        ("\ud800", "", "half a character"),
+        ("a" * (MAX_CHARACTERS + 1), "", "text 1 has 4,194,305 characters, and a text has"),
+        ("a" * 13 * MAX_CHARACTERS, "", "a text has 4,194,304 characters at most."),
+        ("a", "日本", "cannot be written: the target vocabulary lacks 日, 本"),
+        ("\ud800", "", "text 1 is no text: it holds half of a surrogate pair"),
         (5, "", "The request is not one of this page"),
         ("a", None, "The request is not one of this page"),
     ):

@@ -146,7 +146,7 @@ def test_examples_prefixes_and_mistakes(page: Page) -> None:
     fault = page.wait_for(
         "!document.getElementById('fault').hidden && document.getElementById('fault').textContent"
     )
-    assert "cannot be written with the target vocabulary" in fault
+    assert "cannot be written: the target vocabulary lacks" in fault
     assert page.value("document.getElementById('result').hidden")
     page.value("document.getElementById('prefix').value = ''")
     page.click("button[type=submit]")

@@ -1,6 +1,7 @@
 """A grid's points, their names, the table at its end, and what is refused before any work."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from attn2seq.cli.main import main
 from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import note_sweep, sweep_of
 from attn2seq.runs.experiment_names import experiment_names
-from attn2seq.runs.experiment_results import Row, markdown_table, table
+from attn2seq.runs.experiment_results import Row, best_of, markdown_table, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,12 +46,20 @@ def test_the_best_stands_first_and_the_failed_last() -> None:
     assert "| gru | bleu | 31.42 | 27.00 |" in markdown_table(rows)
 
 
+def test_the_best_may_be_several() -> None:
+    rows = [Row("a", "bleu", 3.0, 1.0), Row("b", "bleu", 3.0, 2.0), Row("c", "bleu", 2.0, 3.0)]
+    assert best_of(rows) == ["a", "b"]
+    assert best_of(rows[1:]) == ["b"]
+    assert best_of([Row("d", "bleu", None, None)]) == []
+
+
 def test_a_mistake_at_any_point_stops_before_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "data/catalogue", tmp_path / "data/catalogue")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for given, said in {

@@ -73,6 +73,7 @@ def test_a_table_with_a_header(
     assert status == 0
     assert "3 columns, separated by tabs; header id, German, English; UTF-8" in told
     assert "pairs      22: 20 distinct sources, 1 repeated, 1 with an empty side" in told
+    assert "judged by  Exact match (0 targets have 4 tokens" in told
     assert "example    the a sleeps\n           a schläft\n" in told
     assert "download.corpus to mine in params.yaml" in told
     assert max(map(len, told.splitlines())) <= 80

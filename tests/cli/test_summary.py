@@ -15,12 +15,16 @@ METRICS = {
 
 
 def test_scores_stand_in_a_column_for_each_split() -> None:
-    assert scores_table(METRICS) == [
+    table = [
         "                               dev        test",
         "Word error rate, %          100.00        7.50",
         "BLEU                         31.42       27.18",
         "Exact match, %                2.00        0.00",
     ]
+    assert scores_table(METRICS, None) == table
+    # What judges comes first.
+    heading, errors, bleu, exact = table
+    assert scores_table(METRICS, "exact_match") == [heading, exact, errors, bleu]
 
 
 def test_a_stage_that_did_not_run_comes_from_the_cache(tmp_path: Path) -> None:
@@ -45,6 +49,6 @@ def test_it_tells_where_to_look(
     monkeypatch.chdir(tmp_path)
     assert main(["summary"]) == 0
     said = capsys.readouterr().out
-    assert "\n".join(scores_table(METRICS)) in said
+    assert "\n".join(scores_table(METRICS, None)) in said
     assert f"report:  {(tmp_path / 'results/report/index.html').resolve().as_uri()}\n" in said
     assert "make ui" in said

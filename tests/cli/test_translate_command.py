@@ -15,7 +15,8 @@ from tiny_model import TEXTS
 from tiny_tokenizer import tiny_tokenizer
 
 from attn2seq.cli.main import main
-from attn2seq.cli.translate import LINES_AT_ONCE, MAX_LINE_BYTES
+from attn2seq.cli.translate import LINES_AT_ONCE
+from attn2seq.decoding.reading_notes import MAX_CHARACTERS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "attn2seq.cli.main"]
@@ -104,9 +105,7 @@ def test_a_line_is_put_into_the_unicode_form_of_the_training_texts(
             status, (one, other), said = run(*options, given=f"a cat\n{wide}\n".encode())
             assert status == 0
             assert (one == other) == alike
-            assert (
-                "characters that the model's vocabulary lacks: ａ, ｃ (in 1 of 2" in said
-            ) != alike
+            assert ("not in the model's vocabulary, so read as unknown: ａ, ｃ (" in said) != alike
 
 
 def test_every_translation_begins_with_the_prefix(run: Run) -> None:
@@ -127,7 +126,9 @@ def test_nbest_scores_and_attention(run: Run) -> None:
 
 def test_options_override_the_recorded_settings(run: Run) -> None:
     assert len(lines_of(run("--nbest", "2", "a cat"))) == 2
-    assert len(lines_of(run("--beam-size", "1", "--nbest", "2", "a cat"))) == 1
+    assert len(lines_of(run("--beam-size", "1", "a cat"))) == 1
+    refused = refusal(run("--beam-size", "2", "--nbest", "5", "a cat"))
+    assert "decode.nbest: 5 hypotheses are asked for, but the search has 2 (beam_size)" in refused
     assert "decode.beam_size" in refusal(run("--beam-size", "0", "a cat"))
 
 
@@ -140,6 +141,9 @@ def test_params_of_the_working_directory_do_not_matter(
     assert lines_of(run(*TEXTS)) == before
 
 
+NO_TEXT = "is no text: it holds half of a surrogate pair, as bytes do that are not UTF-8"
+
+
 def test_mistakes_are_explained(run: Run) -> None:
     for given, arguments, expected in (
         (
@@ -149,9 +153,9 @@ def test_mistakes_are_explained(run: Run) -> None:
         ),
         (b"", ["--file", "none.txt"], "none.txt cannot be read: No such file or directory"),
         (b"", ["--file", "lines.txt", "a cat"], "give either texts or --file, not both"),
-        (b"", ["a cat", "caf\udce9"], "text 2 is not UTF-8: convert it first"),
+        (b"", ["a cat", "caf\udce9"], f"text 2 {NO_TEXT}"),
         (
-            b"a cat\n" + b"a" * (MAX_LINE_BYTES + 1),
+            b"a cat\n" + b"a" * (MAX_CHARACTERS + 1),
             [],
             "standard input, line 2: longer than 4,194,304 bytes",
         ),

@@ -5,6 +5,7 @@ import torch
 from table_model import decode_settings
 from tiny_model import TEXTS
 
+from attn2seq.decoding.reading_notes import MAX_CHARACTERS
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translation import EMPTY
 from attn2seq.decoding.translator import Translator
@@ -118,12 +119,70 @@ def test_hypotheses_of_a_beam_hold_different_texts(
     assert len({one.text for one in drawn}) == 1
 
 
-def test_characters_that_the_vocabulary_lacks_are_told_once(model_folder: Path) -> None:
+def test_what_cannot_be_read_as_it_stands_is_said(model_folder: Path) -> None:
+    warnings: list[str] = []
+    translator = Translator(model_folder, settings(max_source_length=30), warnings.append)
+    texts = ["a cat", "a d\u2019og \u0416", "\u2019", "a dog\n", "", "a cat\r\n\na dog", "a " * 90]
+    notes = [translation.notes for translation in translator.translate(texts)]
+    lacks = "not in the model's vocabulary, so read as unknown: "
+    assert notes[:6] == [
+        (), (f"{lacks}\u2019, \u0416",), (f"{lacks}\u2019",), (), (),
+        ("2 lines are read as one: give each as a text of its own",),
+    ]  # fmt: skip
+    [cut] = notes[6]
+    assert cut.startswith("cut to the first 30 of ")
+    assert warnings == [
+        f"{lacks}\u2019, \u0416 ('a d\u2019og \u0416')",
+        f"{lacks}\u2019 ('\u2019')",
+        "2 lines are read as one: give each as a text of its own ('a cat\\r\\n\\na dog')",
+        f"{cut} ('{'a ' * 20}'...)",
+    ]
+    warnings.clear()
+    translator.reference_scores(["\u0416"], ["a cat"])
+    assert warnings == [f"{lacks}\u0416 ('\u0416')"]
+
+
+def test_texts_that_share_a_note_are_told_in_one_line(model_folder: Path) -> None:
     warnings: list[str] = []
     translator = Translator(model_folder, settings(), warnings.append)
-    translator.translate(["a cat", "a d\u2019og \u0416", "\u2019", "a dog"])
-    assert warnings == [
-        "characters that the model's vocabulary lacks: \u0416, \u2019 (in 2 of 4 texts)"
-    ]
-    translator.translate(["a cat"])
-    assert len(warnings) == 1
+    translator.translate(["a \u0416", "a cat", "\u0416 a"])
+    assert [line.rpartition(" (")[2] for line in warnings] == ["'a \u0416', and 1 more)"]
+    warnings.clear()
+    translator.translate([chr(0x4E00 + place) for place in range(30)])
+    assert len(warnings) == 11
+    assert warnings[10] == "20 further notes of this kind"
+
+
+def test_unknown_characters_stand_as_themselves_among_the_pieces(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())
+    text = "a \u0416 cat"
+    [translation] = translator.translate([text])
+    assert "".join(translation.src_pieces[:-1]).replace("\u2581", " ").strip() == text
+    assert translator.src_tokenizer.pieces([1]) == ["<unk>"]
+
+
+def test_a_text_is_text_and_of_bounded_length(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())
+    with pytest.raises(UserError, match="text 2 has 4,194,305 characters, and a text has 4,194,3"):
+        translator.translate(["a cat", "a" * (MAX_CHARACTERS + 1)])
+    with pytest.raises(UserError, match="target 1 is no text: it holds half of a surrogate pair"):
+        translator.score(["a cat"], ["\ud800"])
+    with pytest.raises(TypeError, match="text 2 must be a string, not 5"):
+        translator.translate(["a", 5])  # type: ignore[list-item]
+
+
+def test_more_hypotheses_than_the_search_has_are_refused(model_folder: Path) -> None:
+    translator = Translator(model_folder, settings())  # a beam of 3
+    asked = "decode.nbest: 5 hypotheses are asked for, but the search has "
+    with pytest.raises(
+        UserError, match=asked + r"3 \(beam_size\): lower nbest, or raise beam_size"
+    ):
+        translator.translate(["a cat"], nbest=5)
+    with pytest.raises(UserError, match=asked + r"2 \(beam_size\)"):
+        translator.translate(["a cat"], nbest=5, beam_size=2)
+    with pytest.raises(UserError, match=asked + r"3 \(mbr_candidates\)"):
+        translator.translate(["a cat"], nbest=5, beam_size=8, mbr="chrf", mbr_candidates=3)
+    assert len(translator.translate(["a cat"], nbest=5, beam_size=5)[0].hypotheses) == 5
+    assert len(translator.translate(["a cat"], nbest=5, search="sampling")[0].hypotheses) == 5
+    # What the model was scored with asks for nothing here: a smaller beam gives what it has.
+    assert len(translator.translate(["a cat"], beam_size=1)[0].hypotheses) == 1

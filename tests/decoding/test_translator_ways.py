@@ -105,7 +105,9 @@ def test_prefixes_are_texts(model_folder: Path) -> None:
 
 def test_prefixes_that_cannot_be_are_refused(model_folder: Path) -> None:
     translator = Translator(model_folder, settings())
-    with pytest.raises(UserError, match=r"prefix 2 \('a 猫'\) cannot be written"):
+    with pytest.raises(
+        UserError, match=r"prefix 2 \('a 猫'\) cannot be written: the target vocabulary lacks 猫"
+    ):
         translator.translate(["a cat", "a cat"], prefix=["a", "a 猫"])
     with pytest.raises(UserError, match="2 texts, but 1 prefixes: give one each"):
         translator.translate(["a cat", "a cat"], prefix=["a"])

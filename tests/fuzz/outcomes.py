@@ -121,7 +121,7 @@ LINES = {
     "command: usage": r"usage: ",
     "command: two sources": r"give either texts or --file, not both",
     "command: file unreadable": rf"{FILE} cannot be read: ",
-    "command: text not UTF-8": r"text \d+ is not UTF-8",
+    "command: text not UTF-8": r"text \d+ is no text: it holds half of a surrogate pair",
     "recipe: none named": r"name one recipe: ",
     "recipe: no such recipe": r"no recipe .* in recipes/ \(",
     "recipe: no single value": r"  [\w.]+: holds (keys|one value) in params\.yaml, but is ",

@@ -219,7 +219,7 @@ def test_what_later_stages_need_to_know_of_the_corpus(
     assert json.loads((tmp_path / "prepared" / "corpus.json").read_text()) == {
         "name": "mine", "title": "My sentences", "task": "translation", "src_lang": "en",
         "tgt_lang": "de", "bleu_tokenizer": "zh", "metrics": ["accuracy"], "licence": "my own",
-        "citation": "none",
+        "citation": "none", "judged_by": "exact_match",
     }  # fmt: skip
 
 

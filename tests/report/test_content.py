@@ -20,8 +20,9 @@ SIGNED = {
 
 
 def test_scores_have_the_order_of_metrics() -> None:
-    rows = score_rows(VALUES, SIGNED)
+    rows = score_rows(VALUES, SIGNED, "accuracy")
     assert list(rows) == ["accuracy", "bleu", "chrf", "perplexity"]
+    assert next(iter(score_rows(VALUES, SIGNED, "chrf"))) == "chrf"
     assert (rows["bleu"].test.low, rows["bleu"].signature) == (49.0, "bleu")
 
 

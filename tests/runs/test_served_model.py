@@ -58,6 +58,8 @@ listening = socket.create_server(("127.0.0.1", 0))
 print(listening.getsockname()[1], flush=True)
 uvicorn.Server(uvicorn.Config(scoring_server.init(model), log_level="error")).run([listening])
 """
+# Blank; two lines with an unknown character; too long.
+ODD = [" ", "abc\nz", "a" * 9999]
 LONG = "abc " * 2_500_000  # 10 MB
 
 
@@ -135,6 +137,17 @@ def test_the_champion_translates_and_serves_where_the_repository_is_not(
         ]
         assert found == expected
         assert [answer["translation"] for answer in answers] == [best[0][0] for best in expected]
+        status, served = post(port, json.dumps({"inputs": ODD, "params": {"nbest": 1}}).encode())
+        assert status == 200
+        direct = Translator(letters, SETTINGS, lambda text: None).translate(ODD, nbest=1)
+        assert [answer["translation"] for answer in served["predictions"]] == [
+            translation.text for translation in direct
+        ]
+        assert [answer["notes"] for answer in served["predictions"]] == [
+            list(translation.notes) for translation in direct
+        ]
+        assert [len(translation.notes) for translation in direct] == [0, 2, 1]
+        assert {len(answer["nbest"]) for answer in served["predictions"]} == {1}
         for body, reason in BAD_INPUT.items():
             status, served = post(port, body)
             assert 400 <= status < 500, body[:100]
@@ -154,11 +167,14 @@ BAD_INPUT = {
     b'{"inputs": [["a"], ["b"]]}': "str",
     b'{"inputs": {"a": "b"}}': "list",
     b'{"inputs": []}': "the list of texts is empty",
-    b'{"inputs": ["abc", " "]}': "text 1 is empty",
-    b'{"inputs": ["\\ud800"]}': "half of a surrogate pair",
+    b'{"inputs": ["\\ud800"]}': "text 1 is no text: it holds half of a surrogate pair",
+    b'{"inputs": ["abc"], "params": {"nbst": 2}}': "unknown key nbst (did you mean nbest?)",
+    b'{"inputs": ["abc"], "params": {"threads": 2}}': "unknown key threads (known: beam_size, nb",
+    b'{"inputs": ["abc"], "params": {"nbest": "2"}}': "decode.nbest: input should be a valid int",
+    b'{"inputs": ["abc"], "params": {"beam_size": 2, "nbest": 5}}': "the search has 2 (beam_size)",
+    b'{"inputs": ["abc"], "params": [2]}': "params must be an object",
     json.dumps({"inputs": ["abc"] * 1001}).encode(): "1,001 texts; send 1,000 at most",
-    json.dumps({"inputs": [LONG]}).encode(): "10,000,000 characters; send 1,000,000 at most",
-    json.dumps({"inputs": ["abc", "a" * 9999]}).encode(): "text 1 has 10,000 pieces",
+    json.dumps({"inputs": [LONG]}).encode(): "10,000,000 characters; send 1,048,576 at most",
 }
 
 

@@ -11,7 +11,12 @@ from smallest_entry import ENTRY
 from attn2seq.config import ConfigError, read_yaml
 from attn2seq.model.config_file import CONFIG, read_config
 from attn2seq.workspace import check_params as check_params_module
-from attn2seq.workspace.check_params import SECTIONS, check_params, check_surroundings
+from attn2seq.workspace.check_params import (
+    SECTIONS,
+    check_params,
+    check_surroundings,
+    warnings_of,
+)
 from attn2seq.workspace.paths import CHECKED
 from attn2seq.workspace.stage import Stage
 from pipeline import check
@@ -39,6 +44,22 @@ def faults(params: dict[str, Any], catalogue: Path = CATALOGUE) -> list[str]:
 def test_the_shipped_params_are_sound(params: dict[str, Any]) -> None:
     check_params(params, CATALOGUE)
     assert set(params) == set(SECTIONS)
+
+
+def test_a_tokeniser_that_cannot_cut_the_script_is_warned_of(
+    tmp_path: Path, params: dict[str, Any]
+) -> None:
+    params["download"]["corpus"] = "mine"
+    for language, tokenizer, needed in (
+        ("th", "13a", "char"), ("cmn", "intl", "zh"), ("zh", "zh", None), ("de", "13a", None),
+        ("actions", "none", None),
+    ):  # fmt: skip
+        entry = ENTRY | {"name": "mine", "tgt_lang": language, "bleu_tokenizer": tokenizer}
+        YAML().dump(entry, tmp_path / "mine.yaml")
+        said = warnings_of(params, tmp_path)
+        assert len(said) == (needed is not None)
+        if needed:
+            assert said[0].endswith(f"bleu_tokenizer {tokenizer} would cut: set it to {needed}")
 
 
 def test_all_faults_of_all_sections_at_once(params: dict[str, Any]) -> None:

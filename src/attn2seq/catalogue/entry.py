@@ -27,6 +27,8 @@ from attn2seq.config import Settings
 Text = Annotated[str, Field(min_length=1)]
 Reader = Literal["parallel_lines", "delimited", "json_lines", "key_value_lines", "generated"]
 
+Judge = Literal["accuracy", "word_error_rate", "bleu", "moses_bleu", "chrf", "ter", "exact_match"]
+
 
 def _column(value: object) -> int | str:
     if (isinstance(value, int) and not isinstance(value, bool) and value >= 1) or (
@@ -164,6 +166,10 @@ class CatalogueEntry(Settings):
         default_factory=list
     )
     """Scores on top of the usual ones."""
+    judged_by: Judge | None = None
+    """The score that heads tables, and by whose value on dev the best of several models is chosen.
+    Without it: accuracy or word_error_rate, where `metrics` asks for one; exact_match, where
+    bleu_tokenizer is none; else bleu."""
     licence: Text
     citation: Text
 

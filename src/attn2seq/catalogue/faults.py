@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from attn2seq.catalogue.entry import CatalogueEntry, SourceFile, SplitFiles
 from attn2seq.config import nearest, plain, shown, some
+from attn2seq.metrics import METRICS
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_NAME_BYTES = 255  # of a file, on all usual disks
@@ -64,7 +65,15 @@ def combination_faults(entry: CatalogueEntry) -> list[str]:
         *_split_faults(entry),
         *_pattern_faults(entry),
         *_key_faults(entry),
+        *_judge_faults(entry),
     ]
+
+
+def _judge_faults(entry: CatalogueEntry) -> list[str]:
+    judge = entry.judged_by
+    if judge and METRICS[judge].on_request and judge not in entry.metrics:
+        return [f"judged_by: {judge} is not computed: add it to metrics"]
+    return []
 
 
 def _record_at(kind: type[BaseModel], place: list[int | str]) -> type[BaseModel]:

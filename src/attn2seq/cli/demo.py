@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 DEV = PREPARED / "dev.parquet"
 EXAMPLES, EXAMPLE_CHARACTERS = 4, 70
+SHOWN = 5
 
 
-def serve_demo(model: str | None, port: int, beam_size: int | None, nbest: int) -> None:
+def serve_demo(model: str | None, port: int, beam_size: int | None, nbest: int | None) -> None:
     """Serve until Ctrl-C, which is how it is ended. Raises UserError."""
     with (
         suppress(KeyboardInterrupt),
@@ -30,7 +31,7 @@ def serve_demo(model: str | None, port: int, beam_size: int | None, nbest: int) 
 
 @contextmanager
 def serving(
-    model: str, port: int, beam_size: int | None, nbest: int
+    model: str, port: int, beam_size: int | None, nbest: int | None
 ) -> "Iterator[tuple[BaseWSGIServer, str]]":
     """A server that listens, and its address; port 0 is a free one. Raises UserError."""
     with _listen(port) as listening:  # before the seconds that loading takes
@@ -39,10 +40,12 @@ def serving(
         from attn2seq.cli.demo_app import LiveModel, QuietHandler, make_app
         from attn2seq.model.device import tune_cpu
 
-        notes: list[str] = []
-        translator = load(model, beam_size=beam_size, nbest=nbest, warn=notes.append)
+        # What is to be said of a text is in its translation.
+        translator = load(model, beam_size=beam_size, nbest=nbest, warn=lambda text: None)
+        if nbest is None:
+            translator.settings = translator.settings.model_copy(update={"nbest": SHOWN})
         tune_cpu()  # this process does nothing else
-        app = make_app(LiveModel(translator, notes), model, _examples(model))
+        app = make_app(LiveModel(translator), model, _examples(model))
         port = listening.getsockname()[1]
         server = make_server(
             HOST, port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()

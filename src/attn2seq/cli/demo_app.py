@@ -18,6 +18,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.serving import WSGIRequestHandler
 
+from attn2seq.decoding.reading_notes import MAX_CHARACTERS
 from attn2seq.decoding.translation import Hypothesis
 from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
@@ -32,8 +33,7 @@ FILES = {
     "demo.css": (PAGE, "text/css"),
     "demo.js": (PAGE, "text/javascript"),
 }
-MAX_CHARACTERS = 1000
-MAX_BODY_BYTES = 32 << 10  # both texts at their longest, each character a pair of escapes
+MAX_BODY_BYTES = 12 * MAX_CHARACTERS  # a text at its longest, each character a pair of escapes
 LOCAL_NAMES = ["127.0.0.1", "localhost"]
 HEADERS = {
     "Content-Security-Policy": (
@@ -53,7 +53,7 @@ IN_WORDS = {
     403: "The request comes from another site.",
     404: "There is no such page.",
     405: "This address does not accept such requests.",
-    413: f"The text is too long: at most {MAX_CHARACTERS:,} characters.",
+    413: f"The text is too long: a text has {MAX_CHARACTERS:,} characters at most.",
     415: "The request must be JSON.",
 }
 
@@ -63,7 +63,6 @@ class LiveModel:
     """A model that answers one sentence at a time, whoever asks."""
 
     translator: Translator
-    notes: list[str]  # what the translator has to say of the sentence
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, text: str, prefix: str) -> dict[str, Any]:
@@ -72,13 +71,11 @@ class LiveModel:
         They begin with the prefix. Raises UserError for one that cannot be written.
         """
         with self._one_at_a_time:
-            self.notes.clear()
             [translation] = self.translator.translate(
                 [text], attention_maps=1, prefix=prefix or None
             )
-            notes = list(self.notes)
         return {
-            "notes": notes,
+            "notes": translation.notes,
             "hypotheses": [
                 {
                     "text": hypothesis.text,
@@ -117,9 +114,7 @@ def make_app(live: LiveModel, name: str, examples: list[str]) -> Flask:
 
     @app.get("/")
     def page() -> str:
-        return render_template(
-            "index.html", name=name, told=live.told(), examples=examples, most=MAX_CHARACTERS
-        )
+        return render_template("index.html", name=name, told=live.told(), examples=examples)
 
     @app.get("/<name>")
     def file(name: str) -> Response:
@@ -160,15 +155,10 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def _asked(values: Any, key: str) -> str:
-    """A text of the request. Raises UserError, or BadRequest where it is none of this page's."""
+    """A text of the request. Raises BadRequest where it is none of this page's."""
     text = values.get(key) if isinstance(values, dict) else None
     if not isinstance(text, str):
         raise BadRequest
-    if len(text) > MAX_CHARACTERS:
-        raise UserError(IN_WORDS[413])
-    # JSON can spell half a character.
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise UserError("The text holds half a character (a lone surrogate).")
     return text
 
 

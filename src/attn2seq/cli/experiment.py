@@ -16,7 +16,7 @@ from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import git, note_sweep
 from attn2seq.runs.experiment_names import experiment_names, values_of
-from attn2seq.runs.experiment_results import markdown_table, result_rows, table
+from attn2seq.runs.experiment_results import best_of, markdown_table, result_rows, table
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.names import NOTE
@@ -47,7 +47,7 @@ def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, job
         rows = result_rows(root, names, corpora)
         describe(markdown_table(rows))
     print("\n" + "\n".join(table(rows)))
-    _say_how_to_go_on(store, [row.name for row in rows if row.dev is not None])
+    _say_how_to_go_on(store, best_of(rows))
     return 0 if all(row.dev is not None for row in rows) else 1
 
 
@@ -143,8 +143,11 @@ def _told() -> Iterator[None]:
 
 
 def _say_how_to_go_on(store: Store, names: Sequence[str]) -> None:
-    """`names` are those of the experiments that succeeded, the best first."""
+    """`names` are those of the experiments with the best score: several where they tie."""
+    if names[1:]:
+        print(f"\na tie: {', '.join(names)} have the same score on dev")
     if names:
-        print(f"\n`dvc exp apply {names[0]}` applies the best to the workspace")
+        which = "the first of them" if names[1:] else "the best"
+        print(f"\n`dvc exp apply {names[0]}` applies {which} to the workspace")
     with _told():
         print(how_to_look(store, Runs(store, COMPLETE_TIMEOUT_S).latest(COMPARED), PORT))

@@ -9,11 +9,12 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from attn2seq.catalogue.catalogue import read_catalogue_entry
 from attn2seq.config import flat_params, read_yaml
 from attn2seq.errors import UserError
-from attn2seq.metrics import METRICS, leading
+from attn2seq.metrics import METRICS, judged_by, leading
 from attn2seq.runs.circumstances import git
-from attn2seq.workspace.paths import PARAMS, SCORES
+from attn2seq.workspace.paths import CATALOGUE, PARAMS, SCORES
 from attn2seq.workspace.stage import main_root
 
 WIDTH = 80
@@ -27,7 +28,16 @@ Row = Mapping[str, Any]
 def list_experiments() -> list[str]:
     """The lines to print. Raises UserError."""
     root = main_root()
-    return table(rows_of(root), _known_params(root))
+    return table(rows_of(root), _known_params(root), _judge(root))
+
+
+def _judge(root: Path) -> str | None:
+    """The score that the workspace's corpus judges by; None where its entry cannot be read."""
+    try:
+        corpus = read_yaml(root / PARAMS)["download"]["corpus"]
+        return judged_by(read_catalogue_entry(root / CATALOGUE, corpus).model_dump())
+    except (UserError, KeyError, TypeError):
+        return None
 
 
 def rows_of(root: Path) -> list[Row]:
@@ -49,10 +59,12 @@ def rows_of(root: Path) -> list[Row]:
     return rows
 
 
-def table(rows: Sequence[Row], params: set[str]) -> list[str]:
-    """The lines, which 80 columns hold; experiments of one commit are sorted by score."""
+def table(rows: Sequence[Row], params: set[str], judge: str | None = None) -> list[str]:
+    """The lines, which 80 columns hold; experiments of one commit are sorted by the score that
+    judges.
+    """
     there = [name for name in METRICS if any(_score(row, name) is not None for row in rows)]
-    shown = leading(there)
+    shown = leading(there, judge)
     heads = "".join(f"{METRICS[name].label:>{_width(name)}}" for name in shown)
     lines = [f"{'params changed from the commit':{NAME_WIDTH}}{heads}"]
     for baseline, experiments in _groups(rows):

@@ -82,7 +82,9 @@ def demo(
     model: Model = None,
     port: Annotated[int, Option(metavar="PORT", help="0 takes a free one.")] = 8000,
     beam_size: BeamSize = None,
-    nbest: Annotated[int, Option(metavar="N", help="Translations shown.")] = 5,
+    nbest: Annotated[
+        int | None, Option(metavar="N", help="Translations shown; 5, or what a smaller beam has.")
+    ] = None,
 ) -> None:
     """Serve a page on this machine to type sentences into.
 

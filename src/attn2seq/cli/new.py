@@ -16,7 +16,9 @@ from attn2seq.catalogue.catalogue import read_catalogue_entry
 from attn2seq.catalogue.entry import CatalogueEntry
 from attn2seq.config import plain
 from attn2seq.errors import UserError
+from attn2seq.metrics import METRICS
 from attn2seq.preparing.cleaning import normalise_text
+from attn2seq.preparing.judge import MAX_ORDER, token_counter
 from attn2seq.reading.readers import read_rows
 from attn2seq.sources.own_files import Wishes, own_files
 from attn2seq.whole import whole_file
@@ -43,6 +45,7 @@ class _Counts:
     empty: int = 0
     repeated: int = 0
     sources: int = 0  # distinct
+    scorable: int = 0  # of which BLEU can tell how good a translation is
 
 
 def new_corpus(
@@ -58,6 +61,8 @@ def new_corpus(
     # All is read before anything is written.
     counts, examples = _read(found.files, _checked(entry))
     entry["make_splits"] |= _sizes(counts.sources, *corpus.sizes)
+    judge = "bleu" if counts.scorable >= counts.pairs / 10 else "exact_match"
+    entry["judged_by"] = judge
     path = CATALOGUE / f"{name}.yaml"
     if path.exists() and not force:
         raise UserError(f"{path} exists: choose another --name, or replace it with --force")
@@ -72,6 +77,8 @@ def new_corpus(
         f"splits     dev {sizes['dev']:,} and test {sizes['test']:,} sources; the rest is train",
         *(f"{title:11}{text[:EXAMPLE_CHARACTERS]}" for pair in examples
           for title, text in zip(("example", ""), pair, strict=True)),
+        f"judged by  {METRICS[judge].label} ({counts.scorable:,} targets have {MAX_ORDER} tokens, "
+        "which BLEU needs)",
         *(f"copied     {place}" for place in copied),
         f"wrote      {path}: complete its title, licence and citation",
         *_how_to_go_on(name, counts, use),
@@ -102,6 +109,7 @@ def _read(files: Sequence[Path], entry: CatalogueEntry) -> tuple[_Counts, list[t
     examples: list[tuple[str, str]] = []
     pairs: set[int] = set()
     sources: set[int] = set()
+    tokens = token_counter(entry.bleu_tokenizer)
     with tempfile.TemporaryDirectory() as scratch:
         raw = files[0].parent
         if any(file.parent != raw for file in files):
@@ -117,6 +125,7 @@ def _read(files: Sequence[Path], entry: CatalogueEntry) -> tuple[_Counts, list[t
             counts.repeated += hash(pair) in pairs
             pairs.add(hash(pair))
             sources.add(hash(pair[0]))
+            counts.scorable += tokens(pair[1]) >= MAX_ORDER
             if len(examples) < EXAMPLES:
                 examples.append(pair)
     counts.sources = len(sources)

@@ -35,6 +35,12 @@ class Judged:
         """Whether it is strictly better."""
         return METRICS[self.metric].better(self.score, other.score)
 
+    def ties(self, other: "Judged") -> bool:
+        """Whether neither is better, by the same score on the same texts."""
+        return (self.dev_set, self.metric, self.score) == (
+            other.dev_set, other.metric, other.score
+        )  # fmt: skip
+
     def __str__(self) -> str:
         return f"{self.candidate.name} (dev/{self.metric} {self.score:.2f})"
 
@@ -64,11 +70,13 @@ def register(registry: Registry, corpus: str, wanted: str | None, force: bool) -
         return f"{chosen} is the champion already: models:/{corpus}@{CHAMPION}"
     if champion is not None and not force:
         _refuse_worse(chosen, held)
+    ties = [run for run in runs if run != chosen and run.ties(chosen)]
     crowned = registry.crown(corpus, chosen.candidate, _card(registry, chosen))
     return (
         f"{chosen} is the champion: models:/{corpus}@{CHAMPION}, version {crowned.version}\n"
         f"its card: {CARD}, among the run's artifacts and as the version's description\n"
         "`make serve` serves it on this machine"
+        + "".join(f"\na tie: {run} is as good; RUN=name chooses" for run in ties)
     )
 
 

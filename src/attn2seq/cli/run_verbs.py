@@ -1,17 +1,17 @@
 """The verbs about runs: experiments, their comparison, and what MLflow shows of them."""
 
 import subprocess
+from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
 from attn2seq.cli.workspace import enter_workspace, find_workspace
+from attn2seq.workspace.door import check_git
 
 
 def revisions() -> list[str]:
     """Branches, tags and DVC experiments, for the shell's completion."""
-    from pathlib import Path
-
     root = find_workspace(Path.cwd()) or Path.cwd()
     kinds = ("refs/heads", "refs/tags", "refs/exps")
     listed = subprocess.run(
@@ -49,6 +49,7 @@ def experiment(
       attn2seq experiment --queue --jobs 2 -S train.seed=1,2
     """
     enter_workspace()
+    check_git(Path.cwd(), "an experiment")
     from attn2seq.cli.experiment import run_experiments
 
     return run_experiments(set_param or [], name, queue, jobs)
@@ -65,6 +66,7 @@ def experiments() -> None:
       attn2seq experiments
     """
     enter_workspace()
+    check_git(Path.cwd(), "the list of experiments")
     from attn2seq.cli.experiments import list_experiments
 
     print("\n".join(list_experiments()))
@@ -92,6 +94,7 @@ def compare(
       attn2seq compare ../elsewhere
     """
     here = enter_workspace()
+    check_git(Path.cwd())
     from attn2seq.cli.compare import compare_with
 
     print("\n".join(compare_with(against, page, here)))
@@ -118,6 +121,7 @@ def plots(
       attn2seq plots main my-experiment
     """
     enter_workspace()
+    check_git(Path.cwd(), "a chart of revisions" if revs else None)
     from attn2seq.cli.plots import draw
 
     return draw(revs or [], prepare)
@@ -138,6 +142,7 @@ def track(
       attn2seq track --all
     """
     enter_workspace()
+    check_git(Path.cwd(), "track --all" if everything else None)
     from attn2seq.runs import show
 
     return show.main(["--all"] if everything else [])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attn2seq.errors import UserError
-from attn2seq.metrics import METRICS
+from attn2seq.metrics import METRICS, in_order, judged_by
 from attn2seq.runs.caches import caches_hint
 from attn2seq.workspace.paths import (
     CHECKED,
@@ -35,15 +35,15 @@ STAGES = {
 }
 
 
-def scores_table(metrics: dict[str, dict[str, Any]]) -> list[str]:
-    """A line per metric, a column per split; what a corpus asks to be scored by comes first."""
+def scores_table(metrics: dict[str, dict[str, Any]], judge: str | None) -> list[str]:
+    """A line per metric, a column per split; what judges comes first."""
     splits = list(metrics)
     lines = [f"{'':22}" + "".join(f"{split:>12}" for split in splits)]
     scored = metrics[splits[-1]]
-    for name, metric in METRICS.items():
-        if name in scored:
-            cells = "".join(f"{metric.written(metrics[split][name]):>12}" for split in splits)
-            lines.append(f"{metric.heading:22}{cells}")
+    for name in in_order(scored, judge):
+        metric = METRICS[name]
+        cells = "".join(f"{metric.written(metrics[split][name]):>12}" for split in splits)
+        lines.append(f"{metric.heading:22}{cells}")
     return lines
 
 
@@ -65,7 +65,9 @@ def summary_lines() -> list[str]:
     if not SCORES.is_file():
         raise UserError(f"no results yet: {SCORES} is missing. `make repro` makes them")
     metrics = json.loads(SCORES.read_text(encoding="utf-8"))
-    lines = [*scores_table(metrics), "", *times_table(root / TIMINGS), ""]
+    facts = PREPARED / "corpus.json"
+    judge = judged_by(json.loads(facts.read_text(encoding="utf-8"))) if facts.is_file() else None
+    lines = [*scores_table(metrics, judge), "", *times_table(root / TIMINGS), ""]
     report = REPORT.resolve().as_uri()
     lines += [f"report:  {report}", "runs:    make ui   (MLflow, then http://127.0.0.1:5000)"]
     if hint := caches_hint(root):

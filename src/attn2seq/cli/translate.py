@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from attn2seq import api
 from attn2seq.cli.workspace import as_given, choose_model
+from attn2seq.decoding.reading_notes import MAX_CHARACTERS, check_text
 from attn2seq.errors import UserError
 from attn2seq.reading.lines import decoded_lines
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 # Read before the first is written; a terminal is answered line by line.
 LINES_AT_ONCE = 1000
 CHARACTERS_AT_ONCE = 1 << 20
-# A line is cut after decode.max_source_length pieces, but all of it goes through the tokenizer.
-MAX_LINE_BYTES = 4 << 20
 
 
 def translate_lines(
@@ -101,9 +100,7 @@ def grouped(lines: Iterator[str], typed: bool) -> Iterator[list[str]]:
 
 def _chunks(texts: Sequence[str], file: Path | None) -> Iterator[list[str]]:
     for number, text in enumerate(texts, start=1):
-        # Python hands on bytes that are not UTF-8 as halves of characters.
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise UserError(f"text {number} is not UTF-8: convert it first")
+        check_text(text, f"text {number}")
     if texts:
         yield from grouped(iter(texts), typed=False)
     else:
@@ -112,7 +109,7 @@ def _chunks(texts: Sequence[str], file: Path | None) -> Iterator[list[str]]:
 
 
 def _decoded(file: BinaryIO, label: str) -> Iterator[str]:
-    return (line for _, line in decoded_lines(file, label, MAX_LINE_BYTES))
+    return (line for _, line in decoded_lines(file, label, MAX_CHARACTERS))
 
 
 def _print(number: int | None, translation: "Translation", scores: bool, attention: bool) -> None:

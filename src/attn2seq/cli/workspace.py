@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from attn2seq.errors import UserError
+from attn2seq.workspace.door import check_files
 from attn2seq.workspace.paths import CACHE, DVC_YAML, MODEL, PARAMS
 
 # What a workspace is known by, beside params.yaml.
@@ -29,6 +30,7 @@ def enter_workspace() -> Path:
             f"{DVC_FILES[0]}. Change into a clone of the project, or make one with `git clone`"
         )
     os.chdir(root)
+    check_files(root)
     return here
 
 

@@ -1,5 +1,6 @@
 """The verbs about a workspace: its corpus, its settings, its results and its disk space."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -85,6 +86,31 @@ def recipe(
     print("\n".join(write_recipe(name)))
 
 
+def check() -> None:
+    """Look at params.yaml, DVC's files and git, before a run.
+
+    `make repro` begins with it. The stage of that name looks at the same params, but DVC reads its
+    own files before any stage. Prints nothing where all is well.
+
+    \b
+    Example:
+      attn2seq check
+    """
+    enter_workspace()
+    root = Path.cwd()
+    from attn2seq.config import read_yaml
+    from attn2seq.workspace.check_params import check_params, check_surroundings
+    from attn2seq.workspace.door import check_git, tells_of_path
+    from attn2seq.workspace.paths import CATALOGUE, ENSEMBLE, LOCAL, PARAMS
+
+    check_git(root)
+    params = read_yaml(PARAMS)
+    check_params(params, CATALOGUE)
+    check_surroundings(params, CATALOGUE, LOCAL, ENSEMBLE)
+    if told := tells_of_path(root):
+        print(f"check: {told}", file=sys.stderr)
+
+
 def summary() -> None:
     """Print scores, times and where the results are.
 
@@ -135,4 +161,4 @@ def gc(
     make_room(yes, everything)
 
 
-VERBS = (new, recipe, summary, results, gc)
+VERBS = (new, recipe, check, summary, results, gc)

@@ -11,7 +11,7 @@ from attn2seq.comparison.compare import LEVEL, ComparedSplit, differing_params
 from attn2seq.comparison.runs import Run
 from attn2seq.comparison.sentences import differing_sentences, outcomes
 from attn2seq.evaluation.texts import read_json
-from attn2seq.metrics import METRICS, leading
+from attn2seq.metrics import METRICS, judged_by, leading
 from attn2seq.report.content import history_points
 from attn2seq.report.figures import LineChart, line_chart
 from attn2seq.report.settings import ReportSettings
@@ -62,7 +62,7 @@ def render_page(
         theirs=theirs,
         packages={"Python": python_version()} | {name: version(name) for name in PACKAGES},
         compared=compared,
-        headline=leading(compared["test"].scores),
+        headline=leading(compared["test"].scores, judged_by(described)),
         metrics=METRICS,
         level=LEVEL,
         params=differing_params(ours, theirs),

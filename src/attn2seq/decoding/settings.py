@@ -1,10 +1,11 @@
 """How a trained model is searched for texts."""
 
-from typing import Annotated, Literal, TypedDict
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field, model_validator
 
-from attn2seq.config import Settings
+from attn2seq.config import ConfigError, Settings, format_faults, validate
 
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -32,6 +33,10 @@ class SearchOptions(TypedDict, total=False):
     mbr_candidates: int
     max_source_length: int
     batch_tokens: int
+
+
+# What may be given with each call.
+OPTIONS = ("beam_size", "nbest", *SearchOptions.__annotations__)
 
 
 class DecodeSettings(Settings):
@@ -156,3 +161,26 @@ class DecodeSettings(Settings):
                 "decode.mbr_candidates, or set decode.search to sampling"
             )
         return None
+
+
+REQUEST = "the request"
+
+
+def requested_settings(values: Mapping[str, Any], given: Mapping[str, Any]) -> DecodeSettings:
+    """The settings `values`, with what a request gives in their place; None gives nothing.
+
+    Raises ConfigError, also where the request asks for more hypotheses than its search has: the
+    answer would hold fewer, without a word.
+    """
+    changes = {key: value for key, value in given.items() if value is not None}
+    checked = validate({"decode": DecodeSettings}, {"decode": {**values, **changes}}, REQUEST)
+    settings = checked["decode"]
+    assert isinstance(settings, DecodeSettings)
+    if "nbest" in changes and settings.kept < settings.nbest:
+        bound = "beam_size" if settings.mbr == "none" else "mbr_candidates"
+        fault = (
+            f"decode.nbest: {settings.nbest} hypotheses are asked for, but the search has "
+            f"{settings.kept} ({bound}): lower nbest, or raise {bound}"
+        )
+        raise ConfigError(format_faults(REQUEST, [fault]))
+    return settings

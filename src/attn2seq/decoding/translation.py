@@ -22,8 +22,9 @@ class Hypothesis:
 class Translation:
     """The hypotheses of one line, best first (samples: as drawn); at least one."""
 
-    src_pieces: tuple[str, ...]  # as the model read them: cut where too long, eos last
+    src_pieces: tuple[str, ...]  # what the model read: cut where too long, eos last
     hypotheses: list[Hypothesis]
+    notes: tuple[str, ...] = ()  # what of the text the model could not read as it stands
 
     @property
     def text(self) -> str:

@@ -1,32 +1,29 @@
 """Texts in, texts out: a model folder as one object."""
 
 import logging
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
-from attn2seq.batching.batch import TokenIds
-from attn2seq.config import shown, some, validate
+from attn2seq.config import shown, some
 from attn2seq.decoding.batched import Progress, Reader, find_all, score_all
 from attn2seq.decoding.ensemble import Member, load_members
 from attn2seq.decoding.mbr import nbest_weights, rank, sample_weights
+from attn2seq.decoding.reading_notes import Notes, check_text, merged, notes_of, unknown_units
 from attn2seq.decoding.recorded import RecordedSteps
 from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.search import Found
-from attn2seq.decoding.settings import DecodeSettings, SearchOptions
+from attn2seq.decoding.settings import DecodeSettings, SearchOptions, requested_settings
 from attn2seq.decoding.translation import EMPTY, Hypothesis, Translation
 from attn2seq.errors import UserError
 from attn2seq.model.device import cpu_threads, memory_told, pick_device, pick_number_type
 from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.preparing.cleaning import normalise_texts
+from attn2seq.preparing.cleaning import normalise_text, normalise_texts
 from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.tokenization.tokenizer import EOS_ID, UNK_ID, Tokenizer
 
 LOG = logging.getLogger(__name__)
-# What UTF-8 cannot write, and no file can hold.
-_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 class Translator:
@@ -48,8 +45,8 @@ class Translator:
         """`further` are the folders of the models that decode.ensemble names, `unicode_form` the
         form of the texts that they were trained with.
 
-        `warn` is told of lines that are cut. Raises UserError where a folder is no model, or has
-        another target vocabulary than the first.
+        `warn` is told of texts that cannot be read as they stand. Raises UserError where a folder
+        is no model, or has another target vocabulary than the first.
         """
         self.settings = settings
         self.unicode_form: UnicodeForm = unicode_form
@@ -87,23 +84,29 @@ class Translator:
         progress: Progress = lambda done: None,
         **options: Unpack[SearchOptions],
     ) -> list[Translation]:
-        """A translation for each text, in their order; blank texts never reach the model.
+        """A translation for each text, in their order.
 
             translator.translate(["Where is the station?"], nbest=3)[0].text
             translator.translate(["Good morning"], search="sampling", temperature=0.7)
 
-        Texts are normalised here, as the model's training texts were. `beam_size`, `nbest` and the
+        Texts are normalised here, as the model's training texts were. A blank one gives the empty
+        text. One that cannot be read as it stands is translated all the same, and what was done is
+        in its `notes`, and told to `warn`: line breaks are read as spaces, the pieces after
+        max_source_length are left out, and characters that the vocabulary lacks are read as one
+        and the same unknown piece. `beam_size`, `nbest` and the
         further options take the place of the settings that the model was scored with, for this
         call. Hypotheses begin with `prefix`, the same for all texts or one for each: to the piece,
         so that a word may go on where its prefix ends. Attention weights are kept for the first
         `attention_maps` texts. `progress` is told how many texts were done since its last call.
 
-        Raises TypeError where texts are no list of strings; UserError for an option that cannot
-        be, and for a prefix that the target vocabulary cannot write.
+        Raises TypeError where texts are no list of strings; UserError for one of more than
+        MAX_CHARACTERS, for an option that cannot be, for more hypotheses than the search has, and
+        for a prefix that the target vocabulary cannot write.
         """
-        lines = self._lines(texts, "texts")
+        lines = _checked(texts, "text")
         begun = None if prefix is None else self._prefixes(prefix, len(lines))
-        settings = self._settings({"beam_size": beam_size, "nbest": nbest, **options})
+        given = {"beam_size": beam_size, "nbest": nbest, **options}
+        settings = requested_settings(self.settings.model_dump(), given)
         with memory_told(lambda: _too_large(settings)), cpu_threads(settings.threads):
             return self._translate(lines, settings, attention_maps, progress, begun)
 
@@ -127,17 +130,13 @@ class Translator:
     ) -> list[ReferenceScore]:
         """The nats and tokens that the model needs for each target, given its source."""
         settings = self.settings
-        src, tgt = self._lines(sources, "sources"), self._lines(targets, "targets")
+        src, tgt = _checked(sources, "source"), _checked(targets, "target")
         if len(src) != len(tgt):
             raise UserError(f"{len(src):,} sources, but {len(tgt):,} targets: give one each")
         with memory_told(lambda: _too_large(settings)), cpu_threads(settings.threads):
-            readers = self._readers(src, settings.max_source_length)
-            tgt_ids = self.tgt_tokenizer.encode(tgt)
+            readers, _ = self._read(src, settings.max_source_length)
+            tgt_ids = self.tgt_tokenizer.encode(normalise_texts(tgt, self.unicode_form))
             return score_all(readers, tgt_ids, settings, self.device, progress)
-
-    def source_lengths(self, texts: Iterable[str]) -> list[int]:
-        """The number of pieces of each text; those after max_source_length are not read."""
-        return [len(ids) for ids in self.src_tokenizer.encode(self._lines(texts, "texts"))]
 
     def _translate(
         self,
@@ -147,9 +146,8 @@ class Translator:
         progress: Progress,
         begun: list[list[int]] | None,
     ) -> list[Translation]:
-        readers = self._readers(lines, settings.max_source_length)
+        readers, notes = self._read(lines, settings.max_source_length)
         sources = readers[0].sources
-        self._tell_unknown(lines, sources)
         real = [index for index, ids in enumerate(sources) if len(ids)]
         progress(len(lines) - len(real))
         found = find_all(
@@ -163,83 +161,45 @@ class Translator:
         )
         translations = [EMPTY] * len(lines)
         for index, hypotheses in zip(real, found, strict=True):
-            src_pieces = tuple(self.src_tokenizer.pieces([*sources[index], EOS_ID]))
-            translations[index] = Translation(src_pieces, self._hypotheses(hypotheses, settings))
+            text = normalise_text(lines[index], self.unicode_form)
+            pieces = self.src_tokenizer.read_as(text, list(sources[index]))
+            src_pieces = (*pieces, *self.src_tokenizer.pieces([EOS_ID]))
+            translations[index] = Translation(
+                src_pieces, self._hypotheses(hypotheses, settings), notes.get(index, ())
+            )
         return translations
 
-    def _settings(self, given: Mapping[str, Any]) -> DecodeSettings:
-        """The translator's own under those given that are not None."""
-        changes = {key: value for key, value in given.items() if value is not None}
-        if not changes:
-            return self.settings
-        values = {"decode": self.settings.model_dump() | changes}
-        settings = validate({"decode": DecodeSettings}, values, "the request")["decode"]
-        assert isinstance(settings, DecodeSettings)
-        return settings
-
-    def _lines(self, texts: Iterable[str], what: str) -> list[str]:
-        """The texts as clean as those that the model was trained with."""
-        if isinstance(texts, str):
-            raise TypeError(f"{what} must be a list of strings, not one: give [{shown(texts)}]")
-        lines = list(texts)
-        for index, text in enumerate(lines):
-            if not isinstance(text, str):
-                raise TypeError(f"{what}[{index}] must be a string, not {shown(text)}")
-            if _HALF_A_CHARACTER.search(text):
-                raise UserError(f"{what}[{index}] holds half of a surrogate pair, which is no text")
-        return normalise_texts(lines, self.unicode_form)
-
-    def _readers(self, texts: Sequence[str], limit: int) -> list[Reader]:
-        """Each model with the texts in the pieces that it was trained on."""
-        sources = self._encode(texts, self.src_tokenizer, limit)
-        return [Reader(self.steps[0], sources)] + [
-            Reader(
-                steps,
-                sources
-                if other.src_vocabulary == self._src_vocabulary
-                else self._encode(texts, other.src_tokenizer, limit),
-            )
-            for other, steps in zip(self.others, self.steps[1:], strict=True)
-        ]
-
-    def _encode(self, texts: Sequence[str], tokenizer: Tokenizer, limit: int) -> list[list[int]]:
-        sources: list[list[int]] = tokenizer.encode(texts)
-        for text, ids in zip(texts, sources, strict=True):
-            if len(ids) > limit:
-                self._warn(
-                    f"cut to the first {limit:,} of {len(ids):,} pieces (max_source_length): "
-                    f"{text[:40]!r}..."
-                )
-                del ids[limit:]
-        return sources
-
-    def _tell_unknown(self, texts: list[str], sources: Sequence[TokenIds]) -> None:
-        """The model reads what its vocabulary lacks as one and the same unknown piece."""
-        odd = [text for text, ids in zip(texts, sources, strict=True) if UNK_ID in ids]
-        if not odd:
-            return
-        words = self.src_tokenizer.model_type == "word"
-        units = sorted({unit for text in odd for unit in (text.split() if words else text)} - {" "})
-        encoded = self.src_tokenizer.encode(units)
-        unknown = [unit for unit, ids in zip(units, encoded, strict=True) if UNK_ID in ids]
-        self._warn(
-            f"{'words' if words else 'characters'} that the model's vocabulary lacks: "
-            f"{some(unknown)} (in {len(odd):,} of {len(texts):,} texts)"
-        )
+    def _read(self, texts: list[str], limit: int) -> tuple[list[Reader], Notes]:
+        """Each model with the texts in the pieces that it was trained on, at most `limit` each; and
+        what the first one cannot read as it stands, which `warn` is told.
+        """
+        lines = normalise_texts(texts, self.unicode_form)
+        sources = self.src_tokenizer.encode(lines)
+        unknown = unknown_units(self.src_tokenizer, lines, sources)
+        notes = notes_of(texts, sources, unknown, limit)
+        for line in merged(notes, texts):
+            self._warn(line)
+        first = [ids[:limit] for ids in sources]
+        readers = [Reader(self.steps[0], first)]
+        for other, steps in zip(self.others, self.steps[1:], strict=True):
+            own = other.src_vocabulary != self._src_vocabulary
+            encoded = other.src_tokenizer.encode(lines) if own else first
+            readers.append(Reader(steps, [ids[:limit] for ids in encoded]))
+        return readers, notes
 
     def _prefixes(self, prefix: str | Sequence[str], count: int) -> list[list[int]]:
         """What each of so many hypotheses begins with, in pieces."""
         prefixes = [prefix] * count if isinstance(prefix, str) else prefix
         if len(prefixes) != count:
             raise UserError(f"{count:,} texts, but {len(prefixes):,} prefixes: give one each")
-        lines = self._lines(prefixes, "prefix")
+        lines = normalise_texts(_checked(prefixes, "prefix"), self.unicode_form)
         begun = self.tgt_tokenizer.encode(lines)
         for number, (text, ids) in enumerate(zip(lines, begun, strict=True), start=1):
             if UNK_ID in ids:
+                [unknown] = unknown_units(self.tgt_tokenizer, [text], [ids]).values()
                 raise UserError(
-                    f"prefix {number} ({text[:40]!r}) cannot be written with the target "
-                    "vocabulary: it knows "
-                    f"{self.tgt_tokenizer.decode([ids])[0][:60]!r} of it (⁇: unknown)"
+                    f"prefix {number} ({text[:40]!r}) cannot be written: the target vocabulary "
+                    f"lacks {some(unknown)}"
                 )
         return begun
 
@@ -279,6 +239,18 @@ class Translator:
             pieces=tuple(self.tgt_tokenizer.pieces(found.tokens)),
             attn_weights_TS=found.attn_weights_TS,
         )
+
+
+def _checked(texts: Iterable[str], what: str) -> list[str]:
+    """The texts, each of which is one. `what` they are is for messages, which count from 1."""
+    if isinstance(texts, str):
+        raise TypeError(f"give a list of strings, not one: [{shown(texts)}]")
+    checked = list(texts)
+    for number, text in enumerate(checked, start=1):
+        if not isinstance(text, str):
+            raise TypeError(f"{what} {number} must be a string, not {shown(text)}")
+        check_text(text, f"{what} {number}")
+    return checked
 
 
 def _too_large(settings: DecodeSettings) -> str:

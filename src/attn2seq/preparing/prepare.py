@@ -13,6 +13,7 @@ from attn2seq.errors import UserError
 from attn2seq.preparing.cleaning import normalise_texts
 from attn2seq.preparing.filtering import REASONS, PairFilter, too_long, word_count
 from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
+from attn2seq.preparing.judge import sound_judge
 from attn2seq.preparing.keys import text_key
 from attn2seq.preparing.settings import PrepareSettings
 from attn2seq.preparing.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
@@ -65,6 +66,7 @@ def prepare_corpus(
     corpus = _Corpus(raw, entry, settings, say)
     with whole_folder(prepared) as folder:
         tables, accounts, splitter = _evaluation_tables(corpus)
+        judge = sound_judge(entry, (row.targets for row in tables["dev"]))
         for split, rows in tables.items():
             write_table(folder / f"{split}.parquet", rows)
             say(_describe(split, accounts[split]))
@@ -76,7 +78,8 @@ def prepare_corpus(
             if known := hygiene[split]["sources_in_train"]:
                 share = hygiene[split]["sources_in_train_percent"]
                 say(f"{split}: {known:,} of its sources ({share:.1f}%) also occur in train")
-        write_json(folder / "corpus.json", {name: getattr(entry, name) for name in FACTS})
+        facts = {name: getattr(entry, name) for name in FACTS}
+        write_json(folder / "corpus.json", facts | {"judged_by": judge})
     counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
     write_json(metrics, {**counts, "hygiene": hygiene})
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from attn2seq.config import flat_params
-from attn2seq.metrics import METRICS, Metric
+from attn2seq.metrics import METRICS, Metric, in_order
 from attn2seq.report.figures import LineChart, line_chart, thin
 
 MOST_POINTS = 240
@@ -42,8 +42,10 @@ class Table:
     rows: list[tuple[str, list[Any]]]
 
 
-def score_rows(metrics: Mapping[str, Any], signatures: Mapping[str, Any]) -> dict[str, ScoreRow]:
-    """The metrics in the order of METRICS, by name."""
+def score_rows(
+    metrics: Mapping[str, Any], signatures: Mapping[str, Any], judge: str
+) -> dict[str, ScoreRow]:
+    """The metrics by name, the one that judges first."""
 
     def score(split: str, name: str) -> Score:
         found = signatures[split][name]
@@ -51,10 +53,12 @@ def score_rows(metrics: Mapping[str, Any], signatures: Mapping[str, Any]) -> dic
 
     return {
         name: ScoreRow(
-            metric, score("test", name), score("dev", name), signatures["test"][name]["signature"]
+            METRICS[name],
+            score("test", name),
+            score("dev", name),
+            signatures["test"][name]["signature"],
         )
-        for name, metric in METRICS.items()
-        if name in metrics["test"]
+        for name in in_order(metrics["test"], judge)
     }
 
 
@@ -64,7 +68,7 @@ def bucket_columns(judged: str) -> dict[str, str]:
     That is exact match for corpora judged by whole lines, whose BLEU says little.
     """
     columns = {name: METRICS[name].label for name in ("bleu", "chrf", "exact_match")}
-    first = "bleu" if judged == "bleu" else "exact_match"
+    first = judged if judged in columns else "exact_match"
     return {first: columns[first], **columns}
 
 

@@ -44,8 +44,11 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         raise missing(gone)
     trained = read_json(inputs.train / "metrics.json")
     corpus = read_json(inputs.corpus)
+    judge = judged_by(corpus)
     rows = content.score_rows(
-        read_json(inputs.evaluate / "metrics.json"), read_json(inputs.evaluate / "signatures.json")
+        read_json(inputs.evaluate / "metrics.json"),
+        read_json(inputs.evaluate / "signatures.json"),
+        judge,
     )
     analysis = read_json(inputs.evaluate / "analysis.json")["test"]
     prepared = read_json(inputs.prepare / "metrics.json")
@@ -53,9 +56,9 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
     return page_environment().get_template("index.html").render(
         corpus=corpus,
         scores=rows,
-        headline=[rows[name] for name in leading(rows)],
+        headline=[rows[name] for name in leading(rows, judge)],
         metrics=METRICS,
-        bucket_columns=content.bucket_columns(judged_by(corpus)),
+        bucket_columns=content.bucket_columns(judge),
         trained=trained,
         curves=content.learning_curves(history, trained.get("best_step")),
         analysis=analysis,

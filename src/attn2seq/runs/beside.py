@@ -14,6 +14,7 @@ from typing import Any
 
 from attn2seq.runs.outage import Outage
 from attn2seq.whole import write_json
+from attn2seq.workspace.door import tells_of_path
 from attn2seq.workspace.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
 from attn2seq.workspace.paths import RAW, SNAPSHOTS, TRAININGS
 from attn2seq.workspace.stage import Stage, main_root
@@ -84,9 +85,10 @@ def complete(stage: Stage) -> None:
 
 
 def wanted(params: Mapping[str, Any]) -> bool:
-    """Whether params.yaml asks for runs to be shown without being told to."""
+    """Whether params.yaml asks for runs to be shown without being told to, and they can be."""
     section = params.get("track")
-    return isinstance(section, dict) and section.get("enabled") is True
+    asked = isinstance(section, dict) and section.get("enabled") is True
+    return asked and tells_of_path(main_root()) is None
 
 
 def _fingerprint(stage: Stage) -> str:

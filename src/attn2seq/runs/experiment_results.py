@@ -39,6 +39,12 @@ def result_rows(root: Path, names: Sequence[str], corpora: Sequence[str]) -> lis
     return sorted(rows, key=cmp_to_key(_order))
 
 
+def best_of(rows: Sequence[Row]) -> list[str]:
+    """The names of the rows with the best score, of rows as `result_rows` sorts them."""
+    scored = [row for row in rows if row.dev is not None]
+    return [row.name for row in scored if not _order(scored[0], row)]
+
+
 def table(rows: Sequence[Row]) -> list[str]:
     """The rows for a terminal."""
     width = max(len("experiment"), *(len(row.name) for row in rows)) + 2

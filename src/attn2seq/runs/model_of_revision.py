@@ -14,6 +14,7 @@ from attn2seq.model_folder import ModelFolder, known_form, read_model_folder
 from attn2seq.runs.circumstances import git
 from attn2seq.runs.restore import MD5, experiments
 from attn2seq.whole import whole_folder
+from attn2seq.workspace.door import check_git
 from attn2seq.workspace.paths import DVC_LOCK, MODEL, MODELS_OF_REVISIONS, PARAMS, TRAINED
 from attn2seq.workspace.stage import main_root
 
@@ -28,6 +29,7 @@ def model_of_revision(revision: str) -> ModelFolder:
     Raises UserError where there is no such revision, or where its model is not to be had.
     """
     root = main_root()
+    check_git(root)
     commit = _commit(root, revision)
     path, md5 = _out(revision, _yaml_of(root, commit, str(DVC_LOCK)))
     if not MD5.match(md5):

@@ -7,20 +7,25 @@ the package imports it. It goes with the model, together with what it imports.
 
 import logging
 from pathlib import Path
+from typing import Any
 
+from mlflow import pyfunc
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from pydantic import BaseModel
 
+from attn2seq.config import nearest, plain
+from attn2seq.decoding.settings import OPTIONS
 from attn2seq.decoding.translation import Translation
+from attn2seq.errors import UserError
 from attn2seq.model.device import tune_cpu
 from attn2seq.model_folder import read_model_folder
 
 LOG = logging.getLogger(__name__)
 # Of one request; more is a mistake, or several requests.
-MAX_TEXTS, MAX_CHARACTERS = 1000, 1_000_000
+MAX_TEXTS, MAX_CHARACTERS = 1000, 1 << 20
 
 
 class ServedHypothesis(BaseModel):
@@ -38,6 +43,7 @@ class Served(BaseModel):
     translation: str  # the best one
     score: float
     nbest: list[ServedHypothesis]  # the best first
+    notes: tuple[str, ...]  # what of the text the model could not read as it stands
 
 
 class BadInputError(MlflowException):  # type: ignore[misc]  # mlflow has no types
@@ -63,25 +69,55 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
     def load_context(self, context: PythonModelContext) -> None:
         """Read the model folder."""
         tune_cpu()
+        _pass_params_on()
         folder = read_model_folder(Path(context.artifacts["model"]))
         self._translator = folder.translator(LOG.warning)
 
-    def predict(self, model_input: list[str]) -> list[Served]:
+    def predict(self, model_input: list[str], params: dict[str, Any] | None = None) -> list[Served]:
         """An answer for each text, in order.
 
-        Raises BadInputError, also where a text is too long: it would be cut, and nobody would see.
+        `params` are settings of the search for this request: those that `Translator.translate`
+        takes. Raises BadInputError.
         """
         texts = _sound_texts(model_input)
-        limit = self._translator.settings.max_source_length
-        for index, pieces in enumerate(self._translator.source_lengths(texts)):
-            if pieces > limit:
-                raise BadInputError(
-                    f"text {index} has {pieces:,} pieces, and this model takes {limit:,} at "
-                    "most: send it sentence by sentence"
-                )
-            if not pieces:
-                raise BadInputError(f"text {index} is empty")
-        return [_answer(translation) for translation in self._translator.translate(texts)]
+        options = _known_options(params or {})
+        try:
+            translations = self._translator.translate(texts, **options)
+        except UserError as error:
+            raise BadInputError(str(error)) from None
+        return [_answer(translation) for translation in translations]
+
+
+def _known_options(params: dict[str, Any]) -> dict[str, Any]:
+    for name in params:
+        if name not in OPTIONS:
+            guess = nearest(name, list(OPTIONS))
+            raise BadInputError(
+                f"params: unknown key {plain(name[:80])} "
+                + (f"(did you mean {guess}?)" if guess else f"(known: {', '.join(OPTIONS)})")
+            )
+    return params
+
+
+def _pass_params_on() -> None:
+    """Have MLflow hand on the params of a request as they are.
+
+    MLflow drops those that the model's schema lacks, with a line in the server's log, and the
+    request would be answered as if they had not been there. The translator refuses them.
+    """
+    enforce = pyfunc._enforce_params_schema
+    if getattr(enforce, "hands_on", False):
+        return
+
+    def hand_on(params: Any, schema: Any) -> Any:
+        if schema is None or {param.name for param in schema.params} != set(OPTIONS):
+            return enforce(params, schema)  # of another model in this process
+        if not isinstance(params or {}, dict):
+            raise BadInputError('params must be an object: {"nbest": 2}')
+        return params
+
+    hand_on.hands_on = True  # type: ignore[attr-defined]
+    pyfunc._enforce_params_schema = hand_on
 
 
 def _sound_texts(texts: object) -> list[str]:
@@ -94,9 +130,6 @@ def _sound_texts(texts: object) -> list[str]:
     characters = sum(map(len, texts))
     if characters > MAX_CHARACTERS:
         raise BadInputError(f"{characters:,} characters; send {MAX_CHARACTERS:,} at most at a time")
-    for index, text in enumerate(texts):
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise BadInputError(f"text {index} holds half of a surrogate pair, which is no text")
     return texts
 
 
@@ -110,7 +143,9 @@ def _answer(translation: Translation) -> Served:
         )
         for hypothesis in translation.hypotheses
     ]
-    return Served(translation=nbest[0].text, score=nbest[0].score, nbest=nbest)
+    return Served(
+        translation=nbest[0].text, score=nbest[0].score, nbest=nbest, notes=translation.notes
+    )
 
 
 set_model(TranslationModel())

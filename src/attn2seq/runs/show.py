@@ -25,6 +25,7 @@ from attn2seq.runs.links import COMPARED, PORT, how_to_look
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.outage import Outage
 from attn2seq.runs.record import RunRecord, Shown, Store, StoreUnavailableError
+from attn2seq.workspace.door import tells_of_path
 from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
 from attn2seq.workspace.paths import ARTIFACTS, DATABASE, DVC_LOCK, MODEL, PARAMS, REPORT
 from attn2seq.workspace.stage import main_root
@@ -39,8 +40,8 @@ def main(arguments: list[str]) -> int:
     if options.quiet and not wanted(read_yaml(PARAMS)):
         return 0
     root = main_root()
-    store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
     try:
+        store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
         if options.follow is not None:
             follow_training(options.follow, store, root)
         elif options.after is not None:
@@ -83,7 +84,12 @@ def _complete_bounded(record: RunRecord, store: Store, root: Path) -> Shown | No
 
 
 def store_of(root: Path, uri: str | None) -> Store:
-    """The server at `uri`, or else the database in the main repository."""
+    """The server at `uri`, or else the database in the main repository.
+
+    Raises StoreUnavailableError where the latter cannot be.
+    """
+    if told := tells_of_path(root):
+        raise StoreUnavailableError(told)
     lock = root / f"{DATABASE}.lock"
     if uri is None or not uri.strip():
         database = root / DATABASE

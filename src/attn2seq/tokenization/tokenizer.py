@@ -115,6 +115,16 @@ class Tokenizer:
         """The piece of each id; a space before it is written as U+2581."""
         return [self._processor.id_to_piece(int(token)) for token in ids]
 
+    def read_as(self, text: str, ids: Sequence[int]) -> list[str]:
+        """The pieces of the text's first ids; what is unknown stands as itself, and not as <unk>.
+
+        Where a user-defined symbol had to be kept whole (`UncutSymbols`), it stands as <unk>.
+        """
+        if UNK_ID in ids and self._processor.encode(text)[: len(ids)] == list(ids):
+            spelt: list[str] = self._processor.encode(text, out_type=str)
+            return spelt[: len(ids)]
+        return self.pieces(ids)
+
     def _spaced(self, text: str, ids: list[int]) -> str:
         """The text with spaces where U+2581 was spelt in bytes, which sentencepiece leaves."""
         if self._processor.is_byte(ids[0]):  # the space that encoding puts before every text

@@ -24,6 +24,7 @@ from attn2seq.model.config_file import CONFIG, differing, read_config
 from attn2seq.model.settings import ModelSettings
 from attn2seq.preparing.cleaning import normalise_text
 from attn2seq.preparing.settings import DownloadSettings, PrepareSettings
+from attn2seq.reading.languages import BLEU_TOKENIZERS, language_of
 from attn2seq.reading.names import as_written
 from attn2seq.report.settings import ReportSettings
 from attn2seq.sources.vectors import find_vectors, read_vectors_entry
@@ -58,6 +59,18 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
         faults += _corpus_faults(catalogue, download, records.get("prepare"))
     if faults:
         raise ConfigError(format_faults(str(PARAMS), faults))
+
+
+def warnings_of(values: Mapping[str, Any], catalogue: Path) -> list[str]:
+    """What sound params should be told of."""
+    entry = read_catalogue_entry(catalogue, values["download"]["corpus"])
+    needed = BLEU_TOKENIZERS.get(language_of(entry.tgt_lang) or "")
+    if needed and entry.bleu_tokenizer in ("13a", "intl"):
+        return [
+            f"{catalogue / entry.name}.yaml: {entry.tgt_lang} is written without spaces, where "
+            f"bleu_tokenizer {entry.bleu_tokenizer} would cut: set it to {needed}"
+        ]
+    return []
 
 
 def check_surroundings(

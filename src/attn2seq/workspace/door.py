@@ -1,0 +1,64 @@
+"""What is looked at before any work: the files that DVC reads first, and what git says.
+
+DVC reads params.yaml, dvc.yaml and dvc.lock before any stage runs, and ends with its parser's words
+where they are no YAML. What git refuses looks as if nothing were there.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+from attn2seq.errors import UserError
+from attn2seq.workspace.paths import DVC_LOCK, DVC_YAML, PARAMS
+
+
+def check_files(root: Path) -> None:
+    """Raises ConfigError where DVC could not read one of its files, with line and remedy."""
+    from attn2seq.config import check_yaml  # only here, so that help waits for no pydantic
+
+    for name in (PARAMS, DVC_YAML, DVC_LOCK):
+        if (root / name).is_file():
+            check_yaml(Path(os.path.relpath(root / name)))
+
+
+def check_git(root: Path, needed_for: str | None = None) -> None:
+    """Raises UserError where git refuses to work here, or where another repository holds the
+    workspace.
+
+    Where there is no repository, only what is `needed_for` some verb is refused.
+    """
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--show-toplevel"],
+            cwd=root, env=os.environ | {"LC_ALL": "C"}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        if needed_for:
+            raise UserError(f"{needed_for} needs git, which is not installed") from None
+        return
+    if done.returncode == 0:
+        top = Path(done.stdout.rstrip("\n"))
+        if top.resolve() != root.resolve():
+            raise UserError(
+                f"{root} lies in another git repository, {top}, and has none of its own, which "
+                "DVC's experiments and everything that names a commit need. Make it one, which "
+                "the outer one leaves alone: `git init`, `git add .`, `git commit -m workspace`"
+            )
+    elif "not a git repository" not in done.stderr:
+        raise UserError(f"git does not work in {root}:\n{done.stderr.strip()}")
+    elif needed_for:
+        raise UserError(
+            f"{needed_for} needs a git repository, and {root} is none: `git init`, `git add .`, "
+            "`git commit -m workspace`, then `dvc config --local core.no_scm false`"
+        )
+
+
+def tells_of_path(root: Path) -> str | None:
+    """What is to be said of the workspace's path, if anything."""
+    if "%" in str(root) and not os.environ.get("MLFLOW_TRACKING_URI", "").strip():
+        return (
+            f"no run is stored in MLflow: the path {root} holds a %, which its database cannot "
+            "have. Rename the folder, or name a server in MLFLOW_TRACKING_URI; `make track` then "
+            "adds the run"
+        )
+    return None
