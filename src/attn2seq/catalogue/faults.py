@@ -18,17 +18,26 @@ READER_KEYS = {
     "quoted": ("delimited",),
     "header": ("delimited",),
     "max_columns": ("delimited",),
-    "columns": ("delimited",),
+    "columns": ("delimited", "parquet"),
     "comment": ("delimited", "key_value_lines"),
-    "keys": ("json_lines", "key_value_lines"),
-    "remove_from_src": ("delimited", "json_lines", "key_value_lines"),
+    "keys": ("json_lines", "key_value_lines", "documents"),
+    "remove_from_src": ("delimited", "json_lines", "key_value_lines", "parquet"),
+    "inline_tags": ("tmx", "xliff"),
+    "skip_other_languages": ("tmx", "xliff"),
+    "skip_lines": ("parallel_lines",),
+    "dialogues": ("dialogues",),
     "generator": ("generated",),
 }
+WHOLE_FILES = ("moses", "parquet")
 NEEDED = {
     "parallel_lines": ("files", "splits"),
     "delimited": ("files", "splits", "delimiter", "columns"),
     "json_lines": ("files", "splits", "keys"),
     "key_value_lines": ("files", "splits", "keys"),
+    "documents": ("files", "splits", "keys"),
+    "dialogues": ("files", "splits", "dialogues"),
+    "parquet": ("files", "splits", "columns"),
+    **dict.fromkeys(("moses", "tmx", "xliff", "sgm"), ("files", "splits")),
     "generated": ("generator",),
 }
 
@@ -76,10 +85,13 @@ def _record_at(kind: type[BaseModel], place: list[int | str]) -> type[BaseModel]
 
 
 def _record_in(annotation: Any) -> type[BaseModel]:
-    """The record named in `Record`, `Record | None` or `list[Record]`."""
+    """The record named in `Record`, `Record | None`, `list[Record]` or `list[Record] | None`."""
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
+        for inner in get_args(candidate):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                return inner
     raise TypeError(f"{annotation} holds no record")
 
 
@@ -95,13 +107,15 @@ def _delimiter_faults(entry: CatalogueEntry) -> list[str]:
 
 
 def _reader_faults(entry: CatalogueEntry) -> list[str]:
+    used = _readers(entry)
+    needed = {key: reader for reader in reversed(used) for key in NEEDED[reader]}
     faults = [
-        f"{key}: needed by the reader {entry.reader}"
-        for key in NEEDED[entry.reader]
+        f"{key}: needed by the reader {reader}"
+        for key, reader in needed.items()
         if not getattr(entry, key)
     ]
     for key, readers in READER_KEYS.items():
-        if getattr(entry, key) and entry.reader not in readers:
+        if getattr(entry, key) and not set(used) & set(readers):
             faults.append(f"{key}: belongs to the reader {' or '.join(readers)} only")
     if entry.quoted:
         faults += [
@@ -121,6 +135,13 @@ def _reader_faults(entry: CatalogueEntry) -> list[str]:
             if getattr(entry, key)
         ]
     return faults
+
+
+def _readers(entry: CatalogueEntry) -> list[str]:
+    """The entry's own, then those that its splits name."""
+    splits = [getattr(entry.splits, name, None) for name in ("train", "dev", "test")]
+    parts = [part for split in splits if split for part in [split, *(split.parts or [])]]
+    return list(dict.fromkeys([entry.reader, *(part.reader for part in parts if part.reader)]))
 
 
 def _file_faults(place: int, file: SourceFile) -> list[str]:
@@ -181,17 +202,29 @@ def _split_faults(entry: CatalogueEntry) -> list[str]:
 
 
 def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> list[str]:
-    parallel = entry.reader == "parallel_lines"
-    if parallel and (files.file or not (files.src and files.tgt)):
-        return [f"{at}: needs src and tgt, and no file, for the reader parallel_lines"]
-    if not parallel and (files.src or files.tgt or files.references or not files.file):
+    if files.parts is not None:
+        if files.all or not files.parts or any(part.parts for part in files.parts):
+            return [f"{at}: needs parts that each name files, and nothing beside them"]
+        if entry.reader == "dialogues":
+            return [f"{at}: needs one file, and no parts, for the reader dialogues"]
         return [
-            f"{at}: needs file, and neither src, tgt nor references, for the reader {entry.reader}"
+            fault
+            for place, part in enumerate(files.parts)
+            for fault in _split_file_faults(entry, f"{at}.parts.{place}", part)
         ]
-    return [fault for name in files.all for fault in _file_name_faults(entry, at, name)]
+    reader = files.reader or entry.reader
+    pair = bool(files.src and files.tgt and not files.file)
+    if reader == "parallel_lines" and not pair:
+        return [f"{at}: needs src and tgt, and no file, for the reader parallel_lines"]
+    alone = bool(files.file and not (files.src or files.tgt or files.references))
+    if reader == "sgm" and not (pair or alone):
+        return [f"{at}: needs src and tgt, or a file that holds both, for the reader sgm"]
+    if reader not in ("parallel_lines", "sgm") and not alone:
+        return [f"{at}: needs file, and neither src, tgt nor references, for the reader {reader}"]
+    return [fault for name in files.all for fault in _file_name_faults(entry, at, name, reader)]
 
 
-def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
+def _file_name_faults(entry: CatalogueEntry, at: str, name: str, reader: str) -> list[str]:
     known = list(entry.stored())
     found = entry.locate(name)
     if found is None:
@@ -199,30 +232,41 @@ def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
         hint = f"did you mean {plain(guess)}?" if guess else f"known: {some(known)}"
         return [f"{at}: {plain(name)} is not among files ({hint})"]
     file, member = found
-    if file.endswith(ARCHIVES) and not member:
-        return [f"{at}: {plain(file)} is an archive; name a file in it, as {plain(file)}/train.txt"]
-    if member and not file.endswith(ARCHIVES):
+    archive = file.endswith(ARCHIVES)
+    if reader in WHOLE_FILES and (member or archive != (reader == "moses")):
+        what = "an archive itself" if reader == "moses" else "a file that is in no archive"
+        return [f"{at}: needs {what} for the reader {reader}, got {plain(name)}"]
+    if archive and not member and reader != "moses":
+        inside = "the folder" if reader == "documents" else "train.txt"
+        return [f"{at}: {plain(file)} is an archive; name a file in it, as {plain(file)}/{inside}"]
+    if not archive and (member or reader == "documents"):
         return [
             f"{at}: {plain(file)} is not an archive ({', '.join(ARCHIVES)}), so it has no "
-            f"{plain(member)}"
+            f"{plain(member) or 'folder'}"
         ]
     return []
 
 
 def _pattern_faults(entry: CatalogueEntry) -> list[str]:
     faults = []
-    if entry.remove_from_src is not None:
-        try:
-            re.compile(entry.remove_from_src)
-        except (re.error, OverflowError, RecursionError) as error:
-            pattern = shown(entry.remove_from_src)
-            faults.append(f"remove_from_src: {pattern} is not a valid pattern: {plain(error)}")
-    if entry.columns is not None and not entry.header:
-        named = [
-            column
-            for column in (entry.columns.src, entry.columns.tgt, *entry.columns.references)
-            if isinstance(column, str)
+    for key in ("remove_from_src", "skip_lines"):
+        if (pattern := getattr(entry, key)) is not None:
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                told = f"{shown(pattern)} is not a valid pattern: {plain(error)}"
+                faults.append(f"{key}: {told}")
+    if entry.columns is None:
+        return faults
+    columns = [entry.columns.src, entry.columns.tgt, *entry.columns.references]
+    if "parquet" in _readers(entry):
+        faults += [
+            f"columns: {number} is a number; the columns of parquet have names"
+            for number in columns
+            if isinstance(number, int)
         ]
+    elif not entry.header:
+        named = [column for column in columns if isinstance(column, str)]
         faults += [
             f"columns: {name!r} is a name; set header: true, or give a number" for name in named
         ]

@@ -16,7 +16,8 @@ from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
 from attn2seq.preparing.keys import text_key
 from attn2seq.preparing.settings import PrepareSettings
 from attn2seq.preparing.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
-from attn2seq.reading.readers import Row, read_rows
+from attn2seq.reading.readers import read_rows
+from attn2seq.reading.row import Row
 from attn2seq.reading.tables import sample_table, write_table
 from attn2seq.whole import whole_folder, write_json
 
