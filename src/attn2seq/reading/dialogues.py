@@ -29,14 +29,14 @@ def read_dialogues(raw: Path, name: str, form: Dialogues) -> Iterator[Row]:
 def repeated_dialogues(raw: Path, name: str, others: list[str], form: Dialogues) -> set[int]:
     """The lines of a file whose dialogue also stands, whole, in one of the other files.
 
-    Turns are compared by their letters and digits alone: corpora are tokenised unevenly.
+    They are compared by their letters and digits alone: corpora are tokenised unevenly.
     """
     known = {_key(turns) for other in others for _, turns in _dialogues(raw, other, form)}
     return {number for number, turns in _dialogues(raw, name, form) if _key(turns) in known}
 
 
 def _key(turns: list[str]) -> str:
-    return "\n".join(_NO_LETTERS.sub("", turn).casefold() for turn in turns)
+    return "".join(_NO_LETTERS.sub("", turn).casefold() for turn in turns)
 
 
 def _dialogues(raw: Path, name: str, form: Dialogues) -> Iterator[tuple[int, list[str]]]:
