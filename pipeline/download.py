@@ -2,7 +2,7 @@
 
 import os
 
-from attn2seq.catalogue.catalogue import read_catalogue_entry
+from attn2seq.catalogue.catalogue import read_catalogue_entry, write_digests
 from attn2seq.preparing.settings import DownloadSettings
 from attn2seq.sources.download import Places, download_corpus, resolve_mirror
 from attn2seq.sources.vectors import find_vectors
@@ -22,7 +22,11 @@ def main(stage: Stage) -> None:
         cache=main_root() / DOWNLOADS,
         mirror=resolve_mirror(os.environ.get("CORPUS_MIRROR"), main_root()),
     )
-    download_corpus(entry, RAW, places, stage.say, vectors)
+    learnt = download_corpus(entry, RAW, places, stage.say, vectors)
+    if learnt:
+        path = CATALOGUE / f"{settings.corpus}.yaml"
+        write_digests(path, learnt)
+        stage.say(f"{path}: wrote the sha256 of {len(learnt)} files, which it did not know")
     stage.say_result(RAW)
 
 

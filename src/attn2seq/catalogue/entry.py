@@ -53,12 +53,17 @@ Column = Annotated[int | str, PlainValidator(_column)]
 Size = Annotated[int | float, PlainValidator(_size)]
 
 
+UNKNOWN = "unknown"
+Sha256 = Annotated[str, Field(pattern=rf"^([0-9a-f]{{64}}|{UNKNOWN})$")]
+
+
 class SourceFile(Settings):
     """A file to fetch from `url`, or to take from `path` in data/local/."""
 
     url: Text | None = None
     path: Text | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
+    """`unknown` where it is to be written here at the first download."""
 
     @property
     def name(self) -> str:
@@ -80,6 +85,11 @@ class SplitFiles(Settings):
     reader: Reader | None = None
     """How these files are read, where not as the entry says."""
     parts: list["SplitFiles"] | None = None
+    source: Text | None = None
+    """A source by name instead of files: `sacrebleu:<test set>/<languages>`,
+    `hub:<dataset>@<commit>/<file>`, `mtdata:<id>`."""
+    sha256: Sha256 | None = None
+    """Of the file that `hub` or `mtdata` gives."""
 
     @property
     def all(self) -> list[str]:

@@ -28,6 +28,14 @@ READER_KEYS = {
     "dialogues": ("dialogues",),
     "generator": ("generated",),
 }
+SOURCES = {
+    "sacrebleu": "sacrebleu:wmt14/en-de",
+    "hub": "hub:<dataset>@<commit>/<file>",
+    "mtdata": "mtdata:<id>",
+}
+_NEEDS_SHA256 = (
+    "missing; needed for a file that is fetched (unknown: the first download writes it here)"
+)
 WHOLE_FILES = ("moses", "parquet")
 NEEDED = {
     "parallel_lines": ("files", "splits"),
@@ -109,6 +117,8 @@ def _delimiter_faults(entry: CatalogueEntry) -> list[str]:
 def _reader_faults(entry: CatalogueEntry) -> list[str]:
     used = _readers(entry)
     needed = {key: reader for reader in reversed(used) for key in NEEDED[reader]}
+    if any(part.source for part in _all_parts(entry)):
+        needed.pop("files", None)
     faults = [
         f"{key}: needed by the reader {reader}"
         for key, reader in needed.items()
@@ -139,9 +149,13 @@ def _reader_faults(entry: CatalogueEntry) -> list[str]:
 
 def _readers(entry: CatalogueEntry) -> list[str]:
     """The entry's own, then those that its splits name."""
+    named = (part.reader for part in _all_parts(entry) if part.reader)
+    return list(dict.fromkeys([entry.reader, *named]))
+
+
+def _all_parts(entry: CatalogueEntry) -> list[SplitFiles]:
     splits = [getattr(entry.splits, name, None) for name in ("train", "dev", "test")]
-    parts = [part for split in splits if split for part in [split, *(split.parts or [])]]
-    return list(dict.fromkeys([entry.reader, *(part.reader for part in parts if part.reader)]))
+    return [part for split in splits if split for part in [split, *(split.parts or [])]]
 
 
 def _file_faults(place: int, file: SourceFile) -> list[str]:
@@ -157,7 +171,7 @@ def _file_faults(place: int, file: SourceFile) -> list[str]:
     if not (file.url or "").startswith("https://") or file.name in ("", ".", ".."):
         faults.append(f"{at}.url: must be the https:// address of a file, got {file.url!r}")
     if file.sha256 is None:
-        faults.append(f"{at}.sha256: missing; needed for a file that is fetched")
+        faults.append(f"{at}.sha256: {_NEEDS_SHA256}")
     return faults
 
 
@@ -212,6 +226,8 @@ def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> lis
             for place, part in enumerate(files.parts)
             for fault in _split_file_faults(entry, f"{at}.parts.{place}", part)
         ]
+    if files.source is not None or files.sha256 is not None:
+        return _source_faults(at, files)
     reader = files.reader or entry.reader
     pair = bool(files.src and files.tgt and not files.file)
     if reader == "parallel_lines" and not pair:
@@ -222,6 +238,17 @@ def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> lis
     if reader not in ("parallel_lines", "sgm") and not alone:
         return [f"{at}: needs file, and neither src, tgt nor references, for the reader {reader}"]
     return [fault for name in files.all for fault in _file_name_faults(entry, at, name, reader)]
+
+
+def _source_faults(at: str, files: SplitFiles) -> list[str]:
+    scheme = (files.source or "").partition(":")[0]
+    if files.all or scheme not in SOURCES:
+        return [f"{at}: needs either files, or a source: {', '.join(SOURCES.values())}"]
+    if scheme == "sacrebleu" and files.sha256:
+        return [f"{at}.sha256: leave it out; sacreBLEU knows the checksums of its test sets"]
+    if scheme != "sacrebleu" and not files.sha256:
+        return [f"{at}.sha256: {_NEEDS_SHA256}"]
+    return []
 
 
 def _file_name_faults(entry: CatalogueEntry, at: str, name: str, reader: str) -> list[str]:

@@ -25,6 +25,7 @@ from attn2seq.preparing.cleaning import normalise_text
 from attn2seq.preparing.settings import DownloadSettings, PrepareSettings
 from attn2seq.reading.names import as_written
 from attn2seq.report.settings import ReportSettings
+from attn2seq.sources.named import resolve
 from attn2seq.sources.vectors import find_vectors, read_vectors_entry
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
@@ -212,6 +213,10 @@ def _corpus_faults(
     except UserError as error:
         faults.append(f"download.corpus: {error}")
     else:
+        try:
+            resolve(entry)
+        except UserError as error:
+            faults.append(f"download.corpus: {error}")
         if isinstance(prepare, PrepareSettings) and prepare.dev_share and gives(entry, "dev"):
             faults.append(
                 f"prepare.dev_share: {download.corpus} has a dev set of its own; set it to 0"
