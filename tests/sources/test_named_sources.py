@@ -2,9 +2,7 @@
 
 import gzip
 import hashlib
-import io
 import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 from sacrebleu.dataset.fake_sgml import FakeSGMLDataset
 from sacrebleu.dataset.wmt_xml import WMTXMLDataset
+from small_archives import segments, tarball
 
 from attn2seq.catalogue.catalogue import read_catalogue_entry, read_raw_entry, write_digests
 from attn2seq.catalogue.entry import CatalogueEntry
@@ -66,21 +65,6 @@ def dev(tmp_path: Path) -> Callable[..., list[Row]]:
     return rows
 
 
-def tarball(members: dict[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content.encode())
-            archive.addfile(info, io.BytesIO(content.encode()))
-    return packed.getvalue()
-
-
-def segments(kind: str, *texts: str) -> str:
-    lines = "".join(f'<seg id="{n}">{text}</seg>\n' for n, text in enumerate(texts, 1))
-    return f'<{kind}>\n<doc docid="d" genre="n" origlang="en">\n{lines}</doc>\n</{kind}>\n'
-
-
 TEST_SET = tarball(
     {
         "test/src.en.sgm": segments("srcset", "Go!", "Stop!"),
@@ -116,7 +100,7 @@ def test_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sets = {"wmt14": FakeSGMLDataset("wmt14", **sgm), "wmt21": WMTXMLDataset("wmt21", **xml)}
     monkeypatch.setattr(named, "_test_sets", lambda: sets)
     (tmp_path / "mirror/mine").mkdir(parents=True)
-    (tmp_path / "mirror/mine/test.tgz").write_bytes(TEST_SET)
+    (tmp_path / "mirror/mine/wmt14.test.tgz").write_bytes(TEST_SET)
     return tmp_path / "mirror"
 
 
@@ -134,14 +118,14 @@ def test_a_test_set_with_two_references(make: Make, dev: Any, test_sets: Path) -
 
 
 def test_a_test_set_in_xml(make: Make, dev: Any, test_sets: Path) -> None:
-    (test_sets / "mine/test.tgz").write_bytes(XML_SET)
+    (test_sets / "mine/wmt21.test.tgz").write_bytes(XML_SET)
     assert dev(make(**with_source("sacrebleu:wmt21/en-de")), test_sets) == [
         Row(1, "Go!", ["Los!"]),
     ]
 
 
 def test_a_test_set_that_is_another(make: Make, dev: Any, test_sets: Path, tmp_path: Path) -> None:
-    (test_sets / "mine/test.tgz").write_bytes(XML_SET)
+    (test_sets / "mine/wmt14.test.tgz").write_bytes(XML_SET)
     with pytest.raises(UserError, match=r"test\.tgz has the md5 \w+, but sacreBLEU says \w+: the"):
         dev(make(**with_source("sacrebleu:wmt14/en-de")), test_sets)
     assert not (tmp_path / "raw").exists()
@@ -153,7 +137,7 @@ def test_without_a_network_each_source_says_what_it_wanted(
     monkeypatch.setattr(named, "HUB", "https://127.0.0.1:9/datasets")
     address = f"https://127.0.0.1:9/datasets/me/set/resolve/{COMMIT}/data/train-00000-of-00001"
     for source, wanted, file in (
-        ("sacrebleu:wmt14/en-de", "https://127.0.0.1:9/test.tgz", "test.tgz"),
+        ("sacrebleu:wmt14/en-de", "https://127.0.0.1:9/test.tgz", "wmt14.test.tgz"),
         (HUB, f"{address}.parquet", "train-00000-of-00001.parquet"),
     ):
         with pytest.raises(UserError) as caught:

@@ -89,9 +89,9 @@ def download_corpus(
         entry = entry.model_copy(update={"files": files})
 
         def take_checked(url: str, md5: str, target: Path) -> None:
-            file = SourceFile(url=url)
-            size, _ = _take(owner, file, target, places, say, f"md5:{md5}")
-            say(f"{file.name}: {size:,} bytes")
+            # Many test sets come as test.tgz: a mirror has them by the names of sacreBLEU.
+            size, _ = _take(owner, SourceFile(url=url), target, places, say, f"md5:{md5}")
+            say(f"{target.name}: {size:,} bytes")
 
         write_raw_entry(folder, with_test_sets(entry, folder, take_checked))
         if vectors:
@@ -140,6 +140,7 @@ def _take(
 
     The digest that it must have is the entry's sha256, or else the one given, as in `fetch`.
     """
+    name = file.name if digest is None else target.name
     digest = None if file.sha256 == UNKNOWN else file.sha256 or digest
     if file.path is not None:
         path = as_written(places.local / file.path)
@@ -149,7 +150,7 @@ def _take(
                 f"experiment sees it only once git tracks it: git add {path}"
             )
         return _copy(path, target, digest, owner)
-    wanted = f"{owner.shelf}/{file.name}"
+    wanted = f"{owner.shelf}/{name}"
     failures = []
     if isinstance(places.mirror, Path):
         if (places.mirror / wanted).is_file():
@@ -163,7 +164,7 @@ def _take(
         except FetchError as error:
             failures.append(f"{address}: {error}")
     raise UserError(
-        f"cannot fetch {file.name} of {owner.name}:\n  " + "\n  ".join(failures) + "\n"
+        f"cannot fetch {name} of {owner.name}:\n  " + "\n  ".join(failures) + "\n"
         "Without a network, set CORPUS_MIRROR to a folder (or an address) that holds it as "
         f"{wanted}, and run again"
     )

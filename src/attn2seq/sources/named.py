@@ -24,7 +24,7 @@ HUB = "https://huggingface.co/datasets"
 _HUB_FILE = re.compile(r"([\w.-]+(?:/[\w.-]+)?)@([0-9a-f]{40})/([^?#]+)")
 # The keys and places that lead to a mapping in an entry's file.
 Place = tuple[str | int, ...]
-# Fetches the address to the file, and checks its md5.
+# Fetches an address to the file, which has this name in a mirror, and checks its md5.
 Take = Callable[[str, str, Path], None]
 
 
