@@ -193,7 +193,8 @@ def _write_train(
     if corpus.entry.dialogues is not None:
         account.dropped[REPEATED] = 0
     repeated = repeated_lines(corpus.raw, corpus.entry)
-    pair_filter = PairFilter(settings, evaluation)
+    languages = (corpus.entry.src_lang, corpus.entry.tgt_lang)
+    pair_filter = PairFilter(settings, evaluation, languages)
 
     def kept() -> Iterator[Row]:
         rows = corpus.rows("train")

@@ -132,6 +132,16 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "decode.coverage_penalty: it uses attention weights, but model.attention is none: "
             "set it to 0"
         )
+    prepare = records.get("prepare")
+    if (
+        isinstance(prepare, PrepareSettings)
+        and prepare.min_character_score
+        and not (prepare.src_script or prepare.tgt_script)
+    ):
+        faults.append(
+            "prepare.min_character_score: no script is named: set prepare.src_script or "
+            "tgt_script, or it to 0.0"
+        )
     download, train = records.get("download"), records.get("train")
     if (
         isinstance(model, ModelSettings)
