@@ -52,7 +52,7 @@ def test_dialogues_that_dev_has_too_are_found_though_written_otherwise(
 @pytest.mark.parametrize(
     ("train", "fault"),
     [
-        ("A __eou__ B __eou__\nA __eou__ __eou__ B __eou__\n", "line 2: turn 2 is empty"),
+        ("A __eou__ B __eou__\nA __eou__ __eou__ B __eou__\n", "line 2: turn 2 has no text"),
         ("A __eou__ B __eou__\nA __eou__ B", "line 2: the last turn does not end with __eou__"),
         ("", "is empty"),
     ],

@@ -18,9 +18,7 @@ def recipes() -> list[str]:
 def new(
     files: Annotated[
         list[Path],
-        Argument(
-            metavar="FILE [FILE]", help="A table, a TMX file, or two files of lines."
-        ),
+        Argument(metavar="FILE [FILE]", help="A table, a TMX file, or two files of lines."),
     ],
     name: Annotated[
         str | None, Option(metavar="NAME", help="The corpus's. Default: after the file.")

@@ -52,5 +52,5 @@ def _dialogues(raw: Path, name: str, form: Dialogues) -> Iterator[tuple[int, lis
             )
         for place, turn in enumerate(turns, start=1):
             if not turn:
-                raise UserError(f"{label}, line {number}: turn {place} is empty")
+                raise UserError(f"{label}, line {number}: turn {place} has no text")
         yield number, turns
