@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from attn2seq.catalogue.catalogue import read_catalogue_entry
+from attn2seq.catalogue.catalogue import read_catalogue_entry, write_digests
 from attn2seq.model.config_file import FILES
 from attn2seq.preparing.settings import START_FOLDER, DownloadSettings
 from attn2seq.sources.download import Places, download_corpus, resolve_mirror
@@ -34,7 +34,11 @@ def main(stage: Stage) -> None:
             folder = find_model(settings.start_from, Path(scratch)).path
             start = {f"{START_FOLDER}/{name}": folder / name for name in FILES}
             stage.say(f"training starts from {settings.start_from}")
-        download_corpus(entry, RAW, places, stage.say, vectors, start)
+        learnt = download_corpus(entry, RAW, places, stage.say, vectors, start)
+    if learnt:
+        path = CATALOGUE / f"{settings.corpus}.yaml"
+        write_digests(path, learnt)
+        stage.say(f"{path}: wrote the sha256 of {len(learnt)} files, which it did not know")
     stage.say_result(RAW)
 
 

@@ -1,6 +1,9 @@
 """Small corpora, written as a user would write them."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +58,30 @@ def prepare_settings() -> Callable[..., PrepareSettings]:
     def make(**changes: Any) -> PrepareSettings:
         values = {
             "unicode_form": "nfc", "max_words": 0, "max_characters": 0, "max_length_ratio": 0.0,
+            "length_ratio_unit": "word", "src_script": "", "tgt_script": "",
+            "min_character_score": 0.0, "min_language_id_score": 0.0,
+            "drop_duplicate_targets": False,
             "drop_duplicates": False, "drop_leaked_sources": False, "dev_share": 0.0,
             "limit_train_pairs": 0, "seed": 1,
         }  # fmt: skip
         return PrepareSettings.model_validate(values | changes)
 
     return make
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An address, and the folder that it serves."""
+    folder = tmp_path / "served"
+    (folder / "mine").mkdir(parents=True)
+    handler = partial(QuietHandler, directory=str(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", folder
+    server.shutdown()
+    server.server_close()

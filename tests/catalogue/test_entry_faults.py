@@ -11,6 +11,7 @@ from attn2seq.catalogue.faults import NEEDED, READER_KEYS, combination_faults, d
 
 MakeEntry = Callable[..., dict[str, Any]]
 SHA = "0" * 64
+TMX = {"reader": "tmx", "delimiter": None, "columns": None}
 LINES = {"reader": "parallel_lines", "delimiter": None, "columns": None}
 
 
@@ -47,6 +48,10 @@ def test_the_tables_name_readers_and_keys_that_exist() -> None:
         (
             {"files": [{"path": "mine.tsv"}, {"ulr": "a"}]},
             "files.1.ulr: unknown key (did you mean files.1.url?)",
+        ),
+        (
+            {"splits": {"train": {"parts": [{"fil": "mine.tsv"}]}}},
+            "splits.train.parts.0.fil: unknown key (did you mean splits.train.parts.0.file?)",
         ),
         ({"make_splits": {"dev": 1}}, "make_splits.seed: missing"),
         ({"title": 5}, "title: input should be a valid string, got 5"),
@@ -89,10 +94,38 @@ def test_a_malformed_key_is_described_at_its_place(
         ({"splits": {"train": {"file": "mine.tsv", "references": ["mine.tsv"]}}},
          ["splits.train: needs file, and neither src, tgt nor references, for the reader "
           "delimited"]),
+        ({"reader": "parquet", "delimiter": None},
+         ["columns: 1 is a number; the columns of parquet have names", "columns: 2 is"]),
+        (TMX | {"inline_tags": "keep", "skip_other_languages": True}, []),
+        ({"inline_tags": "keep"}, ["inline_tags: belongs to the reader tmx or xliff only"]),
+        (TMX | {"files": [{"path": "m.zip"}], "splits": {"train": {"file": "m.zip"}}},
+         ["splits.train: m.zip is an archive; name a file in it, as m.zip/train.txt"]),
+        (TMX | {"reader": "sgm"}, []),
+        (TMX | {"reader": "sgm", "splits": {"train": {"src": "mine.tsv"}}},
+         ["splits.train: needs src and tgt, or a file that holds both, for the reader sgm"]),
+        (TMX | {"reader": "moses"}, ["splits.train: needs an archive itself for the reader moses"]),
+        (TMX | {"reader": "moses", "files": [{"path": "m.zip"}],
+                "splits": {"train": {"file": "m.zip"}}}, []),
+        (TMX | {"reader": "documents", "keys": {"src": "body", "tgt": "subject"}},
+         ["splits.train: mine.tsv is not an archive (.zip, .tar"]),
+        (TMX | {"reader": "documents", "keys": {"src": "body", "tgt": "subject"},
+                "files": [{"path": "m.tgz"}], "splits": {"train": {"file": "m.tgz"}}},
+         ["splits.train: m.tgz is an archive; name a file in it, as m.tgz/the folder"]),
+        (TMX | {"reader": "dialogues"}, ["dialogues: needed by the reader dialogues"]),
+        ({"splits": {"train": {"parts": [{"file": "mine.tsv"}, {"file": "other"}]}}},
+         ["splits.train.parts.1: other is not among files"]),
+        ({"splits": {"train": {"parts": [{"file": "mine.tsv"}], "file": "mine.tsv"}}},
+         ["splits.train: needs parts that each name files, and nothing beside them"]),
+        ({"splits": {"train": {"parts": [{"file": "mine.tsv"}, {"file": "mine.tsv",
+                                                              "reader": "tmx"}]}}}, []),
+        ({"splits": {"train": {"file": "mine.tsv", "reader": "json_lines"}}},
+         ["keys: needed by the reader json_lines"]),
+        (LINES | {"splits": {"train": {"src": "mine.tsv", "tgt": "mine.tsv"}}, "skip_lines": "("},
+         ["skip_lines: '(' is not a valid pattern"]),
         ({"reader": "json_lines"},
          ["keys: needed by the reader json_lines",
           "delimiter: belongs to the reader delimited only",
-          "columns: belongs to the reader delimited only"]),
+          "columns: belongs to the reader delimited or parquet only"]),
     ],
 )  # fmt: skip
 def test_combinations(entry: MakeEntry, changes: dict[str, Any], expected: list[str]) -> None:

@@ -5,7 +5,9 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from xml.sax.saxutils import escape
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -170,3 +172,86 @@ def test_files_that_are_none(tmp_path: Path, new: Callable[..., Answer]) -> None
     ):
         (tmp_path / "mine/b.zip").touch()
         assert expected in new(*files)[2]
+
+
+def test_a_parquet_table(
+    tmp_path: Path, new: Callable[..., Answer], prepare_settings: Callable[..., PrepareSettings]
+) -> None:
+    rows = [{"id": n, "translation": {"de": tgt, "en": src}} for n, (src, tgt) in enumerate(PAIRS)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "mine/mine.parquet")
+    status, told, said = new("mine.parquet", "--src-lang", "en")
+    assert status == 0, said
+    assert "a parquet table with the columns id, translation.de, translation.en" in told
+    assert "languages  en to de" in told
+    assert prepared_pairs(tmp_path, "mine", prepare_settings) == set(PAIRS)
+
+
+def test_a_parquet_table_that_leaves_its_columns_open(
+    tmp_path: Path, new: Callable[..., Answer]
+) -> None:
+    texts = {"a": ["x"], "b": ["y"], "c": ["z"], "n": [0.5]}
+    pq.write_table(pa.table(texts), tmp_path / "mine/mine.parquet")
+    status, _, said = new("mine.parquet")
+    assert (status, "Say --src-column and --tgt-column, each one of a, b, c" in said) == (1, True)
+    status, _, said = new("mine.parquet", "--src-column", "d", "--tgt-column", "b")
+    assert (status, "there is no column d" in said) == (1, True)
+    (tmp_path / "mine/mine.parquet").write_bytes(b"PAR1")
+    status, _, said = new("mine.parquet")
+    assert (status, "mine.parquet is damaged or cut short" in said) == (1, True)
+    pq.write_table(pa.table({"a": ["x"], "n": [0.5]}), tmp_path / "mine/mine.parquet")
+    status, _, said = new("mine.parquet")
+    assert (status, "two columns of texts are needed, and it has a" in said) == (1, True)
+
+
+def tmx(units: list[dict[str, str]]) -> str:
+    texts = (
+        "".join(f'<tuv xml:lang="{lang}"><seg>{escape(text)}</seg></tuv>'
+                for lang, text in unit.items())
+        for unit in units
+    )  # fmt: skip
+    body = "".join(f"<tu>{text}</tu>\n" for text in texts)
+    return f'<?xml version="1.0"?>\n<tmx version="1.4"><header/><body>{body}</body></tmx>\n'
+
+
+def test_a_translation_memory(
+    tmp_path: Path, new: Callable[..., Answer], prepare_settings: Callable[..., PrepareSettings]
+) -> None:
+    units = [{"en-US": src, "de-DE": tgt} for src, tgt in [*PAIRS, *ODD]]
+    written(tmp_path, "mine.tmx", tmx([*units, {"en-GB": "alone"}]).splitlines())
+    status, told, said = new("mine.tmx", "--src-lang", "en")
+    assert status == 0, said
+    assert "format     TMX with the languages en, de\n" in told
+    assert "1 units without both languages are left out" in told
+    assert "languages  en to de" in told
+    wanted = {(" ".join(src.split()), " ".join(tgt.split())) for src, tgt in [*PAIRS, *ODD]}
+    assert prepared_pairs(tmp_path, "mine", prepare_settings) == wanted
+
+
+@pytest.mark.parametrize(
+    ("units", "options", "fault"),
+    [
+        ([{"en": "a", "de": "b", "fr": "c"}], [], "has the languages en, de, fr: say --src-lang"),
+        ([{"en": "a"}], [], "has the languages en: say --src-lang and --tgt-lang"),
+        ([{"en": "a", "de": "b"}], ["--tgt-lang", "it"], "no unit has both en and it; it has"),
+        ([{"en": "a", "de": "b"}], ["--src-lang", "en", "--tgt-lang", "it"], "no unit has both"),
+    ],
+)
+def test_a_translation_memory_that_leaves_its_languages_open(
+    tmp_path: Path,
+    new: Callable[..., Answer],
+    units: list[dict[str, str]],
+    options: list[str],
+    fault: str,
+) -> None:
+    written(tmp_path, "mine.tmx", tmx(units).splitlines())
+    status, _, said = new("mine.tmx", *options)
+    assert (status, fault in said) == (1, True), said
+    assert not list((tmp_path / "data/catalogue").iterdir())
+
+
+def test_a_translation_memory_cut_short(tmp_path: Path, new: Callable[..., Answer]) -> None:
+    text = tmx([{"en": src, "de": tgt} for src, tgt in PAIRS])
+    written(tmp_path, "mine.tmx", text.splitlines()[:-3])
+    status, _, said = new("mine.tmx")
+    assert (status, [*(tmp_path / "data/catalogue").iterdir()]) == (1, [])
+    assert "mine.tmx, line 20: not XML at position 1 (no element found)" in said

@@ -9,7 +9,8 @@ from generators import BOM
 from smallest_entry import ENTRY
 
 from attn2seq.catalogue.entry import CatalogueEntry
-from attn2seq.reading.readers import Row, read_rows
+from attn2seq.reading.readers import read_rows
+from attn2seq.reading.row import Row
 
 _NO_COLUMNS = {"delimiter": None, "columns": None}
 READERS: dict[str, dict[str, Any]] = {

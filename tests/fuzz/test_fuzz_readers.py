@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from outcomes import Refused, Tally
 
 from attn2seq.reading import lines
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 
 pytestmark = pytest.mark.promise("fuzz")
 

@@ -14,6 +14,8 @@ from attn2seq.preparing.settings import PrepareSettings, UnicodeForm
 
 Settings = Callable[..., PrepareSettings]
 
+LANGUAGES = ("en", "de")
+
 
 def test_unicode_forms() -> None:
     text = "cafe\u0301 ﬁ Ａ"
@@ -61,12 +63,12 @@ def test_a_normalised_text_is_one_line_and_stays_as_it_is(text: str, form: Any) 
 def test_reasons(
     prepare_settings: Settings, changes: dict[str, Any], src: str, tgt: str, reason: str | None
 ) -> None:
-    pair_filter = PairFilter(prepare_settings(**changes), frozenset({"seen"}))
+    pair_filter = PairFilter(prepare_settings(**changes), frozenset({"seen"}), LANGUAGES)
     assert pair_filter.reasons([(src, tgt)]) == [reason]
 
 
 def test_only_the_whole_pair_makes_a_duplicate(prepare_settings: Settings) -> None:
-    pair_filter = PairFilter(prepare_settings(drop_duplicates=True), frozenset())
+    pair_filter = PairFilter(prepare_settings(drop_duplicates=True), frozenset(), LANGUAGES)
     pairs = [("a", "b"), ("a", "c"), ("a b", "c"), ("a", "b c"), ("a", "b")]
     expected = [None, None, None, None, "drop_duplicates"]
     assert pair_filter.reasons(pairs) == expected
@@ -76,7 +78,7 @@ def test_only_the_whole_pair_makes_a_duplicate(prepare_settings: Settings) -> No
 
 def test_a_pair_dropped_for_another_reason_makes_no_duplicate(prepare_settings: Settings) -> None:
     settings = prepare_settings(drop_duplicates=True, max_words=1)
-    pair_filter = PairFilter(settings, frozenset())
+    pair_filter = PairFilter(settings, frozenset(), LANGUAGES)
     assert pair_filter.reasons([("a b", "c")] * 2) == ["max_words", "max_words"]
 
 

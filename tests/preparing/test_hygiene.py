@@ -10,7 +10,7 @@ import pytest
 from attn2seq.preparing.hygiene import Encodings, Table, looks_wrongly_decoded, percentile
 from attn2seq.preparing.prepare import prepare_corpus
 from attn2seq.preparing.settings import PrepareSettings
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 from attn2seq.reading.tables import write_table
 
 GIVEN: dict[str, Any] = {

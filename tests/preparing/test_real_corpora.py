@@ -1,7 +1,10 @@
 """Each shipped corpus from the mirror to its tables, with the numbers of pairs it must give."""
 
+import gzip
 import json
+import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,16 @@ CORPORA: dict[str, tuple[tuple[int, int, int], tuple[int, int], tuple[str, str]]
     ),
     "scan-length": ((15990, 1000, 3920), (1000, 3920), ("walk", "I_WALK")),
     "sst2": ((6920, 872, 1821), (872, 1821), ("a stirring , funny and finally", "1")),
+    "aeslc": (
+        (14436, 1960, 1906),
+        (1960, 1906),
+        ("Greg/Phillip, Attached is", "Service Agreement"),
+    ),
+    "dailydialog": (
+        (76052, 7069, 6740),
+        (7069, 6740),
+        ("Say , Jim , how about", "You know that is tempting"),
+    ),
     "cmudict": ((122318, 2150, 10698), (2000, 10000), ("'bout", "B AW1 T")),
 }
 
@@ -75,6 +88,50 @@ def test_a_corpus_of_the_catalogue(
         assert tables["train"][side][0].startswith(start)
     held_out = {*tables["dev"]["src"], *tables["test"]["src"]}
     assert not held_out & set(tables["train"]["src"])
+
+
+def test_subjects_of_annotators_become_references(
+    tmp_path: Path, mirror: Path, prepare_settings: Settings
+) -> None:
+    """The archive gives, in order of its names, the rows of the files derived from it."""
+    places = Places(tmp_path / "local", tmp_path / "cache", mirror)
+    tables, _ = prepare(tmp_path, "aeslc", CATALOGUE, places, prepare_settings())
+    for split, table in tables.items():
+        with gzip.open(mirror / "aeslc" / f"{split}.jsonl.gz", "rt", encoding="utf-8") as file:
+            emails = [json.loads(line) for line in file]
+        keys = ["subject"] if split == "train" else ["subject", "ann0", "ann1", "ann2"]
+        wanted = [[" ".join(email[key].split()) for key in keys] for email in emails]
+        found = table["tgt"].map(lambda text: [text]) if split == "train" else table["refs"]
+        assert [list(texts) for texts in found] == wanted
+        assert table["src"].tolist() == [" ".join(email["body"].split()) for email in emails]
+
+
+def test_dialogues_of_dev_and_test_are_dropped_from_train(
+    tmp_path: Path, mirror: Path, prepare_settings: Settings
+) -> None:
+    places = Places(tmp_path / "local", tmp_path / "cache", mirror)
+    _, account = prepare(tmp_path, "dailydialog", CATALOGUE, places, prepare_settings())
+    files = {"train": "train", "dev": "validation", "test": "test"}
+    dialogues = {}
+    for split, name in files.items():
+        text = zipfile.Path(mirror / "dailydialog" / f"{name}.zip", f"{name}/dialogues_{name}.txt")
+        dialogues[split] = text.read_text("utf-8").splitlines()
+    letters = {
+        split: [re.sub(r"__eou__|\W", "", line).casefold() for line in lines]
+        for split, lines in dialogues.items()
+    }
+    assert [sum(key in letters["train"] for key in letters[s]) for s in ("dev", "test")] == [
+        123,
+        151,
+    ]
+    held_out = {*letters["dev"], *letters["test"]}
+    pairs = sum(
+        line.count("__eou__") - 1
+        for line, key in zip(dialogues["train"], letters["train"], strict=True)
+        if key in held_out
+    )
+    assert account["train"]["dropped"]["dialogue_in_dev_or_test"] == pairs
+    assert account["train"]["kept"] == 76052 - pairs
 
 
 def test_variants_of_a_word_become_references(

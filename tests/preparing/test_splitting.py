@@ -8,7 +8,7 @@ from attn2seq.catalogue.entry import MakeSplits
 from attn2seq.errors import UserError
 from attn2seq.preparing.keys import text_key
 from attn2seq.preparing.splitting import SourceSplitter, merge_sources
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 
 SOURCES = [f"sentence {number}" for number in range(200)]
 

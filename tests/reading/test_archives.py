@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from attn2seq.errors import UserError
-from attn2seq.reading import archives
+from attn2seq.reading import archives, packing
 from attn2seq.reading.archives import open_member
 
 
@@ -93,7 +93,7 @@ def test_a_wrong_byte_in_the_text_of_a_packed_tar(tmp_path: Path, suffix: str) -
 def test_an_xz_archive_that_wants_much_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "MAX_WINDOW_BYTES", 1 << 20)
+    monkeypatch.setattr(packing, "MAX_WINDOW_BYTES", 1 << 20)
     (tmp_path / "t.tar.xz").write_bytes(lzma.compress(tar(("a.txt", b"text")), preset=6))
     with pytest.raises(UserError, match="Memory usage limit"):
         content(tmp_path / "t.tar.xz")

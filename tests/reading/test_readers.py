@@ -10,7 +10,8 @@ import pytest
 
 from attn2seq.catalogue.catalogue import read_raw_entry
 from attn2seq.errors import UserError
-from attn2seq.reading.readers import Row, read_rows
+from attn2seq.reading.readers import read_rows
+from attn2seq.reading.row import Row
 
 PARALLEL: dict[str, Any] = {
     "reader": "parallel_lines",

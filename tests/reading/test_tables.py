@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from attn2seq.reading import tables
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 from attn2seq.reading.tables import sample_table, write_table
 
 

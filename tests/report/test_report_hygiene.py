@@ -8,7 +8,7 @@ import pytest
 from fabricated_results import PARAMS, fabricate
 
 from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 from attn2seq.reading.tables import write_table
 from attn2seq.report.hygiene import FINDINGS, LENGTHS, Cell, data_tables, share
 from attn2seq.report.page import render_report

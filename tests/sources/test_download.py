@@ -1,10 +1,7 @@
 """Download: where files come from, that each is checked, and what is said when one is missing."""
 
 import hashlib
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +19,6 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 # Nothing listens on port 9, so that the answer comes at once and without a network.
 NOWHERE = "https://127.0.0.1:9/mine.tsv"
 Make = Callable[..., CatalogueEntry]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """An address, and the folder that it serves."""
-    folder = tmp_path / "served"
-    (folder / "mine").mkdir(parents=True)
-    handler = partial(QuietHandler, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", folder
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

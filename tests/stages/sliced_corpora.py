@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import tarfile
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,9 @@ def write_slice(entry_file: Path, mirror: Path, project: Path) -> None:
 
 def _slice(source: Path, target: Path, lines: int) -> None:
     """The first lines of a file, in the packing that the file has."""
-    if source.suffix == ".zip":
+    if source.name.endswith(".tar.gz"):
+        _slice_folders(source, target)
+    elif source.suffix == ".zip":
         with zipfile.ZipFile(source) as whole, zipfile.ZipFile(target, "w") as part:
             for member in whole.namelist():
                 part.writestr(member, _head(whole.read(member), lines))
@@ -44,5 +48,22 @@ def _slice(source: Path, target: Path, lines: int) -> None:
         target.write_bytes(_head(source.read_bytes(), lines))
 
 
+def _slice_folders(source: Path, target: Path) -> None:
+    """The first documents of each folder."""
+    seen = Counter[str]()
+    with tarfile.open(source) as whole, tarfile.open(target, "w:gz") as part:
+        for member in whole:
+            folder = member.name.rpartition("/")[0]
+            seen[folder] += member.isfile()
+            most = TRAIN_LINES if folder.endswith("/train") else OTHER_LINES
+            if member.isfile() and seen[folder] <= most:
+                part.addfile(member, whole.extractfile(member))
+
+
 def _head(text: bytes, lines: int) -> bytes:
-    return b"".join(text.splitlines(keepends=True)[:lines])
+    """Of a dialogue the first two turns, which make one pair."""
+    first = text.splitlines(keepends=True)[:lines]
+    if b"__eou__" not in b"".join(first):
+        return b"".join(first)
+    turns = (line.split(b"__eou__")[:2] for line in first)
+    return b"".join(b"__eou__".join([*two, b"\n"]) for two in turns)

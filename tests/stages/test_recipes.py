@@ -24,6 +24,8 @@ SCORED_BY = {
     "scan": ("exact_match", "equal:any reference"),
     "scan-length": ("exact_match", "equal:any reference"),
     "sst2": ("accuracy", "equal:any reference"),
+    "aeslc": ("bleu", "tok:13a"),
+    "dailydialog": ("bleu", "tok:13a"),
     "cmudict": ("word_error_rate", "words equal to no reference"),
 }
 

@@ -1,14 +1,16 @@
 """The catalogue: a folder with a YAML file for each corpus."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from attn2seq.catalogue.entry import CatalogueEntry
+from attn2seq.catalogue.entry import UNKNOWN, CatalogueEntry
 from attn2seq.catalogue.faults import combination_faults, describe
 from attn2seq.config import ConfigError, format_faults, nearest, plain, read_yaml
 from attn2seq.errors import UserError
+from attn2seq.whole import whole_file
 
 # The entry as it was used, beside the raw files; no corpus file may have this name.
 ENTRY_FILE = "corpus.yaml"
@@ -51,6 +53,25 @@ def write_raw_entry(raw: Path, entry: CatalogueEntry) -> None:
     yaml.allow_unicode = True
     with (raw / ENTRY_FILE).open("w", encoding="utf-8") as file:
         yaml.dump(entry.model_dump(exclude_none=True), file)
+
+
+def write_digests(path: Path, digests: Mapping[tuple[str | int, ...], str]) -> None:
+    """Write each digest over the `unknown` at its place in an entry; all else stays as it is."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    root = YAML().load(text)
+    spots = {}
+    for place, digest in digests.items():
+        mapping = root
+        for key in place:
+            mapping = mapping[key]
+        spots[mapping.lc.value("sha256")] = digest
+    # From the end, so that no change moves another's place.
+    for line, column in sorted(spots, reverse=True):
+        start, rest = lines[line][:column], lines[line][column:]
+        lines[line] = start + rest.replace(UNKNOWN, spots[line, column], 1)
+    with whole_file(path) as beside:
+        beside.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _validate(path: Path) -> CatalogueEntry:

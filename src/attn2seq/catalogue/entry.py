@@ -25,7 +25,10 @@ from pydantic import Field, PlainValidator
 from attn2seq.config import Settings
 
 Text = Annotated[str, Field(min_length=1)]
-Reader = Literal["parallel_lines", "delimited", "json_lines", "key_value_lines", "generated"]
+Reader = Literal[
+    "parallel_lines", "moses", "delimited", "json_lines", "key_value_lines", "parquet", "tmx",
+    "xliff", "sgm", "documents", "dialogues", "generated",
+]  # fmt: skip
 
 Judge = Literal["accuracy", "word_error_rate", "bleu", "moses_bleu", "chrf", "ter", "exact_match"]
 
@@ -52,12 +55,17 @@ Column = Annotated[int | str, PlainValidator(_column)]
 Size = Annotated[int | float, PlainValidator(_size)]
 
 
+UNKNOWN = "unknown"
+Sha256 = Annotated[str, Field(pattern=rf"^([0-9a-f]{{64}}|{UNKNOWN})$")]
+
+
 class SourceFile(Settings):
     """A file to fetch from `url`, or to take from `path` in data/local/."""
 
     url: Text | None = None
     path: Text | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
+    """`unknown` where it is to be written here at the first download."""
 
     @property
     def name(self) -> str:
@@ -69,13 +77,21 @@ class SplitFiles(Settings):
     """Where the pairs of a split lie: `src` and `tgt` for parallel lines, else `file`.
 
     A file within an archive is named `archive.zip/folder/file.txt`. `references` are further
-    targets of the same lines.
+    targets of the same lines. A split of several files lists them in `parts`.
     """
 
     src: Text | None = None
     tgt: Text | None = None
     references: list[Text] = Field(default_factory=list)
     file: Text | None = None
+    reader: Reader | None = None
+    """How these files are read, where not as the entry says."""
+    parts: list["SplitFiles"] | None = None
+    source: Text | None = None
+    """A source by name instead of files: `sacrebleu:<test set>/<languages>`,
+    `hub:<dataset>@<commit>/<file>`, `mtdata:<id>`."""
+    sha256: Sha256 | None = None
+    """Of the file that `hub` or `mtdata` gives."""
 
     @property
     def all(self) -> list[str]:
@@ -117,6 +133,18 @@ class Keys(Settings):
     references: list[Text] = Field(default_factory=list)
 
 
+class Dialogues(Settings):
+    """How the turns of a dialogue become pairs: the turns before each one, and that turn."""
+
+    end_of_turn: Text
+    """What each turn ends with, as `__eou__`."""
+    context_turns: Annotated[int, Field(ge=1)]
+    """Number of turns before the reply that make the source, where there are so many."""
+    separator: Text
+    """What stands between the turns of a source; in tokenize.user_defined_symbols it is one
+    piece."""
+
+
 class Generator(Settings):
     """A corpus that is made instead of fetched: the pairs of each split follow from the seed."""
 
@@ -150,12 +178,22 @@ class CatalogueEntry(Settings):
     max_columns: Annotated[int, Field(ge=2)] | None = None
     """Number of columns where the last one may hold the delimiter as text, or be missing. Without
     it every line has as many as the first."""
+    inline_tags: Literal["remove", "keep"] | None = None
+    """What becomes of formatting codes within a text of TMX or XLIFF: removed, as without this key,
+    or kept as pieces such as `<ph>` and `<g>`."""
+    skip_other_languages: bool | None = None
+    """Whether units of TMX or XLIFF that lack one of the two languages are left out; without it
+    they are an error."""
+    skip_lines: Text | None = None
+    """Regular expression for lines that are no text where they match on all sides of parallel
+    lines, as `^<` for the markup in IWSLT's files."""
     comment: Text | None = None
     """What starts a comment that reaches to the end of the line."""
     remove_from_src: Text | None = None
     """Regular expression for what is no part of a source, as `\\(\\d\\)$` in `word(2)`."""
     columns: Columns | None = None
     keys: Keys | None = None
+    dialogues: Dialogues | None = None
     generator: Generator | None = None
     splits: Splits | None = None
     make_splits: MakeSplits | None = None
@@ -207,6 +245,7 @@ class CatalogueEntry(Settings):
             tgt=place(files.tgt),
             references=[str(place(name)) for name in files.references],
             file=place(files.file),
+            reader=files.reader,
         )
 
 

@@ -7,11 +7,11 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from attn2seq.catalogue.entry import CatalogueEntry, SourceFile, SplitFiles
-from attn2seq.config import nearest, plain, shown, some
+from attn2seq.catalogue.entry import CatalogueEntry, SourceFile
+from attn2seq.catalogue.split_faults import NEEDS_SHA256, split_faults, split_parts
+from attn2seq.config import nearest, plain, shown
 from attn2seq.metrics import METRICS
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_NAME_BYTES = 255  # of a file, on all usual disks
 # The keys that belong to one reader alone, and those that it cannot do without.
 READER_KEYS = {
@@ -19,10 +19,14 @@ READER_KEYS = {
     "quoted": ("delimited",),
     "header": ("delimited",),
     "max_columns": ("delimited",),
-    "columns": ("delimited",),
+    "columns": ("delimited", "parquet"),
     "comment": ("delimited", "key_value_lines"),
-    "keys": ("json_lines", "key_value_lines"),
-    "remove_from_src": ("delimited", "json_lines", "key_value_lines"),
+    "keys": ("json_lines", "key_value_lines", "documents"),
+    "remove_from_src": ("delimited", "json_lines", "key_value_lines", "parquet"),
+    "inline_tags": ("tmx", "xliff"),
+    "skip_other_languages": ("tmx", "xliff"),
+    "skip_lines": ("parallel_lines",),
+    "dialogues": ("dialogues",),
     "generator": ("generated",),
 }
 NEEDED = {
@@ -30,6 +34,10 @@ NEEDED = {
     "delimited": ("files", "splits", "delimiter", "columns"),
     "json_lines": ("files", "splits", "keys"),
     "key_value_lines": ("files", "splits", "keys"),
+    "documents": ("files", "splits", "keys"),
+    "dialogues": ("files", "splits", "dialogues"),
+    "parquet": ("files", "splits", "columns"),
+    **dict.fromkeys(("moses", "tmx", "xliff", "sgm"), ("files", "splits")),
     "generated": ("generator",),
 }
 
@@ -62,7 +70,7 @@ def combination_faults(entry: CatalogueEntry) -> list[str]:
         *_delimiter_faults(entry),
         *(fault for place, file in enumerate(entry.files) for fault in _file_faults(place, file)),
         *_name_faults(entry),
-        *_split_faults(entry),
+        *split_faults(entry),
         *_pattern_faults(entry),
         *_key_faults(entry),
         *_judge_faults(entry),
@@ -85,10 +93,13 @@ def _record_at(kind: type[BaseModel], place: list[int | str]) -> type[BaseModel]
 
 
 def _record_in(annotation: Any) -> type[BaseModel]:
-    """The record named in `Record`, `Record | None` or `list[Record]`."""
+    """The record named in `Record`, `Record | None`, `list[Record]` or `list[Record] | None`."""
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
+        for inner in get_args(candidate):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                return inner
     raise TypeError(f"{annotation} holds no record")
 
 
@@ -104,13 +115,17 @@ def _delimiter_faults(entry: CatalogueEntry) -> list[str]:
 
 
 def _reader_faults(entry: CatalogueEntry) -> list[str]:
+    used = _readers(entry)
+    needed = {key: reader for reader in reversed(used) for key in NEEDED[reader]}
+    if any(part.source for part in split_parts(entry)):
+        needed.pop("files", None)
     faults = [
-        f"{key}: needed by the reader {entry.reader}"
-        for key in NEEDED[entry.reader]
+        f"{key}: needed by the reader {reader}"
+        for key, reader in needed.items()
         if not getattr(entry, key)
     ]
     for key, readers in READER_KEYS.items():
-        if getattr(entry, key) and entry.reader not in readers:
+        if getattr(entry, key) and not set(used) & set(readers):
             faults.append(f"{key}: belongs to the reader {' or '.join(readers)} only")
     if entry.quoted:
         faults += [
@@ -132,6 +147,12 @@ def _reader_faults(entry: CatalogueEntry) -> list[str]:
     return faults
 
 
+def _readers(entry: CatalogueEntry) -> list[str]:
+    """The entry's own, then those that its splits name."""
+    named = (part.reader for part in split_parts(entry) if part.reader)
+    return list(dict.fromkeys([entry.reader, *named]))
+
+
 def _file_faults(place: int, file: SourceFile) -> list[str]:
     at = f"files.{place}"
     if (file.url is None) == (file.path is None):
@@ -145,7 +166,7 @@ def _file_faults(place: int, file: SourceFile) -> list[str]:
     if not (file.url or "").startswith("https://") or file.name in ("", ".", ".."):
         faults.append(f"{at}.url: must be the https:// address of a file, got {file.url!r}")
     if file.sha256 is None:
-        faults.append(f"{at}.sha256: missing; needed for a file that is fetched")
+        faults.append(f"{at}.sha256: {NEEDS_SHA256}")
     return faults
 
 
@@ -171,67 +192,26 @@ def _name_faults(entry: CatalogueEntry) -> list[str]:
     return faults
 
 
-def _split_faults(entry: CatalogueEntry) -> list[str]:
-    if entry.splits is None:
-        return []
-    faults = []
-    for split in ("train", "dev", "test"):
-        files: SplitFiles | None = getattr(entry.splits, split)
-        made = getattr(entry.make_splits, split, None)
-        if files is not None:
-            faults += _split_file_faults(entry, f"splits.{split}", files)
-        if files is not None and made is not None:
-            faults.append(f"make_splits.{split}: the corpus gives {split} in splits already")
-        if files is None and made is None:
-            faults.append(
-                f"splits.{split}: missing; give its files, or a size in make_splits.{split}"
-            )
-    return faults
-
-
-def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> list[str]:
-    parallel = entry.reader == "parallel_lines"
-    if parallel and (files.file or not (files.src and files.tgt)):
-        return [f"{at}: needs src and tgt, and no file, for the reader parallel_lines"]
-    if not parallel and (files.src or files.tgt or files.references or not files.file):
-        return [
-            f"{at}: needs file, and neither src, tgt nor references, for the reader {entry.reader}"
-        ]
-    return [fault for name in files.all for fault in _file_name_faults(entry, at, name)]
-
-
-def _file_name_faults(entry: CatalogueEntry, at: str, name: str) -> list[str]:
-    known = list(entry.stored())
-    found = entry.locate(name)
-    if found is None:
-        guess = nearest(name, known) or nearest(name.partition("/")[0], known)
-        hint = f"did you mean {plain(guess)}?" if guess else f"known: {some(known)}"
-        return [f"{at}: {plain(name)} is not among files ({hint})"]
-    file, member = found
-    if file.endswith(ARCHIVES) and not member:
-        return [f"{at}: {plain(file)} is an archive; name a file in it, as {plain(file)}/train.txt"]
-    if member and not file.endswith(ARCHIVES):
-        return [
-            f"{at}: {plain(file)} is not an archive ({', '.join(ARCHIVES)}), so it has no "
-            f"{plain(member)}"
-        ]
-    return []
-
-
 def _pattern_faults(entry: CatalogueEntry) -> list[str]:
     faults = []
-    if entry.remove_from_src is not None:
-        try:
-            re.compile(entry.remove_from_src)
-        except (re.error, OverflowError, RecursionError) as error:
-            pattern = shown(entry.remove_from_src)
-            faults.append(f"remove_from_src: {pattern} is not a valid pattern: {plain(error)}")
-    if entry.columns is not None and not entry.header:
-        named = [
-            column
-            for column in (entry.columns.src, entry.columns.tgt, *entry.columns.references)
-            if isinstance(column, str)
+    for key in ("remove_from_src", "skip_lines"):
+        if (pattern := getattr(entry, key)) is not None:
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                told = f"{shown(pattern)} is not a valid pattern: {plain(error)}"
+                faults.append(f"{key}: {told}")
+    if entry.columns is None:
+        return faults
+    columns = [entry.columns.src, entry.columns.tgt, *entry.columns.references]
+    if "parquet" in _readers(entry):
+        faults += [
+            f"columns: {number} is a number; the columns of parquet have names"
+            for number in columns
+            if isinstance(number, int)
         ]
+    elif not entry.header:
+        named = [column for column in columns if isinstance(column, str)]
         faults += [
             f"columns: {name!r} is a name; set header: true, or give a number" for name in named
         ]

@@ -19,7 +19,7 @@ def recipes() -> list[str]:
 def new(
     files: Annotated[
         list[Path],
-        Argument(metavar="FILE [FILE]", help="A table, or two files of lines: source, target."),
+        Argument(metavar="FILE [FILE]", help="A table, a TMX file, or two files of lines."),
     ],
     name: Annotated[
         str | None, Option(metavar="NAME", help="The corpus's. Default: after the file.")
@@ -46,8 +46,8 @@ def new(
 
     From one table, or two text files. Looks at them (format, encoding, columns, languages, pairs),
     copies them to data/local/, writes an entry into data/catalogue/ and says what to do next. A
-    table is separated by tabs or commas, with or without quotes, or has a JSON object per line;
-    files may end in .gz.
+    table is separated by tabs or commas, with or without quotes, has a JSON object per line, or is
+    parquet; a translation memory (.tmx) does as well. Files of text may end in .gz.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ from attn2seq.preparing.cleaning import has_controls, in_unicode_form
 from attn2seq.preparing.key_buckets import KeyBuckets
 from attn2seq.preparing.keys import pair_keys, text_keys
 from attn2seq.preparing.settings import UnicodeForm
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 from attn2seq.reading.tables import read_batches
 
 Figures = dict[str, Any]

@@ -17,7 +17,8 @@ from attn2seq.preparing.judge import sound_judge
 from attn2seq.preparing.keys import text_key
 from attn2seq.preparing.settings import PrepareSettings
 from attn2seq.preparing.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
-from attn2seq.reading.readers import Row, read_rows
+from attn2seq.reading.readers import read_rows, repeated_lines
+from attn2seq.reading.row import Row
 from attn2seq.reading.tables import sample_table, write_table
 from attn2seq.whole import whole_folder, write_json
 
@@ -27,6 +28,8 @@ FACTS = (
     "name", "title", "task", "src_lang", "tgt_lang", "bleu_tokenizer", "metrics", "licence",
     "citation",
 )  # fmt: skip
+# Why a pair of dialogues is left out: the dialogue stands, whole, in dev or test.
+REPEATED = "dialogue_in_dev_or_test"
 # Rows that are filtered at once; and cleaned, few, since one text out of order costs all of them.
 _ROWS_AT_ONCE = 5_000
 _ROWS_TO_CLEAN = 200
@@ -190,7 +193,11 @@ def _write_train(
     """Raises UserError where no pair is left."""
     settings = corpus.settings
     account = Account(0, 0, 0, dict.fromkeys(REASONS, 0))
-    pair_filter = PairFilter(settings, evaluation)
+    if corpus.entry.dialogues is not None:
+        account.dropped[REPEATED] = 0
+    repeated = repeated_lines(corpus.raw, corpus.entry)
+    languages = (corpus.entry.src_lang, corpus.entry.tgt_lang)
+    pair_filter = PairFilter(settings, evaluation, languages)
 
     def kept() -> Iterator[Row]:
         rows = corpus.rows("train")
@@ -204,7 +211,11 @@ def _write_train(
             pairs = [(row.src, row.targets[0] if row.targets else "") for row in batch]
             for src, tgt in pairs:
                 overlap.meet(src, tgt)
-            for row, reason in zip(batch, pair_filter.reasons(pairs), strict=True):
+            held_out = [row.line in repeated for row in batch]
+            asked = [pair for pair, out in zip(pairs, held_out, strict=True) if not out]
+            reasons = iter(pair_filter.reasons(asked))
+            for row, out in zip(batch, held_out, strict=True):
+                reason = REPEATED if out else next(reasons)
                 if reason is None:
                     yield row
                 else:

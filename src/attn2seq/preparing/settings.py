@@ -2,12 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+import regex
+from pydantic import AfterValidator, Field
 
 from attn2seq.config import Settings
 
-UnicodeForm = Literal["nfc", "nfkc", "nfc_lower", "nfkc_lower", "none"]
 
+def _script(name: str) -> str:
+    try:
+        regex.compile(rf"\p{{Script={name}}}")
+    except regex.error:
+        raise ValueError(
+            f"must be the Unicode name of a script, such as Latin, Cyrillic or Han, got {name!r}"
+        ) from None
+    return name
+
+
+Script = Annotated[str, AfterValidator(lambda name: name and _script(name))]
+UnicodeForm = Literal["nfc", "nfkc", "nfc_lower", "nfkc_lower", "none"]
 
 # Within data/raw and data/tokenized: the trained model that training starts from.
 START_FOLDER = "start_from"
@@ -48,8 +60,27 @@ class PrepareSettings(Settings):
     max_length_ratio: Annotated[float, Field(ge=0)]
     """Most words of the longer side for each word of the shorter one; 0 for no limit."""
 
+    length_ratio_unit: Literal["word", "character"]
+    """What that ratio counts; characters for languages without spaces between words."""
+
+    src_script: Script
+    """Script of the source, by its Unicode name, as `Latin` or `Han`; empty for any."""
+
+    tgt_script: Script
+    """The same for the target."""
+
+    min_character_score: Annotated[float, Field(ge=0, le=1)]
+    """Smallest share of a text's letters that are of its side's script; 0 for no limit. Letters
+    are those that Unicode calls alphabetic; a text without any passes."""
+
+    min_language_id_score: Annotated[float, Field(ge=0, le=1)]
+    """Smallest probability that a text is of its side's language, by py3langid; 0 for no limit."""
+
     drop_duplicates: bool
     """Whether a pair that occurs again is dropped."""
+
+    drop_duplicate_targets: bool
+    """Whether a pair is dropped whose target occurs again, such as boilerplate of the web."""
 
     drop_leaked_sources: bool
     """Whether a pair is dropped whose source occurs in dev or test. Without it, scores on dev and

@@ -12,7 +12,7 @@ import numpy as np
 from attn2seq.catalogue.entry import MakeSplits, Size
 from attn2seq.errors import UserError
 from attn2seq.preparing.keys import text_key
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 
 EVALUATION_SPLITS = ("dev", "test")
 

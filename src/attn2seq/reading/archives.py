@@ -2,20 +2,13 @@
 
 Nothing is ever unpacked to a path, so that a member's name can lead nowhere. An archive can also be
 made to fill the memory: with a directory of a million names, or with a name that never ends. So no
-more than MAX_DIRECTORY_BYTES of a directory are read, and each way of packing unpacks piece by
-piece, in no more than MAX_WINDOW_BYTES.
+more than MAX_DIRECTORY_BYTES of a directory are read.
 """
 
-import bz2
-import errno
-import gzip
 import io
-import lzma
 import stat
-import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,21 +17,14 @@ from typing import Any, BinaryIO, cast
 from attn2seq.config import nearest, plain, some
 from attn2seq.errors import UserError
 from attn2seq.reading.names import composed
+from attn2seq.reading.packing import DAMAGE, damage, unpacked
 
 # All names in the archive and what it says of them: 65,536 members of a tar. Python keeps ten times
 # as many bytes of a zip's entries, so of these a quarter is read: still some 80,000 members.
 MAX_DIRECTORY_BYTES = 32 << 20
-# What xz may keep of the text to refer back to; `xz -9` takes a quarter of it.
-MAX_WINDOW_BYTES = 256 << 20
+# Of one file where all of a folder are read.
+MAX_MEMBER_BYTES = 16 << 20
 
-# How the names of packed files end.
-PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst")
-
-# What Python's modules raise on bytes that are not what they seem.
-DAMAGE = (
-    EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, struct.error,
-    ArithmeticError, LookupError, ValueError, NotImplementedError, RecursionError,
-)  # fmt: skip
 _CHUNK_BYTES = 1 << 16
 
 
@@ -54,6 +40,78 @@ def open_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
     return _tar_member(stack, path, member)
 
 
+def member_names(path: Path) -> list[str]:
+    """The files in an archive. Raises UserError where it is missing, damaged or too large."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing; run download again")
+    with ExitStack() as stack:
+        if path.name.endswith(".zip"):
+            return [info.filename for info in _zip(stack, path).infolist() if not info.is_dir()]
+        with _damage_told(path):
+            _, archive = _open_tar(stack, path)
+            return [info.name for info in _infos(archive) if info.isreg()]
+
+
+def members_in(stack: ExitStack, path: Path, folder: str) -> Iterator[tuple[str, BinaryIO]]:
+    """The files that lie directly in a folder of the archive, in one pass: name and bytes.
+
+    Each is to be read before the next one is asked for. Raises UserError where there is none.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing; run download again")
+    start, found = f"{composed(folder.rstrip('/'))}/", False
+    members = _zip_members if path.name.endswith(".zip") else _tar_members
+    for name, opened in members(stack, path, start):
+        found = True
+        yield name, opened
+    if not found:
+        raise UserError(
+            f"{path} has no files in the folder {plain(folder)}; correct the entry's splits"
+        )
+
+
+def _lies_in(name: str, start: str) -> bool:
+    name = composed(name)
+    return name.startswith(start) and "/" not in name[len(start) :]
+
+
+def _zip_members(stack: ExitStack, path: Path, start: str) -> Iterator[tuple[str, BinaryIO]]:
+    archive = _zip(stack, path)
+    for info in archive.infolist():
+        if not info.is_dir() and _lies_in(info.filename, start):
+            with ExitStack() as inner:
+                yield info.filename, _unzipped(inner, path, archive, info)
+
+
+def _tar_members(stack: ExitStack, path: Path, start: str) -> Iterator[tuple[str, BinaryIO]]:
+    with _damage_told(path):
+        file, archive = _open_tar(stack, path)
+        for info in _infos(archive):
+            if info.isreg() and _lies_in(info.name, start):
+                # Of what is read, only the directory is bounded here.
+                ration, file.ration = file.ration, None
+                content = cast(BinaryIO, archive.extractfile(info)).read(MAX_MEMBER_BYTES + 1)
+                file.ration = ration
+                if len(content) > MAX_MEMBER_BYTES:
+                    raise UserError(
+                        f"{path}/{plain(info.name)} is larger than {MAX_MEMBER_BYTES:,} bytes"
+                    )
+                yield info.name, io.BytesIO(content)
+        file.ration = None
+        while file.read(_CHUNK_BYTES):
+            pass  # a checksum stands at the end of what a tar is packed in
+
+
+def _infos(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar; each later than the one before, or reading would never end."""
+    end = -1
+    for info in archive:
+        if archive.offset <= end:
+            raise tarfile.ReadError("a size is negative")
+        end = archive.offset
+        yield info
+
+
 @contextmanager
 def _damage_told(path: Path) -> Iterator[None]:
     """Raises UserError where the block finds that the file is not what it seems."""
@@ -63,48 +121,48 @@ def _damage_told(path: Path) -> Iterator[None]:
         raise damage(f"{path} is damaged or cut short", error) from None
 
 
-def damage(fault: str, error: Exception) -> Exception:
-    """What to raise where reading a file raised `error`, one of DAMAGE or an OSError."""
-    # An OSError with another number is the machine's fault, not the file's.
-    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-        return error
-    reason = plain(str(error)[:200]) or type(error).__name__
-    return UserError(f"{fault} ({reason}); download it again")
-
-
-def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
+def _zip(stack: ExitStack, path: Path) -> zipfile.ZipFile:
     file = stack.enter_context(
         _Rationed(path.open("rb", buffering=0), path, MAX_DIRECTORY_BYTES // 4)
     )
     with _damage_told(path):
         archive = stack.enter_context(zipfile.ZipFile(file))
         file.ration = None
+        return archive
+
+
+def _zip_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
+    with _damage_told(path):
+        archive = _zip(stack, path)
         found = _named(archive.NameToInfo, member)
         if found is None:
             raise _no_member(path, member, archive.namelist())
-        if found.is_dir() or stat.S_ISLNK(found.external_attr >> 16):
-            raise _no_file(path, member)
-        if found.flag_bits & 1:
-            raise UserError(f"{path}: {plain(member)} has a password; pack it without one")
-        if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            # Python unpacks bzip2 and LZMA within a zip without a bound on the memory.
-            raise UserError(
-                f"{path}: {plain(member)} uses method {found.compress_type} of zip; pack it "
-                "with deflate, the usual one"
-            )
+    return _unzipped(stack, path, archive, found)
+
+
+def _unzipped(
+    stack: ExitStack, path: Path, archive: zipfile.ZipFile, found: zipfile.ZipInfo
+) -> BinaryIO:
+    if found.is_dir() or stat.S_ISLNK(found.external_attr >> 16):
+        raise _no_file(path, found.filename)
+    if found.flag_bits & 1:
+        raise UserError(f"{path}: {plain(found.filename)} has a password; pack it without one")
+    if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Python unpacks bzip2 and LZMA within a zip without a bound on the memory.
+        raise UserError(
+            f"{path}: {plain(found.filename)} uses method {found.compress_type} of zip; pack it "
+            "with deflate, the usual one"
+        )
+    with _damage_told(path):
         opened = stack.enter_context(archive.open(found))
     return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, opened)))
 
 
 def _tar_member(stack: ExitStack, path: Path, member: str) -> BinaryIO:
     with _damage_told(path):
-        file = stack.enter_context(_Rationed(_tar(stack, path), path, MAX_DIRECTORY_BYTES))
-        archive = stack.enter_context(tarfile.TarFile(fileobj=file))
-        found, names, end = None, [], -1
-        for info in archive:
-            if archive.offset <= end:
-                raise tarfile.ReadError("a size is negative")
-            end = archive.offset
+        file, archive = _open_tar(stack, path)
+        found, names = None, []
+        for info in _infos(archive):
             names.append(info.name)
             if composed(info.name) == composed(member.rstrip("/")):
                 found = info
@@ -125,8 +183,12 @@ def _named(infos: Mapping[str, zipfile.ZipInfo], member: str) -> zipfile.ZipInfo
     return {composed(name): info for name, info in infos.items()}.get(composed(member))
 
 
-def _tar(stack: ExitStack, path: Path) -> Any:
-    return unpacked(stack, cast(BinaryIO, stack.enter_context(path.open("rb"))), str(path))
+def _open_tar(stack: ExitStack, path: Path) -> tuple["_Rationed", tarfile.TarFile]:
+    packed = cast(BinaryIO, stack.enter_context(path.open("rb")))
+    file = stack.enter_context(
+        _Rationed(unpacked(stack, packed, str(path)), path, MAX_DIRECTORY_BYTES)
+    )
+    return file, stack.enter_context(tarfile.TarFile(fileobj=file))
 
 
 def _no_member(path: Path, member: str, known: list[str]) -> UserError:
@@ -159,83 +221,3 @@ class _Rationed(io.BufferedReader):
                 "only the files of the corpus"
             )
         return content
-
-
-def unpacked(stack: ExitStack, file: BinaryIO, label: str) -> BinaryIO:
-    """What a file unpacks to: gzip, bzip2, xz or Zstandard, told by how it begins; else itself.
-
-    Raises UserError where the file is damaged, naming it as `label`.
-    """
-    buffered = file if hasattr(file, "peek") else io.BufferedReader(cast(io.RawIOBase, file))
-    try:
-        start = cast(io.BufferedReader, buffered).peek(6)[:6]
-    except (*DAMAGE, OSError) as error:
-        raise damage(f"{label} is damaged or cut short", error) from None
-    if start.startswith(b"\x1f\x8b"):
-        opened: Any = stack.enter_context(gzip.GzipFile(fileobj=buffered))
-    elif start.startswith(b"BZh"):
-        opened = stack.enter_context(bz2.BZ2File(buffered))
-    elif start == b"\xfd7zXZ\x00":
-        opened = _XzReader(buffered)
-    elif start.startswith(b"\x28\xb5\x2f\xfd"):
-        import pyarrow as pa  # its reader bounds what a file may ask to be remembered
-
-        opened = stack.enter_context(pa.CompressedInputStream(buffered, "zstd"))
-    elif label.endswith(PACKED):
-        raise UserError(f"{label} is not packed, though its name says so; get it again")
-    else:
-        return buffered
-    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, opened)))
-
-
-class _XzReader(io.RawIOBase):
-    """What an .xz file unpacks to; Python's own reader takes what memory the file asks for."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = file
-        self._unpacker = _new_unpacker()
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        if whence != io.SEEK_SET:
-            raise io.UnsupportedOperation("only from the start")
-        if offset < self._position:
-            self._file.seek(0)
-            self._unpacker = _new_unpacker()
-            self._position = 0
-        while self._position < offset and self.read(min(_CHUNK_BYTES, offset - self._position)):
-            pass
-        return self._position
-
-    def readinto(self, buffer: Any, /) -> int:
-        content = b""
-        while not content:
-            packed = b""
-            if self._unpacker.eof:
-                # Another stream may follow, after zeros that fill up four bytes.
-                packed = self._unpacker.unused_data.lstrip(b"\0")
-                while not packed:
-                    if not (more := self._file.read(_CHUNK_BYTES)):
-                        return 0
-                    packed = more.lstrip(b"\0")
-                self._unpacker = _new_unpacker()
-            elif self._unpacker.needs_input and not (packed := self._file.read(_CHUNK_BYTES)):
-                raise EOFError("it ends within a stream")
-            content = self._unpacker.decompress(packed, len(buffer))
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)
-
-
-def _new_unpacker() -> lzma.LZMADecompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_WINDOW_BYTES)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from attn2seq.config import plain
+from attn2seq.config import plain, some
 from attn2seq.errors import UserError
 from attn2seq.reading.languages import language_of
+from attn2seq.reading.parquet import open_parquet, text_columns
 
 SAMPLE_BYTES = 1 << 20
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
@@ -38,7 +39,7 @@ _OTHER_FILES = {
     b"\xfd7zXZ\x00": "packed with xz: `unxz` it, and pack it with gzip if you like",
     b"BZh": "packed with bzip2: `bunzip2` it, and pack it with gzip if you like",
     b"(\xb5/\xfd": "packed with zstd: `unzstd` it, and pack it with gzip if you like",
-    b"PAR1": "a Parquet file: save it as CSV or JSON lines",
+    b"PAR1": "a parquet table, which holds both sides: give it alone",
 }
 
 
@@ -46,7 +47,7 @@ _OTHER_FILES = {
 class Table:
     """A file with a pair per record."""
 
-    reader: Literal["delimited", "json_lines"]
+    reader: Literal["delimited", "json_lines", "parquet"]
     names: list[str]  # of the columns, or the keys; empty where nothing names the columns
     width: int
     delimiter: str = ""
@@ -84,6 +85,14 @@ def guess_table(path: Path, header: bool | None) -> Table:
 
     Raises UserError where it is none that can be read.
     """
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            names = text_columns(open_parquet(path, str(path)).schema_arrow)
+            if len(names) < 2:
+                raise UserError(
+                    f"{path}: two columns of texts are needed, and it has {some(names)}"
+                )
+            return Table("parquet", names, len(names))
     lines = [line for line in check_text(path).split("\n") if line.strip()]
     if lines[0].lstrip().startswith("{"):
         return _json_lines(path, lines)

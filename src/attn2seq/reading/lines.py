@@ -12,7 +12,8 @@ from typing import BinaryIO, cast
 
 from attn2seq.config import plain
 from attn2seq.errors import UserError
-from attn2seq.reading.archives import DAMAGE, damage, open_member, unpacked
+from attn2seq.reading.archives import open_member
+from attn2seq.reading.packing import DAMAGE, damage, unpacked
 
 # Bounds on what a file may unpack to, so that a small file cannot fill the memory or never end.
 MAX_TEXT_BYTES = 64 << 30
@@ -42,7 +43,7 @@ def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
     """
     label = f"{raw / plain(name)}"
     number, line = 0, ""
-    with _open(raw, name) as file:
+    with open_file(raw, name) as file:
         for number, line in decoded_lines(file, label, MAX_LINE_BYTES):
             if number == 1 and line.startswith(_LFS_POINTER):
                 raise UserError(
@@ -129,9 +130,10 @@ def _decode(line: bytes, label: str, number: int) -> str:
 
 
 @contextmanager
-def _open(raw: Path, name: str) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked."""
-    path, member = _split(raw, name)
+def open_file(raw: Path, name: str) -> Iterator[BinaryIO]:
+    """The bytes of `raw/name`, unpacked. Raises UserError where it is missing or damaged."""
+    file_name, member = split_name(raw, name)
+    path = raw / file_name
     if not path.is_file():
         raise UserError(f"{path} is missing; run download again")
     with ExitStack() as stack:
@@ -142,10 +144,10 @@ def _open(raw: Path, name: str) -> Iterator[BinaryIO]:
         yield unpacked(stack, file, f"{raw / plain(name)}")
 
 
-def _split(raw: Path, name: str) -> tuple[Path, str]:
+def split_name(raw: Path, name: str) -> tuple[str, str]:
     """The file that a name begins with, and what of it follows: a member of an archive."""
     parts = name.split("/")
     for end in range(1, len(parts)):
         if not (raw / "/".join(parts[:end])).is_dir():
-            return raw / "/".join(parts[:end]), "/".join(parts[end:])
-    return raw / name, ""
+            return "/".join(parts[:end]), "/".join(parts[end:])
+    return name, ""

@@ -7,25 +7,22 @@ json_lines:        {"body": "Hi all", "subject": "Hi"}  Row(1, "Hi all", ["Hi"])
 """
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
 
 from attn2seq.catalogue.entry import CatalogueEntry, Column, Columns, Keys, SplitFiles
-from attn2seq.config import nearest, plain, some, unique_keys
+from attn2seq.config import nearest, plain, some
 from attn2seq.errors import UserError
-from attn2seq.reading.lines import read_lines
-
-
-class Row(NamedTuple):
-    """A source and its targets; the first is the target, all are references."""
-
-    line: int  # in the file, from 1
-    src: str
-    targets: list[str]
+from attn2seq.reading.bitexts import read_tmx, read_xliff
+from attn2seq.reading.dialogues import read_dialogues, repeated_dialogues
+from attn2seq.reading.documents import read_documents
+from attn2seq.reading.json_lines import json_parser
+from attn2seq.reading.lines import read_lines, split_name
+from attn2seq.reading.parallel import read_moses, read_parallel
+from attn2seq.reading.parquet import read_parquet
+from attn2seq.reading.row import Row
+from attn2seq.reading.test_sets import read_test_set
 
 
 def read_rows(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Row]:
@@ -34,19 +31,57 @@ def read_rows(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Row]:
     Further references are read for dev and test alone. Blank lines come as a row of empty texts,
     except in parallel files, where they are lines as any other. Raises UserError.
     """
-    files = entry.located(split_files(entry, split))
-    several = split != "train"
-    if files.file is None:
-        yield from _read_parallel(raw, files, several)
-        return
-    read = _read_quoted if entry.quoted else _read_lines
-    rows = read(raw, entry, files.file, several)
-    if entry.remove_from_src is None:
-        yield from rows
-        return
-    remove = re.compile(entry.remove_from_src)
-    for row in rows:
-        yield row._replace(src=remove.sub("", row.src))
+    remove = re.compile(entry.remove_from_src) if entry.remove_from_src is not None else None
+    for files in split_parts(entry, split):
+        rows = _read_part(raw, entry, files, several=split != "train")
+        yield from (
+            rows if remove is None else (row._replace(src=remove.sub("", row.src)) for row in rows)
+        )
+
+
+def repeated_lines(raw: Path, entry: CatalogueEntry) -> set[int]:
+    """The lines of train whose dialogue stands in dev or test too; of other corpora none."""
+    if entry.dialogues is None or entry.splits is None:
+        return set()
+    dev_and_test = [split for split in ("dev", "test") if getattr(entry.splits, split)]
+    others = [str(files.file) for split in dev_and_test for files in split_parts(entry, split)]
+    (train,) = split_parts(entry, "train")
+    return repeated_dialogues(raw, str(train.file), others, entry.dialogues)
+
+
+def _read_part(raw: Path, entry: CatalogueEntry, files: SplitFiles, several: bool) -> Iterator[Row]:
+    """The rows of the files of a split, or of one part of it."""
+    reader, name = files.reader or entry.reader, str(files.file)
+    match reader:
+        case "parallel_lines" | "generated":
+            return read_parallel(raw, files, several, entry.skip_lines)
+        case "moses":
+            return read_moses(raw, files, entry)
+        case "sgm":
+            return read_test_set(raw, files, several)
+        case "tmx":
+            return read_tmx(raw, name, entry, several)
+        case "xliff":
+            return read_xliff(raw, name, entry)
+        case "parquet":
+            assert entry.columns is not None
+            return read_parquet(raw, name, entry.columns, several)
+        case "documents":
+            assert entry.keys is not None
+            archive, folder = split_name(raw, name)
+            return read_documents(raw, archive, folder, entry.keys, several)
+        case "dialogues":
+            assert entry.dialogues is not None
+            return read_dialogues(raw, name, entry.dialogues)
+    if reader == "delimited" and entry.quoted:
+        return _read_quoted(raw, entry, name, several)
+    return _read_lines(raw, entry, reader, name, several)
+
+
+def split_parts(entry: CatalogueEntry, split: str) -> list[SplitFiles]:
+    """The files of a split, part by part, by their names in data/raw."""
+    files = split_files(entry, split)
+    return [entry.located(part) for part in files.parts or [files]]
 
 
 def split_files(entry: CatalogueEntry, split: str) -> SplitFiles:
@@ -60,8 +95,10 @@ def split_files(entry: CatalogueEntry, split: str) -> SplitFiles:
 Parse = Callable[[int, str], Row | None]
 
 
-def _read_lines(raw: Path, entry: CatalogueEntry, name: str, several: bool) -> Iterator[Row]:
-    parse = _parser(entry, raw / plain(name), several)
+def _read_lines(
+    raw: Path, entry: CatalogueEntry, reader: str, name: str, several: bool
+) -> Iterator[Row]:
+    parse = _parser(entry, reader, raw / plain(name), several)
     for number, line in read_lines(raw, name):
         if entry.comment is not None:
             line = line.partition(entry.comment)[0]
@@ -96,28 +133,11 @@ def _read_quoted(raw: Path, entry: CatalogueEntry, name: str, several: bool) -> 
         begun = records.line_num + 1
 
 
-def _parser(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
-    if entry.reader == "delimited":
+def _parser(entry: CatalogueEntry, reader: str, label: Path, several: bool) -> Parse:
+    if reader == "delimited":
         return _delimited(entry, label, several)
     assert entry.keys is not None
-    return (_json if entry.reader == "json_lines" else _key_value)(entry.keys, label, several)
-
-
-def _read_parallel(raw: Path, files: SplitFiles, several: bool) -> Iterator[Row]:
-    assert files.src is not None
-    assert files.tgt is not None
-    names = [files.src, files.tgt, *(files.references if several else [])]
-    for lines in zip_longest(*(read_lines(raw, name) for name in names)):
-        if None in lines:
-            counts = [sum(1 for _ in read_lines(raw, name)) for name in names]
-            told = ", ".join(
-                f"{raw / plain(n)} has {c:,}" for n, c in zip(names, counts, strict=True)
-            )
-            raise UserError(
-                f"parallel files must have equal line counts: {told}; line i of each is one pair"
-            )
-        (number, src), *targets = lines
-        yield Row(number, src, [text for _, text in targets])
+    return (json_parser if reader == "json_lines" else _key_value)(entry.keys, label, several)
 
 
 def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
@@ -190,74 +210,6 @@ def _place(column: Column, header: list[str], at: str) -> int:
     guess = nearest(column, header)
     hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(header)}"
     raise UserError(f"{at}: no column is named {column!r} ({hint})")
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-# Numbers come as they are written, 1.50 and 1e400 too.
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=unique_keys, parse_int=str, parse_float=str, parse_constant=_no_number
-)
-
-
-def _json(keys: Keys, label: Path, several: bool) -> Parse:
-    def parse(number: int, line: str) -> Row:
-        at = f"{label}, line {number}"
-        try:
-            values = _DECODER.decode(line)
-        except (ValueError, RecursionError) as error:
-            array = number == 1 and line.lstrip().startswith("[")
-            hint = "; each line must hold one object, not all of them a list" if array else ""
-            raise UserError(f"{at}: not JSON ({error}){hint}") from None
-        if not isinstance(values, dict):
-            raise UserError(f"{at}: must be a JSON object with keys, got {line[:40]!r}")
-        src, tgt = (_only_text(values, key, at) for key in (keys.src, keys.tgt))
-        more = [text for key in keys.references if several for text in _texts(values, key, at)]
-        return Row(number, src, [tgt, *more])
-
-    return parse
-
-
-def _only_text(values: dict[str, object], key: str, at: str) -> str:
-    texts = _texts(values, key, at)
-    if len(texts) > 1:
-        raise UserError(f"{at}: {key!r} holds {len(texts)} texts, but one is needed")
-    return texts[0] if texts else ""
-
-
-def _texts(values: dict[str, object], key: str, at: str) -> list[str]:
-    """The texts at a key: a text or a number, several in a list, or none where it is null.
-
-    A dot reaches into an object: `translation.en`, unless a key is spelt so.
-    """
-    outer, _, inner = key.partition(".")
-    if key not in values and inner and isinstance(nested := values.get(outer), dict):
-        return _texts(nested, inner, f"{at}, in {outer!r}")
-    if key not in values:
-        guess = nearest(key, list(values))
-        hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(values)}"
-        raise UserError(f"{at}: the key {key!r} is missing ({hint})")
-    value = values[key]
-    items: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
-    for item in items:
-        if not isinstance(item, str):
-            first = next(iter(item), None) if isinstance(item, dict) else None
-            reach = f"; {key}.{first} reaches into it" if first else ""
-            raise UserError(f"{at}: {key!r} must hold text, got {_kind(item)}{reach}")
-        # JSON can spell half a character, which no text file can hold.
-        if any("\ud800" <= character <= "\udfff" for character in item):
-            raise UserError(
-                f"{at}: {key!r} holds an escape from \\ud800 to \\udfff that is not half of a pair"
-            )
-    return items
-
-
-def _kind(item: object) -> str:
-    if isinstance(item, dict):
-        return "an object"
-    return "a list in a list" if isinstance(item, list) else json.dumps(item)
 
 
 def _key_value(keys: Keys, label: Path, several: bool) -> Parse:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attn2seq.ahead import ahead
-from attn2seq.reading.readers import Row
+from attn2seq.reading.row import Row
 
 # Rows held before they are written.
 _BATCH_ROWS = 5_000

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attn2seq.catalogue.catalogue import write_raw_entry
-from attn2seq.catalogue.entry import CatalogueEntry, SourceFile
+from attn2seq.catalogue.entry import UNKNOWN, CatalogueEntry, SourceFile
 from attn2seq.errors import UserError
 from attn2seq.phrasebook.phrasebook import generate_phrasebook
 from attn2seq.reading.names import as_written
 from attn2seq.reading.readers import split_files
 from attn2seq.sources.fetch import MAX_FILE_BYTES, FetchError, Say, fetch
+from attn2seq.sources.named import Place, resolve, with_test_sets
 from attn2seq.sources.vectors import FOLDER, VectorsEntry, write_index
 from attn2seq.whole import whole_folder
 
@@ -66,27 +67,42 @@ def download_corpus(
     say: Say,
     vectors: Mapping[str, VectorsEntry] = NO_VECTORS,
     further: Mapping[str, Path] = NO_FILES,
-) -> None:
+) -> dict[Place, str]:
     """Write the folder `raw` as a whole: the corpus's files, and its entry as `corpus.yaml`.
 
     The word vectors of a side go into its folder `vectors`, and the files `further` to the places
-    that they name. Every file with a sha256 in its entry is checked against it.
-    Raises UserError.
+    that they name. Every file with a sha256 in its entry is checked against it; returns those that
+    the entry did not know, by their place in it. Raises UserError.
     """
+    learnt: dict[Place, str] = {}
+    entry, entry_places = resolve(entry)
     with whole_folder(raw) as folder:
         if entry.generator is not None:
             _generate(entry, folder, say)
         owner = _Owner("corpus", entry.name, entry.folder or entry.name)
-        for name, file in entry.stored().items():
+        files = []
+        for place, (name, file) in zip(entry_places, entry.stored().items(), strict=True):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            size = _take(owner, file, folder / name, places, say)
+            size, sha256 = _take(owner, file, folder / name, places, say)
             say(f"{name}: {size:,} bytes")
-        write_raw_entry(folder, entry)
+            if file.sha256 == UNKNOWN:
+                learnt[place] = sha256
+                file = file.model_copy(update={"sha256": sha256})
+            files.append(file)
+        entry = entry.model_copy(update={"files": files})
+
+        def take_checked(url: str, md5: str, target: Path) -> None:
+            # Many test sets come as test.tgz: a mirror has them by the names of sacreBLEU.
+            size, _ = _take(owner, SourceFile(url=url), target, places, say, f"md5:{md5}")
+            say(f"{target.name}: {size:,} bytes")
+
+        write_raw_entry(folder, with_test_sets(entry, folder, take_checked))
         if vectors:
             _take_vectors(vectors, folder / FOLDER, places, say)
-        for place, path in further.items():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, folder / place)
+        for target, path in further.items():
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / target)
+    return learnt
 
 
 def _take_vectors(
@@ -103,7 +119,7 @@ def _take_vectors(
         if not (folder / known.name).exists():
             say(f"{entry.title} ({entry.name}), licence: {entry.licence}")
             owner = _Owner("vectors", entry.name, FOLDER)
-            size = _take(owner, entry.file, folder / entry.file.name, places, say)
+            size, _ = _take(owner, entry.file, folder / entry.file.name, places, say)
             say(f"{entry.file.name}: {size:,} bytes")
     write_index(folder, vectors)
 
@@ -118,8 +134,20 @@ def _generate(entry: CatalogueEntry, folder: Path, say: Say) -> None:
         say(f"generated {len(pairs):,} pairs for {split}")
 
 
-def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Say) -> int:
-    """Copy one file to `target`; returns its size in bytes."""
+def _take(
+    owner: _Owner,
+    file: SourceFile,
+    target: Path,
+    places: Places,
+    say: Say,
+    digest: str | None = None,
+) -> tuple[int, str]:
+    """Copy one file to `target`; returns its size in bytes and its digest.
+
+    The digest that it must have is the entry's sha256, or else the one given, as in `fetch`.
+    """
+    name = file.name if digest is None else target.name
+    digest = None if file.sha256 == UNKNOWN else file.sha256 or digest
     if file.path is not None:
         path = as_written(places.local / file.path)
         if not path.is_file():
@@ -127,30 +155,31 @@ def _take(owner: _Owner, file: SourceFile, target: Path, places: Places, say: Sa
                 f"{path} is missing: the {owner.kind} {owner.name} expects it there. A queued "
                 f"experiment sees it only once git tracks it: git add {path}"
             )
-        return _copy(path, target, file.sha256, owner)
-    wanted = f"{owner.shelf}/{file.name}"
+        return _copy(path, target, digest, owner)
+    wanted = f"{owner.shelf}/{name}"
     failures = []
     if isinstance(places.mirror, Path):
         if (places.mirror / wanted).is_file():
-            return _copy(places.mirror / wanted, target, file.sha256, owner)
+            return _copy(places.mirror / wanted, target, digest, owner)
         failures.append(f"{places.mirror / wanted} does not exist")
     mirrored = [f"{places.mirror}/{wanted}"] if isinstance(places.mirror, str) else []
     for address in (*mirrored, str(file.url)):
         try:
-            path = fetch(address, str(file.sha256), places.cache, RETRIES, say)
-            return _copy(path, target, file.sha256, owner)
+            path = fetch(address, digest, places.cache, RETRIES, say)
+            return _copy(path, target, digest, owner)
         except FetchError as error:
             failures.append(f"{address}: {error}")
     raise UserError(
-        f"cannot fetch {file.name} of {owner.name}:\n  " + "\n  ".join(failures) + "\n"
+        f"cannot fetch {name} of {owner.name}:\n  " + "\n  ".join(failures) + "\n"
         "Without a network, set CORPUS_MIRROR to a folder (or an address) that holds it as "
         f"{wanted}, and run again"
     )
 
 
-def _copy(source: Path, target: Path, sha256: str | None, owner: _Owner) -> int:
-    """Copy the bytes, not the mode, and check them; returns their number."""
-    digest, size = hashlib.sha256(), 0
+def _copy(source: Path, target: Path, wanted: str | None, owner: _Owner) -> tuple[int, str]:
+    """Copy the bytes, not the mode, and check them; returns their number and digest."""
+    kind = (wanted or "").rpartition(":")[0] or "sha256"
+    digest, size = hashlib.new(kind), 0
     with source.open("rb") as reader, target.open("wb") as writer:
         while chunk := reader.read(_CHUNK_BYTES):
             digest.update(chunk)
@@ -161,10 +190,11 @@ def _copy(source: Path, target: Path, sha256: str | None, owner: _Owner) -> int:
         os.fsync(writer.fileno())
     if not size:
         raise UserError(f"{source} is empty")
-    if sha256 not in (None, digest.hexdigest()):
+    found = digest.hexdigest()
+    if wanted is not None and wanted.rpartition(":")[2] != found:
+        whose = f"the catalogue entry of {owner.name}" if kind == "sha256" else "sacreBLEU"
         raise UserError(
-            f"{source} has the sha256 {digest.hexdigest()}, but the catalogue entry of "
-            f"{owner.name} says {sha256}: the file is damaged, cut short or another version. Get "
-            "it again, or correct the entry"
+            f"{source} has the {kind} {found}, but {whose} says {wanted.rpartition(':')[2]}: the "
+            "file is damaged, cut short or another version. Get it again, or correct the entry"
         )
-    return size
+    return size, found

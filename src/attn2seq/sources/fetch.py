@@ -2,6 +2,8 @@
 
 import hashlib
 import queue
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -37,8 +39,11 @@ class FetchError(Exception):
         self.lasts = lasts
 
 
-def fetch(address: str, sha256: str, cache: Path, retries: int, say: Say) -> Path:
+def fetch(address: str, digest: str | None, cache: Path, retries: int, say: Say) -> Path:
     """The file of that digest in the cache, fetched where it is not there yet.
+
+    A digest is a sha256, or `md5:` and an md5. Without one the file is fetched in any case, and
+    named by its sha256.
 
     What may pass (an error within the server, a connection cut, silence) is tried again, after 1 s,
     then 2 s, then 3 s each; what will not (404, no server there, the same wrong bytes twice), not.
@@ -46,28 +51,35 @@ def fetch(address: str, sha256: str, cache: Path, retries: int, say: Say) -> Pat
     written.
     """
     pooch.get_logger().setLevel("WARNING")
-    if not (cache / sha256).is_file():
+    kind, name = (digest or "").rpartition(":")[0] or "sha256", (digest or "").rpartition(":")[2]
+    if not name or not (cache / name).is_file():
         say(f"fetching {address}")
     store = pooch.create(
         path=cache,
         base_url="",
-        registry={sha256: f"sha256:{sha256}"},
-        urls={sha256: address},
+        registry={name: f"{kind}:{name}"},
+        urls={name: address},
     )
     _remove_leftovers(cache)
     given: set[str] = set()
 
     def download(address: str, output: str, _: Any) -> None:
-        size, digest = _download(address, Path(output))
-        if digest != sha256:
-            said = f"gave {size:,} bytes with sha256 {digest}, but the catalogue says {sha256}"
-            lasts = digest in given
-            given.add(digest)
+        size, found = _download(address, Path(output), kind)
+        if found != name:
+            said = f"gave {size:,} bytes with {kind} {found}, but the catalogue says {name}"
+            lasts = found in given
+            given.add(found)
             raise FetchError(f"{said}: cut short, damaged or another version", lasts)
+
+    def keep_as_it_comes() -> Path:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            _, found = _download(address, Path(scratch, "file"), kind)
+            return Path(scratch, "file").replace(cache / found)
 
     for number in range(1, retries + 2):
         try:
-            return Path(store.fetch(sha256, downloader=download))
+            return Path(store.fetch(name, downloader=download)) if name else keep_as_it_comes()
         except FetchError as error:
             if error.lasts or number > retries:
                 raise
@@ -81,11 +93,14 @@ def _remove_leftovers(cache: Path) -> None:
     """Take away what killed downloads left behind; one that goes on is younger than a day."""
     for path in cache.glob("tmp*"):
         if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
-def _download(address: str, output: Path) -> tuple[int, str]:
-    """Write what the address gives; its size and its sha256.
+def _download(address: str, output: Path, kind: str) -> tuple[int, str]:
+    """Write what the address gives; its size and its digest of that kind.
 
     A thread does the work, and is left behind where the server drips: a socket's timeout begins
     anew with each byte, so that it never ends.
@@ -95,7 +110,7 @@ def _download(address: str, output: Path) -> tuple[int, str]:
         output.open("wb") as file,
         tqdm(total=1, unit="B", unit_scale=True, leave=False, disable=None) as bar,
     ):
-        sink = _Sink(file, address)
+        sink = _Sink(file, address, kind)
 
         def work() -> None:
             downloader = pooch.HTTPDownloader(
@@ -163,9 +178,9 @@ def _refuse_downgrade(response: Any, *_: Any, **__: Any) -> None:
 class _Sink:
     """A file that takes no more than MAX_FILE_BYTES, and knows what it took."""
 
-    def __init__(self, file: Any, address: str) -> None:
+    def __init__(self, file: Any, address: str, kind: str) -> None:
         self._file, self._address = file, address
-        self.size, self.digest = 0, hashlib.sha256()
+        self.size, self.digest = 0, hashlib.new(kind)
 
     def write(self, data: bytes) -> None:
         self.size += len(data)

@@ -20,7 +20,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from attn2seq.catalogue.entry import SourceFile, Text
-from attn2seq.catalogue.faults import ARCHIVES, describe
+from attn2seq.catalogue.faults import describe
+from attn2seq.catalogue.split_faults import ARCHIVES
 from attn2seq.config import ConfigError, Settings, format_faults, nearest, plain, read_yaml
 from attn2seq.errors import UserError
 from attn2seq.reading.lines import read_lines

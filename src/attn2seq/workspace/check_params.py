@@ -27,6 +27,7 @@ from attn2seq.preparing.settings import DownloadSettings, PrepareSettings
 from attn2seq.reading.languages import BLEU_TOKENIZERS, language_of
 from attn2seq.reading.names import as_written
 from attn2seq.report.settings import ReportSettings
+from attn2seq.sources.named import resolve
 from attn2seq.sources.vectors import find_vectors, read_vectors_entry
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
@@ -173,6 +174,16 @@ def _combination_faults(records: Mapping[str, Settings]) -> list[str]:
             "decode.coverage_penalty: it uses attention weights, but model.attention is none: "
             "set it to 0"
         )
+    prepare = records.get("prepare")
+    if (
+        isinstance(prepare, PrepareSettings)
+        and prepare.min_character_score
+        and not (prepare.src_script or prepare.tgt_script)
+    ):
+        faults.append(
+            "prepare.min_character_score: no script is named: set prepare.src_script or "
+            "tgt_script, or it to 0.0"
+        )
     download, train = records.get("download"), records.get("train")
     if (
         isinstance(model, ModelSettings)
@@ -254,6 +265,10 @@ def _corpus_faults(
     except UserError as error:
         faults.append(f"download.corpus: {error}")
     else:
+        try:
+            resolve(entry)
+        except UserError as error:
+            faults.append(f"download.corpus: {error}")
         if isinstance(prepare, PrepareSettings) and prepare.dev_share and gives(entry, "dev"):
             faults.append(
                 f"prepare.dev_share: {download.corpus} has a dev set of its own; set it to 0"
