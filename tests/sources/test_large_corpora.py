@@ -23,15 +23,16 @@ from attn2seq.sources.download import Places, download_corpus
 from attn2seq.sources.named import resolve
 
 CATALOGUE = Path(__file__).parents[2] / "data" / "catalogue"
-TEST_SET = (["Go!", "Stop!"], ["Los!", "Halt!"])
+TEST_SET = (["Go now!", "Stop at once!"], ["Geh jetzt los!", "Halt sofort an!"])
 
 
 def lines(language: str, start: str = "", count: int = 40) -> str:
-    return "".join(f"{start}{language} {number}\n" for number in range(count))
+    return "".join(f"{start}a text in {language} {number}\n" for number in range(count))
 
 
 def table(language: str) -> bytes:
-    texts = [{"en": f"en {number}", language: f"{language} {number}"} for number in range(40)]
+    sides = [lines(side).splitlines() for side in ("en", language)]
+    texts = [{"en": en, language: other} for en, other in zip(*sides, strict=True)]
     written = io.BytesIO()
     pq.write_table(pa.table({"translation": texts}), written)
     return written.getvalue()
@@ -60,13 +61,13 @@ def iwslt(year: int, pair: str, *sets: str) -> bytes:
         members[f"{pair}/train.tags.{pair}.{language}"] = markup + lines(language)
         for name in sets:
             kind = "srcset" if pair.startswith(language) else "refset"
-            texts = segments(kind, f"{language} {name}")
+            texts = segments(kind, f"a text in {language} {name}")
             xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<mteval>\n{texts}</mteval>\n'
             members[f"{pair}/IWSLT{year}.{name}.{pair}.{language}.xml"] = xml
     return tarball(members)
 
 
-TSV = gzip.compress("".join(f"de {n}\ten {n}\n" for n in range(40)).encode())
+TSV = gzip.compress("".join(f"ein Text in de {n}\ta text in en {n}\n" for n in range(40)).encode())
 IWSLT14 = ("TED.dev2010", "TEDX.dev2012", "TED.tst2010", "TED.tst2011", "TED.tst2012")
 # Small files of each corpus; pairs of train, dev and test.
 CORPORA: dict[str, tuple[dict[str, bytes], tuple[int, int, int]]] = {
