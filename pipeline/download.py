@@ -38,7 +38,7 @@ def main(stage: Stage) -> None:
     if learnt:
         path = CATALOGUE / f"{settings.corpus}.yaml"
         write_digests(path, learnt)
-        stage.say(f"{path}: wrote the sha256 of {len(learnt)} files, which it did not know")
+        stage.say(f"{path}: filled in {len(learnt)} sha256 that it did not know")
     stage.say_result(RAW)
 
 

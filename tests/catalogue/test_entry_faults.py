@@ -111,6 +111,8 @@ def test_a_malformed_key_is_described_at_its_place(
         (TMX | {"reader": "documents", "keys": {"src": "body", "tgt": "subject"},
                 "files": [{"path": "m.tgz"}], "splits": {"train": {"file": "m.tgz"}}},
          ["splits.train: m.tgz is an archive; name a file in it, as m.tgz/the folder"]),
+        ({"splits": {"train": {"parts": [{"file": "mine.tsv", "reader": "dialogues"}]}}},
+         ["dialogues: needed by", "splits.train: needs one file, and no parts, for the reader"]),
         (TMX | {"reader": "dialogues"}, ["dialogues: needed by the reader dialogues"]),
         ({"splits": {"train": {"parts": [{"file": "mine.tsv"}, {"file": "other"}]}}},
          ["splits.train.parts.1: other is not among files"]),

@@ -158,6 +158,7 @@ def test_files_that_are_damaged(tally: Tally, tmp_path: Path, kind: str) -> None
 
 ENTITY = '<!DOCTYPE tmx [<!ENTITY a "b">]>'
 ONE = written("tmx", [("a", "b")])["mine.tsv"]
+LONG_UNIT = f"<tu>{unit('a' * 99, 'b')[4:-5] * 50}</tu>"
 # Files with one fault each, by the kind of error that it is.
 FAULTS: dict[str, list[tuple[str, Files]]] = {
     "parquet: no table": [("parquet", {"mine.tsv": content}) for content in (
@@ -177,7 +178,10 @@ FAULTS: dict[str, list[tuple[str, Files]]] = {
     "xml: encoding": [("tmx", {"mine.tsv": tmx(head=f'<?xml version="1.0" encoding="{name}"?>')})
                       for name in ("klingon", "utf-7", "gb18030")],
     "xml: endless tag": [("tmx", {"mine.tsv": tmx(f'<tu a="{"x" * 400_000}"/>')})],
-    "bitext: endless text": [("tmx", {"mine.tsv": tmx(unit("a" * 5_000, "b"))}),
+    "xml: too deep": [("tmx", {"mine.tsv": tmx("<a>" * 2_000)}),
+                      ("xliff", {"mine.tsv": b"<xliff>" * 2_000})],
+    "bitext: endless text": [("tmx", {"mine.tsv": tmx(LONG_UNIT)}),
+                             ("tmx", {"mine.tsv": tmx(unit("a" * 5_000, "b"))}),
                              ("xliff", {"mine.tsv": xliff(("a" * 5_000, "b"))})],
     "bitext: other root": [("tmx", {"mine.tsv": xliff(("a", "b"))}),
                            ("xliff", {"mine.tsv": ONE})],

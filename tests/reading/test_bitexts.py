@@ -113,6 +113,10 @@ def test_endless_texts_and_tags(read: Read, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(bitexts, "MAX_LINE_BYTES", 1_000)
     with pytest.raises(UserError, match="line 4: a text longer than 1,000 characters"):
         read(tmx(unit(en="a" * 2_000, de="b")))
+    with pytest.raises(UserError, match="line 4: a unit longer than 1,000 characters"):
+        read(tmx(unit(en="a", de="b").replace("</tu>", unit(de="c" * 99)[4:-5] * 20 + "</tu>")))
+    with pytest.raises(UserError, match="line 4: nested more than 1,000 elements deep"):
+        read(HEAD + "<a>" * 2_000)
     monkeypatch.setattr(markup, "MAX_LINE_BYTES", 100_000)
     with pytest.raises(UserError, match="has a tag of more than 100,000 bytes"):
         read(HEAD + "<tu a='" + "x" * 500_000)

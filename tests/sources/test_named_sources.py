@@ -155,6 +155,7 @@ def test_without_a_network_each_source_says_what_it_wanted(
         ("sacrebleu:wmt14/en-xx", "wmt14 has no en-xx \\(it has cs-en, en-cs, de-en, en-de"),
         ("sacrebleu:wmt14/de-en", "de-en goes from de; name en-de"),
         ("sacrebleu:wmt14/en-fr", "has the languages en, fr, but the entry has en and de"),
+        ("sacrebleu:wmt17/ms/zh-en", "wmt17/ms comes as a zip, which is not unpacked"),
         ("sacrebleu:wmt14", "sacreBLEU has no test set wmt14 \\("),
         ("hub:me/set/train.parquet", "needs hub:<dataset>@<commit>/<file>, with the 40 digits"),
         (f"hub:me/set@{COMMIT}", "needs hub:<dataset>@<commit>/<file>, with the 40 digits"),

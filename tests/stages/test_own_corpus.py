@@ -1,5 +1,6 @@
 """A user's own texts, by the very entries that the README shows."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -53,6 +54,31 @@ def test_what_the_readme_shows_becomes_a_corpus(reader: str, in_tmp_path: Path) 
     read = {(src, tgt) for table in tables for src, tgt in zip(table.src, table.tgt, strict=True)}
     assert read == set(PAIRS)
     assert (in_tmp_path / "results/evaluate/metrics.json").is_file()
+
+
+def test_an_unknown_sha256_is_filled_in_by_the_stage(
+    in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = readme_entries()["delimited"]
+    entry["files"] = [{"url": "https://127.0.0.1:9/mine.tsv", "sha256": "unknown"}]
+    entry["make_splits"] |= {"dev": 10, "test": 10}
+    for folder in ("data/catalogue", "data/local", "mirror/mine"):
+        (in_tmp_path / folder).mkdir(parents=True)
+    path = in_tmp_path / "data/catalogue/mine.yaml"
+    yaml.dump(entry, path)
+    before = path.read_text(encoding="utf-8")
+    (in_tmp_path / "mirror/mine/mine.tsv").write_text(TEXTS["mine.tsv"], encoding="utf-8")
+    monkeypatch.setenv("CORPUS_MIRROR", str(in_tmp_path / "mirror"))
+    write_params(in_tmp_path, "phrasebook-en-de", {"download": {"corpus": "mine"}})
+    run_stages(in_tmp_path, "download")
+    sha256 = hashlib.sha256(TEXTS["mine.tsv"].encode()).hexdigest()
+    assert path.read_text(encoding="utf-8") == before.replace("unknown", sha256)
+    raw = yaml.load(in_tmp_path / "data/raw/corpus.yaml")
+    assert raw["files"] == [{"url": "https://127.0.0.1:9/mine.tsv", "sha256": sha256}]
+    # Another file is not taken for it from now on.
+    (in_tmp_path / "mirror/mine/mine.tsv").write_text("a\tb\n", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        run_stages(in_tmp_path, "download")
 
 
 @pytest.mark.slow

@@ -125,6 +125,28 @@ def test_coverage_needs_attention(params: dict[str, Any]) -> None:
     ]
 
 
+def test_a_character_score_needs_a_script(params: dict[str, Any]) -> None:
+    params["prepare"]["min_character_score"] = 0.5
+    assert faults(params) == [
+        "prepare.min_character_score: no script is named: set prepare.src_script or tgt_script, or "
+        "it to 0.0"
+    ]
+    params["prepare"]["tgt_script"] = "Latin"
+    check_params(params, CATALOGUE)
+
+
+def test_a_source_that_nobody_knows(params: dict[str, Any], tmp_path: Path) -> None:
+    params["download"]["corpus"] = "mine"
+    splits = {"train": {"file": "mine.tsv"}, "dev": {"source": "sacrebleu:wmt99/en-de"}}
+    entry = ENTRY | {"splits": splits, "make_splits": {"test": 1, "seed": 1}}
+    with (tmp_path / "mine.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(entry, file)
+    (fault,) = faults(params, tmp_path)
+    assert fault.startswith(
+        "download.corpus: mine, splits.dev.source: sacreBLEU has no test set wmt99 ("
+    )
+
+
 def test_r_drop_needs_dropout(params: dict[str, Any]) -> None:
     params["train"]["r_drop"] = 5.0
     check_params(params, CATALOGUE)

@@ -38,7 +38,7 @@ def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> lis
     if files.parts is not None:
         if files.all or not files.parts or any(part.parts for part in files.parts):
             return [f"{at}: needs parts that each name files, and nothing beside them"]
-        if entry.reader == "dialogues":
+        if "dialogues" in {entry.reader, *(part.reader for part in files.parts)}:
             return [f"{at}: needs one file, and no parts, for the reader dialogues"]
         return [
             fault

@@ -85,14 +85,14 @@ def tmx_units(raw: Path, name: str, keep: bool = False) -> Iterator[_Unit]:
     """All units in all their languages. Raises UserError."""
     label = f"{raw / plain(name)}"
     unit = text = None
-    language, line = "", 0
+    language, line, size = "", 0, 0
     events = xml_events(raw, name)
     _check_root(label, next(events, None), "tmx")
     for event in events:
         if text is not None and not (event.kind == "end" and event.name == "seg"):
             text.take(event)
         elif event.kind == "start" and event.name == "tu":
-            unit = _Unit(event.line)
+            unit, size = _Unit(event.line), 0
         elif event.kind == "start" and event.name == "tuv":
             language, line = event.attributes.get("lang", ""), event.line
             if not language:
@@ -103,7 +103,11 @@ def tmx_units(raw: Path, name: str, keep: bool = False) -> Iterator[_Unit]:
             if unit is None or not language:
                 raise UserError(f"{label}, line {event.line}: <seg> lies outside <tu> and <tuv>")
             unit.texts.append((language, str(text)))
-            text = None
+            text, size = None, size + len(unit.texts[-1][1]) + 1
+            if size > MAX_LINE_BYTES:
+                raise UserError(
+                    f"{label}, line {event.line}: a unit longer than {MAX_LINE_BYTES:,} characters"
+                )
         elif event.kind == "end" and event.name == "tu" and unit is not None:
             yield unit
             unit, language = None, ""

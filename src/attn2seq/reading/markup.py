@@ -16,6 +16,8 @@ from attn2seq.errors import UserError
 from attn2seq.reading.lines import MAX_LINE_BYTES, MAX_TEXT_BYTES, open_file
 from attn2seq.reading.packing import DAMAGE, damage
 
+# Elements within elements; each that is open is remembered.
+MAX_DEPTH = 1000
 _BLOCK_BYTES = 1 << 16
 
 
@@ -31,7 +33,7 @@ class Event(NamedTuple):
 def xml_events(raw: Path, name: str) -> Iterator[Event]:
     """What a file holds, in order. Raises UserError with its line where it is no sound XML."""
     label = f"{raw / plain(name)}"
-    target = _Target()
+    target = _Target(label)
     parser: Any = DefusedXMLParser(target=target, forbid_dtd=False)
     target.place = parser.parser
     size = silent = 0
@@ -82,15 +84,21 @@ def _not_xml(label: str, error: ParseError) -> UserError:
 class _Target:
     """Takes what the parser finds."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str) -> None:
         self.events: list[Event] = []
         self.place: Any = None
+        self._label, self._depth = label, 0
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            at = f"{self._label}, line {self.place.CurrentLineNumber}"
+            raise UserError(f"{at}: nested more than {MAX_DEPTH:,} elements deep")
         local = {_local(name): value for name, value in attributes.items()}
         self.events.append(Event("start", _local(tag), local, self.place.CurrentLineNumber))
 
     def end(self, tag: str) -> None:
+        self._depth -= 1
         self.events.append(Event("end", _local(tag), {}, self.place.CurrentLineNumber))
 
     def data(self, text: str) -> None:

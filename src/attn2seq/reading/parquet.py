@@ -20,7 +20,7 @@ from attn2seq.reading.packing import DAMAGE, damage
 from attn2seq.reading.row import Row
 
 # A row group is decoded as a whole: one that claims more than this fills the memory.
-MAX_GROUP_BYTES = 8 << 30
+MAX_GROUP_BYTES = 2 << 30
 _BATCH_ROWS = 2_000
 _FAULTS = (*DAMAGE, OSError, TypeError, pa.ArrowException)
 

@@ -41,12 +41,20 @@ def read_rows(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Row]:
 
 def repeated_lines(raw: Path, entry: CatalogueEntry) -> set[int]:
     """The lines of train whose dialogue stands in dev or test too; of other corpora none."""
-    if entry.dialogues is None or entry.splits is None:
+    files: dict[str, list[str]] = {
+        split: [
+            str(part.file)
+            for part in split_parts(entry, split)
+            if (part.reader or entry.reader) == "dialogues"
+        ]
+        for split in ("train", "dev", "test")
+        if getattr(entry.splits, split, None) is not None
+    }
+    others = [*files.get("dev", []), *files.get("test", [])]
+    if entry.dialogues is None or not (files.get("train") and others):
         return set()
-    dev_and_test = [split for split in ("dev", "test") if getattr(entry.splits, split)]
-    others = [str(files.file) for split in dev_and_test for files in split_parts(entry, split)]
-    (train,) = split_parts(entry, "train")
-    return repeated_dialogues(raw, str(train.file), others, entry.dialogues)
+    # Dialogues are never read in parts: a line says which one it is.
+    return repeated_dialogues(raw, files["train"][0], others, entry.dialogues)
 
 
 def _read_part(raw: Path, entry: CatalogueEntry, files: SplitFiles, several: bool) -> Iterator[Row]:

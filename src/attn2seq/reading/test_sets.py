@@ -22,7 +22,7 @@ from attn2seq.reading.lines import read_lines
 from attn2seq.reading.row import Row
 
 # The largest sets of WMT have 3 MB; these are held in memory.
-MAX_SET_CHARACTERS = 256 << 20
+MAX_SET_CHARACTERS = 16 << 20
 _TAG = re.compile(r"<(/?)(srcset|refset|tstset|doc|src|ref|hyp|seg)(?=[\s>])([^<>]*)>", re.I)
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _OTHER_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<!--[^<>]*-->")

@@ -8,7 +8,6 @@ mtdata:Statmt-europarl-10-deu-eng      a data set of mtdata, where that package 
 import copy
 import re
 import tarfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -177,6 +176,11 @@ def _known_test_set(at: str, name: str, entry: CatalogueEntry) -> None:
     pairs = list(test_sets[dataset].langpairs)
     if pair not in pairs:
         raise UserError(f"{at}: {dataset} has no {plain(pair)} (it has {', '.join(pairs)})")
+    if any(url.endswith(".zip") for url in test_sets[dataset].data):
+        raise UserError(
+            f"{at}: {dataset} comes as a zip, which is not unpacked for sacreBLEU; name its files "
+            "by their addresses, in files"
+        )
     if _backwards(at, pair.split("-"), entry):
         raise UserError(
             f"{at}: {pair} goes from {pair.split('-')[0]}; name {'-'.join(pair.split('-')[::-1])}"
@@ -215,9 +219,6 @@ def _write_test_set(name: str, folder: Path, take: Take) -> list[str]:
             if packed.name.endswith((".tgz", ".tar.gz")):
                 with tarfile.open(packed) as archive:
                     archive.extractall(dataset._rawdir, filter="data")
-            elif packed.suffix == ".zip":
-                with zipfile.ZipFile(packed) as archive:
-                    archive.extractall(dataset._rawdir)
         written = [dataset.get_source_file(pair), *dataset.get_reference_files(pair)]
         for text in written:
             (folder / Path(text).name).write_bytes(Path(text).read_bytes())
