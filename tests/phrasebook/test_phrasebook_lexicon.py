@@ -90,6 +90,15 @@ def test_an_ambiguous_past_is_marked() -> None:
         assert (past == head) == ("ambiguous" in verb.columns["aspect"]), verb.place
 
 
+def test_no_rare_name_begins_as_a_word_that_hurts() -> None:
+    """A model that has hardly seen a name may end it otherwise: Judith became a word for Jews."""
+    words = ("Juden", "Dachau", "Nazi", "Neger", "Nutte", "Hure", "Zigeuner", "Hitler")
+    rare = [w for w in phrasebook_grammar().lexicon["name"] if w.columns["weight"] == "1"]
+    assert len(rare) > 100
+    for word in rare:
+        assert not word.columns["en"].startswith(tuple(bad[:3] for bad in words)), word.place
+
+
 def test_no_noun_counts_alike_in_both_numbers() -> None:
     for noun in phrasebook_grammar().lexicon["noun"]:
         if noun.columns["numbers"] == "sg pl":

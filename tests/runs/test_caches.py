@@ -1,6 +1,8 @@
 """What can go is told with its size, and nothing that is in use goes."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from tracked_workspace import run_stages, write_lock, write_workspace
 
 from attn2seq.cli.gc import table
 from attn2seq.runs import caches
-from attn2seq.runs.caches import Heap, caches_hint, checkpoints, readable
+from attn2seq.runs.caches import Heap, caches_hint, checkpoints, readable, unused_objects
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.registry import ownerless_folders
 from attn2seq.runs.show import show_workspace, store_of
@@ -81,3 +83,75 @@ def test_files_of_deleted_runs_have_no_owner(
 
 def test_a_servers_files_are_its_own(tmp_path: Path) -> None:
     assert ownerless_folders(store_of(tmp_path, "http://127.0.0.1:1")) == []
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A DVC repository with four commits, of which two name a file in the cache."""
+    root = tmp_path / "project"
+    root.mkdir()
+    for command in (
+        ["git", "init", "--quiet"], [*DVC, "init", "--quiet"],
+        ["git", "config", "user.email", "test@example.org"], ["git", "config", "user.name", "T"],
+    ):  # fmt: skip
+        subprocess.run(command, cwd=root, check=True)
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    for number, text in enumerate(("one", None, "two", None)):
+        if text is None:
+            (root / "README.md").write_text(f"{number}\n")
+        else:
+            add(root, text)
+        commit(root, str(number))
+    return root
+
+
+DVC = [sys.executable, "-m", "dvc"]
+
+
+def add(root: Path, text: str) -> None:
+    (root / "data.txt").write_text(text)
+    subprocess.run([*DVC, "add", "--quiet", "data.txt"], cwd=root, check=True)
+
+
+def commit(root: Path, message: str) -> None:
+    subprocess.run(["git", "add", "."], cwd=root, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--message", message], cwd=root, check=True)
+
+
+def cached(root: Path) -> set[Path]:
+    return {path for path in (root / ".dvc/cache/files").rglob("*") if path.is_file()}
+
+
+def test_what_commits_name_stays_and_only_those_that_tell_are_read(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = cached(project)
+    assert len(needed) == 2
+    add(project, "never committed")
+    add(project, "in the workspace")
+    everything = cached(project)
+    assert len(everything) == 4
+    [gone] = unused_objects(project).paths
+    assert gone in everything - needed
+    assert cached(project) == everything
+    # Of four commits two changed what names files.
+    assert "reading what 2 commits name ..." in capsys.readouterr().err
+    unused_objects(project, remove=True)
+    assert cached(project) == everything - {gone}
+    assert unused_objects(project).paths == ()
+
+
+def test_a_cache_that_others_may_use_is_left_alone(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = project.parent / "shared"
+    other = [*DVC, "cache", "dir", "--local", str(shared)]
+    subprocess.run(other, cwd=project, check=True, capture_output=True)
+    add(project, "of another project, for all that is known here")
+    add(project, "in the workspace")
+    files = {path for path in shared.rglob("*") if path.is_file()}
+    assert unused_objects(project, remove=True).paths == ()
+    assert {path for path in shared.rglob("*") if path.is_file()} == files
+    said = capsys.readouterr().err
+    assert str(shared) in said
+    assert "lies outside of this project" in said

@@ -38,6 +38,77 @@ def test_a_stop_at_any_step_changes_nothing(trainer: Callable[..., Trainer], ste
     assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
 
 
+@pytest.mark.promise("killed")
+@pytest.mark.parametrize("killed_after", [7, 23])
+def test_killed_between_two_looks_little_is_lost(
+    trainer: Callable[..., Trainer], killed_after: int
+) -> None:
+    """Six seconds a step: the first checkpoint after 20 s, without a look at dev, and then each 180
+    s. What ends the training asks for nothing, as SIGKILL does.
+    """
+    seldom = CHANGES | {"evaluate_every_steps": 100}
+    whole = trainer("whole", **seldom)
+    expected = digest(whole.run())
+    broken = trainer("broken", **seldom)
+    broken.clock = lambda: 6.0 * broken.optimizer.step_number
+    saved: list[int] = []
+    save = broken.checkpoints.save
+    broken.checkpoints.save = (  # type: ignore[method-assign]
+        lambda step, state: (saved.append(step), save(step, state))[1]
+    )
+
+    def kill() -> None:
+        if broken.optimizer.step_number == killed_after + 15:
+            raise RuntimeError("killed")
+
+    broken.asked_to_stop = kill
+    with pytest.raises(RuntimeError, match="killed"):
+        broken.run()
+    assert saved == [4, 34][: 1 + (killed_after == 23)]
+    resumed = trainer("broken", **seldom)
+    said: list[str] = []
+    resumed.say = said.append
+    assert digest(resumed.run()) == expected
+    assert said[0] == f"resuming from the checkpoint of step {saved[-1]}"
+    assert resumed.history.path.read_bytes() == whole.history.path.read_bytes()
+
+
+def test_checkpoints_by_the_clock_take_a_small_share(trainer: Callable[..., Trainer]) -> None:
+    """Where writing takes long, they come seldom."""
+    slow = trainer("slow", **CHANGES | {"evaluate_every_steps": 100})
+    now = [0.0]
+    slow.clock = lambda: now[0]
+    times: list[float] = []
+
+    def save(step: int, state: object) -> None:
+        times.append(now[0])
+        now[0] += 4.0
+
+    def step() -> None:
+        now[0] += 30.0
+
+    slow.checkpoints.save = save  # type: ignore[method-assign]
+    slow.asked_to_stop = step
+    slow.run()
+    first, second, _ = times  # the last is that of the end
+    assert first == 30.0
+    assert 4.0 / (second - first) < 0.01
+
+
+def test_a_log_has_a_line_every_half_minute(trainer: Callable[..., Trainer]) -> None:
+    """Where no progress bar is seen; and nothing is left at the end."""
+    quiet = trainer("quiet", **CHANGES | {"evaluate_every_steps": 100})
+    said: list[tuple[float, str]] = []
+    quiet.clock = lambda: 4.0 * quiet.optimizer.step_number
+    quiet.say = lambda text: said.append((quiet.clock(), text))
+    quiet.run()
+    times = [time for time, _ in said]
+    assert max(later - before for before, later in zip([0.0, *times], times, strict=False)) <= 30
+    assert said[0][1].startswith("step 7/40, epoch ")
+    assert said[0][1].endswith(" 2.2 min left at most")
+    assert "left" not in said[-1][1]
+
+
 SWITCHES: list[dict[str, Any]] = [
     {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.5},
     {"optimizer": "rmsprop", "momentum": 0.9},

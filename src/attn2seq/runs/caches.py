@@ -4,25 +4,35 @@ Everything that a commit, an experiment, the workspace or a run in MLflow names 
 downloads, and, unless told, the checkpoints of trainings that can still go on.
 """
 
+import logging
 import os
-import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
+from tqdm import tqdm
 
 from attn2seq.errors import UserError
+from attn2seq.runs.circumstances import git
 from attn2seq.runs.registry import ownerless_folders
 from attn2seq.runs.restore import dvc_cache
 from attn2seq.runs.show import store_of
-from attn2seq.workspace.paths import ARTIFACTS, CACHE, CHECKPOINTS, DOWNLOADS
+from attn2seq.workspace.paths import (
+    ARTIFACTS,
+    CACHE,
+    CHECKPOINTS,
+    DOWNLOADS,
+    DVC_YAML,
+    PARAMS,
+)
 
 MANY_BYTES = 3_000_000_000  # from here on `make repro` mentions the caches
-DVC_GC = ("gc", "--workspace", "--all-commits", "--all-experiments", "--force")
+# What tells which files of DVC's cache a commit names.
+NAMING = ("dvc.lock", "dvc.yaml", "*.dvc")
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,61 @@ def heaps_of(root: Path, interrupted_too: bool) -> list[Heap]:
     ]
 
 
-def unused_objects(root: Path) -> Heap:
-    """What DVC's cache holds and no commit, experiment or the workspace names."""
-    said = _dvc(root, *DVC_GC, "--dry")
-    paths = re.findall(r"^Removing (.+)$", said, flags=re.MULTILINE)
-    return Heap("DVC's cache: unreferenced files", tuple(Path(path) for path in paths))
+def unused_objects(root: Path, remove: bool = False) -> Heap:
+    """What DVC's cache holds and no commit, experiment or the workspace names.
+
+    `dvc gc` reads every commit, most of which name what the one before does: only those that
+    changed what names files are read here. A cache outside of the project may be another's too,
+    and is left alone. Raises UserError, for example while a stage runs.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo, lock_repo
+    from dvc_data.hashfile.gc import gc
+
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # it warns of each output without a version
+    what = "DVC's cache: unreferenced files"
+    try:
+        with Repo(str(root)) as repo:
+            place = Path(repo.cache.local.path)
+            if not place.resolve().is_relative_to(root.resolve()):
+                print(
+                    f"DVC's cache, {place}, lies outside of this project, and others may use it: "
+                    "nothing of it is removed. `dvc gc --workspace --all-commits "
+                    "--all-experiments --projects OTHER ...` does so, if it names all of them",
+                    file=sys.stderr,
+                )
+                return Heap(what, ())
+            with lock_repo(repo):
+                used = _used_objects(repo, root)
+                odb = repo.cache.local
+                names = {found.value for found in used if found.name == odb.hash_name}
+                unused = tuple(Path(odb.oid_to_path(oid)) for oid in odb.all() if oid not in names)
+                if remove:
+                    gc(odb, used)
+    except DvcException as error:
+        raise UserError(f"DVC's cache cannot be read: {error}") from None
+    return Heap(what, unused)
+
+
+def _used_objects(repo: Any, root: Path) -> set[Any]:
+    """What the workspace, every commit and every experiment name."""
+    naming = [*NAMING]
+    if "${" in (root / DVC_YAML).read_text(encoding="utf-8"):
+        naming.append(str(PARAMS))  # from which DVC fills in the rest
+    # Merges as well, which may put together what no other commit has.
+    listed = git(root, "rev-list", "--all", "HEAD", "--full-history", "--", *naming) or b""
+    commits = listed.decode().split()
+    if not sys.stderr.isatty():
+        print(f"reading what {len(commits):,} commits name ...", file=sys.stderr, flush=True)
+    used: set[Any] = set()
+    # Without a repository there is the workspace alone.
+    states = repo.brancher(revs=commits, all_experiments=True) if commits else repo.brancher()
+    for _ in tqdm(
+        states, desc="what commits name", total=len(commits), unit=" commits", disable=None
+    ):
+        for found in repo.index.used_objs(force=True).values():
+            used |= found
+    return used
 
 
 def checkpoints(folder: Path, interrupted_too: bool) -> list[Heap]:
@@ -66,8 +126,8 @@ def checkpoints(folder: Path, interrupted_too: bool) -> list[Heap]:
 
 
 def remove(root: Path, heaps: Iterable[Heap]) -> None:
-    """DVC takes away its own files, since other processes may use its cache. Raises UserError."""
-    _dvc(root, *DVC_GC)
+    """DVC's cache is read again: what a commit has come to need since stays. Raises UserError."""
+    unused_objects(root, remove=True)
     for heap in heaps:
         for path in heap.paths:
             if path.is_dir():
@@ -112,12 +172,3 @@ def _is_running(training: Path) -> bool:
             return False
     except Timeout:
         return True
-
-
-def _dvc(root: Path, *arguments: str) -> str:
-    """What DVC prints. Raises UserError where it fails, for example while a stage runs."""
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"dvc {arguments[0]} failed:\n{done.stderr.strip()}")
-    return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Where an interrupted training goes on: its whole state, each few hundred steps."""
+"""Where an interrupted training goes on: its whole state, each few minutes."""
 
 import hashlib
 import os

@@ -28,6 +28,12 @@ from attn2seq.training.objective import batch_loss
 from attn2seq.training.optimizer import Optimizer
 from attn2seq.training.settings import TrainSettings
 
+# Seconds of training until the first checkpoint, which does not wait for a look at dev; then
+# between any two, or longer where writing one takes more than this share of the time.
+FIRST_SAVE_S, SAVE_EVERY_S, SAVE_SHARE = 20.0, 180.0, 1 / 150
+# Seconds without a word, where no progress bar is seen.
+SILENCE_S = 25.0
+
 
 class Trainer:
     """One training run, from fresh weights or from the newest checkpoint."""
@@ -51,6 +57,7 @@ class Trainer:
         self.pairs_of_epoch, self.dev_pairs = pairs_of_epoch, dev_pairs
         self.history, self.checkpoints, self.say = history, checkpoints, say
         self.asked_to_stop = asked_to_stop
+        self.clock: Callable[[], float] = time.monotonic
         self.device = next(model.parameters()).device
         self.limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
         self.epoch = plan_epoch(pairs_of_epoch, settings, 0)
@@ -70,7 +77,8 @@ class Trainer:
         loss is not finite or memory runs out, StoppedError where it was asked to stop.
         """
         self._resume()
-        started, first_step = time.monotonic(), self.optimizer.step_number
+        started, first_step = self.clock(), self.optimizer.step_number
+        self.save_at, self.say_at = started + FIRST_SAVE_S, started + SILENCE_S
         self.model.train()
         with (
             memory_told(self._too_little),
@@ -84,6 +92,10 @@ class Trainer:
                     self._measure(started, first_step)
                     if self.progress.finished:
                         break
+                    if self.clock() >= self.save_at:
+                        self._save()
+                    if bar.disable and self.clock() >= self.say_at:
+                        self._say_progress("", started, first_step)
                     self._stop_if_asked()
                 else:
                     self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
@@ -159,8 +171,13 @@ class Trainer:
             progress.finished = ended or 0 < settings.patience <= progress.looks_without_gain
         self.history.add(row)
         if looks:
-            self._say_look(row, started, first_step)
-            self.checkpoints.save(step, self._state())
+            best = " (best)" if progress.best_step == step else ""
+            scores = (
+                f": train loss {row['train_loss']:.3f}, dev loss {row['dev_loss']:.3f}, "
+                f"dev accuracy {row['dev_accuracy']:.1f}%{best}"
+            )
+            self._say_progress(scores, started, first_step)
+            self._save()
 
     def _look_at_dev(self, step: int) -> Row:
         """Score the dev set, keep weights, and count the plateaus that lower the rate."""
@@ -202,23 +219,27 @@ class Trainer:
         self.kept = looks[self.average.steps()[-1]] | self._dev_scores()
         return weights
 
-    def _say_look(self, row: dict[str, float | int], started: float, first_step: int) -> None:
-        step = int(row["step"])
-        seconds_a_step = (time.monotonic() - started) / max(1, step - first_step)
-        steps_left = 0 if self.progress.finished else max(0, self.total_steps - step)
-        self.say(
-            f"step {step}/{self.total_steps}, epoch {row['epoch']:.2f}: "
-            f"train loss {row['train_loss']:.3f}, dev loss {row['dev_loss']:.3f}, "
-            f"dev accuracy {row['dev_accuracy']:.1f}%"
-            f"{' (best)' if self.progress.best_step == step else ''}, "
-            f"{seconds_a_step * steps_left / 60:.1f} min left at most"
-        )
+    def _say_progress(self, scores: str, started: float, first_step: int) -> None:
+        step, progress, now = self.optimizer.step_number, self.progress, self.clock()
+        epoch = progress.epoch + progress.epoch_steps / len(self.epoch.steps)
+        minutes = (now - started) / max(1, step - first_step) * (self.total_steps - step) / 60
+        # Of the end nothing is left to say.
+        left = "" if progress.finished or minutes < 0.05 else f", {minutes:.1f} min left at most"
+        self.say(f"step {step}/{self.total_steps}, epoch {epoch:.2f}{scores}{left}")
+        self.say_at = now + SILENCE_S
+
+    def _save(self) -> None:
+        """What a training that is killed goes on from; when this is done changes no result."""
+        before = self.clock()
+        self.checkpoints.save(self.optimizer.step_number, self._state())
+        now = self.clock()
+        self.save_at = now + max(SAVE_EVERY_S, (now - before) / SAVE_SHARE)
 
     def _stop_if_asked(self) -> None:
         stopped = self.asked_to_stop()
         if stopped is not None:
+            self._save()
             step = self.optimizer.step_number
-            self.checkpoints.save(step, self._state())
             self.say(f"saved at step {step}; the same command resumes from there")
             raise stopped
 
