@@ -18,17 +18,18 @@ from attn2seq.runs import mlflow_store as tracking
 from attn2seq.runs import show as track
 from attn2seq.runs.circumstances import Circumstances
 from attn2seq.runs.mlflow_store import Runs
-from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint
+from attn2seq.workspace.fingerprint import inputs_fingerprint, inputs_of_workspace
 
 
 def write_snapshot(root: Path, parent_pid: int) -> Path:
     from attn2seq.config import read_yaml
 
-    fingerprint = run_fingerprint(inputs_of_workspace(root))
+    fingerprint = inputs_fingerprint(inputs_of_workspace(root))
     path = root / ".cache/runs" / f"{fingerprint}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     values = {
-        "run_fingerprint": fingerprint,
+        "inputs_fingerprint": fingerprint,
+        "attempt": "a" * 16,
         "train_fingerprint": "t" * 16,
         "params": read_yaml(root / "params.yaml"),
         "workspace": str(root),

@@ -24,7 +24,9 @@ def write_text(text: str) -> Callable[[Path], object]:
 
 
 RECORD = RunRecord(
+    inputs="i" * 16,
     fingerprint="0123456789abcdef",
+    attempt=None,
     group=Group("toy-en-de", "Look at the charts."),
     name=None,
     summary="lstm",

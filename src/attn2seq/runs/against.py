@@ -133,7 +133,7 @@ def _restored(name: str, source: Source, about: Circumstances, root: Path, scrat
 
 def _facts(record: RunRecord) -> dict[str, str]:
     """The run's commit and machine, as far as they are known."""
-    facts = {"run": record.name or f"{record.summary}, {record.fingerprint[:6]}"}
+    facts = {"run": record.name or f"{record.summary}, {str(record.fingerprint)[:6]}"}
     if commit := record.tags.get("mlflow.source.git.commit"):
         edited = record.tags.get("git_dirty") == "true"
         facts["commit"] = commit[:7] + (" with edits" if edited else "")

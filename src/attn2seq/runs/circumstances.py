@@ -1,11 +1,13 @@
-"""How a run came about: its commit, its DVC experiment, and the sweep that this belongs to.
+"""How a run came about: its commit, its DVC experiment, its user, and the sweep it belongs to.
 
 Which experiments were run together is noted in the main repository's cache, a file for each sweep:
 it outlives the database, so that `make track ALL=1` puts runs under their parent again.
 """
 
+import getpass
 import json
 import os
+import platform
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ class Circumstances:
     dvc_lock: str | None = None  # digest of dvc.lock, known only when the pipeline has ended
     package: Path | None = None  # the library's code that goes with the model; None: no model
     sweep: str | None = None  # the sweep that the experiment belongs to
+    user: str | None = None  # who ran it, or made its commit
+    committed_s: int | None = None  # when the commit was made; None where it is not from a commit
+    restored: bool = False  # from the repository's history, and not from this workspace
 
 
 def circumstances(workspace: Path) -> Circumstances:
@@ -46,7 +51,39 @@ def circumstances(workspace: Path) -> Circumstances:
         dvc_exp_name=experiment,
         package=PACKAGE,
         sweep=sweep_of(main_root(), experiment),
+        user=_user(),
     )
+
+
+def committed_circumstances(root: Path, commit: str, experiment: str | None) -> Circumstances:
+    """Of the run that a commit records; `root` is the main repository."""
+    said = git(root, "show", "--no-patch", "--format=%ct%n%an", commit) or b""
+    seconds, _, author = said.decode(errors="replace").strip().partition("\n")
+    return Circumstances(
+        git_commit=commit,
+        dvc_exp_name=experiment,
+        sweep=sweep_of(root, experiment),
+        user=author or None,
+        committed_s=int(seconds) if seconds else None,
+        restored=True,
+    )
+
+
+def processor() -> str:
+    """The processor's model, as Linux names it, or else what Python knows."""
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may give its process a number that has no name
+        return None
 
 
 def note_sweep(root: Path, what: str, experiments: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def follow_training(snapshot: Path, store: Store, root: Path) -> None:
     """Follow the training of a snapshot until it ends; a store that is down is told."""
     # Ctrl-C reaches the whole group; here the end of the input says all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    outage = Outage(root, json.loads(snapshot.read_text("utf-8"))["run_fingerprint"])
+    outage = Outage(root, json.loads(snapshot.read_text("utf-8"))["inputs_fingerprint"])
     outage.over()
     try:
         follow(snapshot, Runs(store, REQUEST_TIMEOUT_S), circumstances(Path.cwd()), input_ended)

@@ -56,7 +56,9 @@ class Group:
 class RunRecord:
     """All that is known of a run; parts that are not known (yet) are empty."""
 
-    fingerprint: str
+    inputs: str  # the fingerprint of what it is made of
+    fingerprint: str | None  # of that and of what came out; None until it is scored
+    attempt: str | None  # of the training that made its weights, or is at work; None: not known
     group: Group
     name: str | None  # the user's word for it; None: named after what differs in its group
     summary: str  # what the model is, in some words
@@ -68,6 +70,8 @@ class RunRecord:
     artifacts: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     model: ModelFiles | None = None
     finished: bool = False  # scored: nothing but additions from here on
+    ended_s: float | None = None  # when its training ended, or else when it was committed
+    seconds: float | None = None  # how long its training took
 
 
 class StoreUnavailableError(UserError):

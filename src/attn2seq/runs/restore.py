@@ -22,7 +22,14 @@ from attn2seq.runs.circumstances import Circumstances, git
 from attn2seq.runs.collect import collected_record
 from attn2seq.runs.record import RunRecord
 from attn2seq.workspace.code_digests import stage_digests, text_of
-from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, digest, inputs_of_lock, md5_of
+from attn2seq.workspace.fingerprint import (
+    RUN_STAGES,
+    Inputs,
+    digest,
+    inputs_of_lock,
+    md5_of,
+    outs_of_lock,
+)
 from attn2seq.workspace.paths import (
     DVC_LOCK,
     DVC_YAML,
@@ -38,6 +45,8 @@ from attn2seq.workspace.paths import (
 )
 
 SHOWN = tuple(map(str, (RESULTS, MODEL, TRAINED, PREPARED)))
+# Stages after a run's scores, and what they make.
+LATER = {"package": MODEL, "report": REPORT}
 RUN_CODE = (str(PACKAGE), "pipeline", str(DVC_YAML))
 MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
 EXPERIMENT_REF = re.compile(r"^refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)$")
@@ -97,11 +106,13 @@ def restored_record(source: Source, about: Circumstances, root: Path, folder: Pa
     # Those of an earlier run may still stand beside the new scores.
     leave_out = frozenset(
         path
-        for stage, path in (("report", REPORT), ("package", MODEL))
+        for stage, path in LATER.items()
         if stage not in lock["stages"] or _disagreements(lock, (*RUN_STAGES, stage), folder)
     )
+    stale = {stage for stage, path in LATER.items() if path in leave_out}
+    outs = {stage: outs_of_lock(lock, stage) for stage in (*RUN_STAGES, *LATER.keys() - stale)}
     about = replace(about, dvc_lock=digest(source.lock), package=_package(source.code, inputs))
-    return collected_record(folder, inputs, about, root, leave_out)
+    return collected_record(folder, inputs, outs, about, root, leave_out)
 
 
 def committed_states(root: Path) -> Iterator[State]:
