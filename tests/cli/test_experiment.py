@@ -1,16 +1,20 @@
 """A grid's points, their names, the table at its end, and what is refused before any work."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tracked_runs import runs_in
 
-from attn2seq.cli.experiment import expand
+from attn2seq.cli.experiment import _sweep, expand
 from attn2seq.cli.main import main
 from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import note_sweep, sweep_of
 from attn2seq.runs.experiment_names import experiment_names
 from attn2seq.runs.experiment_results import Row, markdown_table, table
+from attn2seq.runs.record import Group
+from attn2seq.runs.show import store_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,13 +40,34 @@ def test_names_are_unlike_those_taken_and_sound_as_refs() -> None:
 
 
 def test_the_best_stands_first_and_the_failed_last() -> None:
-    rows = [Row("gru", "bleu", 31.4159, 27.0), Row("lstm", "bleu", None, None)]
+    rows = [Row("gru", "toy", "bleu", 31.4159, 27.0), Row("lstm", "toy", "bleu", None, None)]
     assert table(rows) == [
         "experiment                dev bleu             test bleu",
         "gru                          31.42                 27.00",
         "lstm                        failed                failed",
     ]
-    assert "| gru | bleu | 31.42 | 27.00 |" in markdown_table(rows)
+    assert "| gru | toy | bleu | 31.42 | 27.00 |" in markdown_table(rows)
+    assert [line[:10].strip() for line in table([*rows, Row("b", "scan", "bleu", 1.0, 1.0)])] == [
+        "toy", "experiment", "gru", "lstm", "", "scan", "experiment", "b",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("devs", "status"), [([1.0, 2.0], "FINISHED"), ([1.0, None], "FAILED"), (None, "KILLED")]
+)
+def test_a_sweep_ends_as_its_experiments_did(
+    finished: Path, devs: list[float | None] | None, status: str
+) -> None:
+    store = store_of(finished, None)
+    with (
+        suppress(KeyboardInterrupt),
+        _sweep(Group("toy-en-de", "", f"sweep {status}"), store) as show,
+    ):
+        if devs is None:
+            raise KeyboardInterrupt
+        show([Row(f"seed={dev}", "toy-en-de", "bleu", dev, dev) for dev in devs])
+    (run,) = runs_in(finished)
+    assert run.info.status == status
 
 
 def test_a_mistake_at_any_point_stops_before_the_first(

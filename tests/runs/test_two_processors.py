@@ -131,6 +131,32 @@ def test_the_champion_is_of_this_machine(cloned: Path) -> None:
     assert weights_of(cloned, crowned) == "weights 0.001"
 
 
+def test_a_lost_champion_comes_back_or_is_named(
+    cloned: Path, capsys: pytest.CaptureFixture[str], empty_database: Path
+) -> None:
+    assert track.main([]) == 0
+    assert main(["register"]) == 0
+    # In place: MLflow keeps the file open.
+    (cloned / "mlflow.db").write_bytes(empty_database.read_bytes())
+    capsys.readouterr()
+    assert main(["track", "--all"]) == 0
+    assert (
+        "models:/toy-en-de@champion: baseline (dev/bleu 6.00) is again" in capsys.readouterr().out
+    )
+    client = client_of(cloned)
+    version = client.get_model_version_by_alias("toy-en-de", "champion")
+    assert client.get_run(version.run_id).data.metrics["dev/bleu"] == HERE
+    (cloned / "mlflow.db").write_bytes(empty_database.read_bytes())
+    (cloned / "models/model/config.json").write_text("{}")
+    capsys.readouterr()
+    assert main(["track", "--all"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "models:/toy-en-de@champion: lost: the champion was baseline, whose model is gone" in said
+    )
+    assert client_of(cloned).search_registered_models() == []
+
+
 def test_training_again_elsewhere_leaves_the_first_run_as_it_was(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

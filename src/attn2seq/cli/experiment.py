@@ -1,7 +1,7 @@
 """Runs an experiment, or a grid of them, and ends in a table of the best by dev score.
 
-A single experiment runs in the workspace; those of a grid each run in a copy of it, one after the
-other, or as the queue's jobs.
+Each runs in a copy of the workspace, one after the other, or as the queue's jobs: what is
+interrupted leaves the workspace as it was.
 """
 
 import os
@@ -16,19 +16,19 @@ from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import git, note_sweep
 from attn2seq.runs.experiment_names import experiment_names, values_of
-from attn2seq.runs.experiment_results import markdown_table, result_rows, table
+from attn2seq.runs.experiment_results import Row, markdown_table, result_rows, table
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
-from attn2seq.runs.mlflow_store import Runs
+from attn2seq.runs.mlflow_store import Ending, Runs
 from attn2seq.runs.names import NOTE
 from attn2seq.runs.record import Group, Store, StoreUnavailableError
-from attn2seq.runs.restore import experiments
+from attn2seq.runs.revisions import experiments
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.check_params import check_params
 from attn2seq.workspace.paths import CATALOGUE, PARAMS
 from attn2seq.workspace.stage import main_root
 
 Overrides = list[str]  # key=value, as dvc exp run -S takes them
-Describe = Callable[[str], None]  # replaces the parent run's description
+Show = Callable[[Sequence[Row]], None]  # what came of the grid, in the parent run
 
 
 def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, jobs: int) -> int:
@@ -42,10 +42,10 @@ def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, job
     if len(points) > 1:
         sweep = note_sweep(root, ", ".join(values_of(points)), names)
         group = Group(corpora[0], NOTE, sweep)
-    with _sweep(group, store) as describe:
+    with _sweep(group, store) as show:
         _run_all(names, points, queue, jobs)
         rows = result_rows(root, names, corpora)
-        describe(markdown_table(rows))
+        show(rows)
     print("\n" + "\n".join(table(rows)))
     _say_how_to_go_on(store, [row.name for row in rows if row.dev is not None])
     return 0 if all(row.dev is not None for row in rows) else 1
@@ -88,19 +88,23 @@ def _check(point: Overrides) -> str:
 
 def _run_all(names: Sequence[str], points: Sequence[Overrides], queue: bool, jobs: int) -> None:
     """Whatever becomes of one of them, the next one is run; the table tells."""
-    mode = ["--queue"] if queue else ["--temp"] if len(points) > 1 else []
+    mode = "--queue" if queue else "--temp"
     for name, point in zip(names, points, strict=True):
         print(f"experiment {name}" + (": queued" if queue else ""), flush=True)
         settings = [part for override in point for part in ("-S", override)]
-        _dvc("exp", "run", *mode, "--name", name, *settings)
+        _dvc("exp", "run", mode, "--name", name, *settings)
     if queue:
         _dvc("exp", "run", "--run-all", "--jobs", str(jobs))
 
 
 def _dvc(*arguments: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], check=False, env=os.environ | _identity()
-    )
+    command = [sys.executable, "-m", "dvc", *arguments]
+    with subprocess.Popen(command, env=os.environ | _identity()) as process:
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # Ctrl-C reaches it, too: let it save the training and clear its copy
+            raise
 
 
 def _identity() -> dict[str, str]:
@@ -112,8 +116,9 @@ def _identity() -> dict[str, str]:
 
 
 @contextmanager
-def _sweep(group: Group | None, store: Store) -> Iterator[Describe]:
+def _sweep(group: Group | None, store: Store) -> Iterator[Show]:
     """Show the grid as a parent run while it lasts; a store that is down is told."""
+    status: Ending = "KILLED"
     parent = None
     if group is not None:
         with _told():
@@ -121,17 +126,19 @@ def _sweep(group: Group | None, store: Store) -> Iterator[Describe]:
             parent = runs.open_sweep(group).run_id
             runs.reopen(parent)
 
-    def describe(note: str) -> None:
+    def show(rows: Sequence[Row]) -> None:
+        nonlocal status
+        status = "FINISHED" if all(row.dev is not None for row in rows) else "FAILED"
         if parent is not None:
             with _told():
-                runs.describe(parent, note)
+                runs.describe(parent, markdown_table(rows))
 
     try:
-        yield describe
+        yield show
     finally:
         if parent is not None:
             with _told():
-                runs.end(parent, "FINISHED")
+                runs.end(parent, status)
 
 
 @contextmanager

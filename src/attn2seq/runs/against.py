@@ -18,13 +18,12 @@ from attn2seq.runs.record import RunRecord
 from attn2seq.runs.restore import (
     NothingToRestoreError,
     Source,
-    State,
     commit_source,
     dvc_cache,
-    experiments,
     restored_record,
     workspace_source,
 )
+from attn2seq.runs.revisions import State, find_state, known_names
 from attn2seq.workspace.paths import DVC_LOCK, PARAMS, PREPARED, RESULTS
 from attn2seq.workspace.stage import main_root
 
@@ -57,31 +56,15 @@ def run_against(name: str, scratch: Path, here: Path) -> Run:
     A folder's path begins at `here`.
     """
     root = main_root()
-    state = _state(root, name)
+    state = find_state(root, name)
     if state is not None:
         return _committed_run(root, name, state, scratch)
     if (here / name).is_dir():
         return _folder_run(name, here / name, scratch)
-    known = [*_names(root), *(state.label for state in experiments(root))]
+    known = known_names(root)
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known[:8]) or 'none'}"
     raise UserError(f"{name} is not a commit, tag, branch, DVC experiment or folder here ({hint})")
-
-
-def _state(root: Path, name: str) -> State | None:
-    """The commit or DVC experiment of that name."""
-    wanted = f"{name}^{{commit}}"
-    found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
-    if found:
-        return State(found.decode().strip(), None)
-    return next((state for state in experiments(root) if state.exp_name == name), None)
-
-
-def _names(root: Path) -> list[str]:
-    """All branches and tags."""
-    kinds = ("refs/heads", "refs/tags", "refs/remotes")
-    listed = git(root, "for-each-ref", "--format=%(refname:short)", *kinds) or b""
-    return listed.decode().split()
 
 
 def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:

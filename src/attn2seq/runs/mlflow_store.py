@@ -47,6 +47,7 @@ FINGERPRINT_TAG, MODEL_TAG, SWEEP_TAG = "run_fingerprint", "model_id", "sweep"
 NOTE_TAG, PARENT_TAG, USER_TAG = "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"
 INPUTS_TAG, ATTEMPT_TAG = "inputs_fingerprint", "attempt"
 OF_RECORDS = f"tags.{INPUTS_TAG} LIKE '%'"  # every run but the parents of sweeps
+Ending = Literal["FINISHED", "FAILED", "KILLED"]
 SAMPLING_S = 5  # between two looks at the machine
 
 
@@ -158,7 +159,7 @@ class Runs:
         with self.answering():
             self.client.update_run(run_id, status="RUNNING")
 
-    def end(self, run_id: str, status: Literal["FINISHED", "KILLED"]) -> None:
+    def end(self, run_id: str, status: Ending) -> None:
         """Show the run as ended."""
         with self.answering():
             self.client.set_terminated(run_id, status)
