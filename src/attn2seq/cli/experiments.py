@@ -1,8 +1,8 @@
 """Every DVC experiment in a table that a terminal can hold: its scores, and what it changed.
 
 `dvc exp show` has a column for each param and each metric, and shows whatever scores lie beside
-whatever params. Here a line has the test scores that count, if they are those of its own params, and
-below it stand the params in which it differs from the commit that it started from.
+whatever params. Here a line has the test scores that count, if they are those of its own params,
+and below it stand the params in which it differs from the commit that it started from.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

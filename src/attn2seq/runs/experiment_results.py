@@ -59,10 +59,9 @@ def table(rows: Sequence[Row]) -> list[str]:
 def markdown_table(rows: Sequence[Row]) -> str:
     """The rows as the description of the sweep's parent run."""
     lines = ["| experiment | corpus | score | dev | test |", "|---|---|---|---:|---:|"]
-    lines += [
-        f"| {row.name} | {row.corpus} | {row.metric} | {_cell(row.dev)} | {_cell(row.test)} |"
-        for row in rows
-    ]
+    for row in rows:
+        cells = (row.name, row.corpus, row.metric, _cell(row.dev), _cell(row.test))
+        lines.append(f"| {' | '.join(cells)} |")
     return "The best by dev score first.\n\n" + "\n".join(lines)
 
 

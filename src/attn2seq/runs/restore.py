@@ -108,8 +108,8 @@ def recorded_scores(
 ) -> dict[str, dict[str, float | None]]:
     """The scores of a state, split -> metric -> value, from the texts of its files.
 
-    Empty unless dvc.lock records a finished run, of these params, with these scores: a stage that was
-    interrupted, or params that were edited since, leave files that do not belong together.
+    Empty unless dvc.lock records a finished run, of these params, with these scores: a stage that
+    was interrupted, or params that were edited since, leave files that do not belong together.
     """
     if not (lock and params and scores):
         return {}
