@@ -1,10 +1,12 @@
 """Two runs of one repository: their scores side by side, their curves, and DVC's experiments."""
 
+import json
 from pathlib import Path
 
 import pytest
 from finished_steps import Twins
 from headless_browser import needs_browser, run
+from ruamel.yaml import YAML
 from tiny_repository import Repository, copy_repository
 
 # The first test of a session waits for two builds.
@@ -68,6 +70,31 @@ def test_results_that_are_gone_are_named_with_the_remedy(
     said = compare(clone, "HEAD", status=1)
     assert "the workspace lacks data/prepared/test.parquet" in said
     assert "`dvc checkout` brings it back, `make repro` makes it" in said
+
+
+def test_a_commit_whose_files_are_not_at_hand_is_compared_by_its_scores(
+    compared: Repository, tmp_path: Path
+) -> None:
+    """As in a clone after the first `make repro` there: its own results, none of the commit's."""
+    clone = Repository(tmp_path / "clone")
+    copy_repository(compared.root, clone.root)
+    clone.run("git", "config", "core.fileMode", "false")
+    lock = YAML(typ="safe").load(clone.run("git", "show", "HEAD:dvc.lock"))
+    for stage in ("train", "decode", "evaluate"):
+        for out in lock["stages"][stage]["outs"]:
+            held = clone.root / ".dvc/cache/files/md5" / out["md5"][:2] / out["md5"][2:]
+            held.unlink(missing_ok=True)
+    said = compare(clone, "--page", "HEAD")
+    scores = json.loads(clone.run("git", "show", "HEAD:results/evaluate/metrics.json"))
+    bleu = [line for line in said.splitlines() if line.startswith("  BLEU ↑")]
+    assert bleu[0].split()[3] == f"{scores['test']['bleu']:.2f}"
+    assert "The scores that HEAD recorded, without significance tests or sentences:" in said
+    assert "results/evaluate/sentences.parquet is not at hand" in said.replace("\n", " ")
+    assert "no page" in said
+    assert "decode.beam_size" in said
+    # Committed, the clone's own run is a baseline of which everything is at hand.
+    clone.commit("my baseline")
+    assert "p boot." in compare(clone, "HEAD")
 
 
 def test_experiments_fit_into_a_terminal(compared: Repository) -> None:

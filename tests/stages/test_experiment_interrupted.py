@@ -34,7 +34,8 @@ def test_ctrl_c_leaves_the_workspace_as_it_was(brief: Brief, tmp_path: Path, see
     assert repository.params()["train"]["seed"] == 1
     assert command(repository, "experiments") == before
     assert "unning" not in repository.dvc("exp", "show", "--md")
-    assert {run.status for run in shown_runs(repository.root)} <= {"KILLED"}
+    if "," in seeds:  # a sweep is shown from its beginning
+        assert {run.status for run in shown_runs(repository.root)} == {"KILLED"}
 
 
 def command(repository: Repository, verb: str) -> str:

@@ -72,7 +72,7 @@ def summary_lines() -> list[str]:
     lock = read_yaml(DVC_LOCK) if DVC_LOCK.is_file() else {"stages": {}}
     lines = [*scores_table(metrics), "", *times_table(root, lock), ""]
     report = REPORT.resolve().as_uri()
-    lines += [f"report:  {report}", "runs:    make ui   (MLflow, then http://127.0.0.1:5000)"]
+    lines += [f"report:  {report}", "runs:    make ui"]
     if hint := caches_hint(root):
         lines.append(hint)
     return lines

@@ -42,6 +42,8 @@ from attn2seq.runs.record import (
     Shown,
     Store,
 )
+from attn2seq.runs.runs_view import TAG as VIEW_TAG
+from attn2seq.runs.runs_view import runs_view
 
 FINGERPRINT_TAG, MODEL_TAG, SWEEP_TAG = "run_fingerprint", "model_id", "sweep"
 NOTE_TAG, PARENT_TAG, USER_TAG = "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"
@@ -112,6 +114,8 @@ class Runs:
             ]
             if record.finished:
                 self._show_ended(run.info, record)
+            if judged_by := tags.get(JUDGED_TAG):
+                self._offer_view(run.info.experiment_id, runs_view(judged_by))
         return _shown(run, tuple(filter(None, added)))
 
     def add_points(self, run_id: str, points: Sequence[Point], time_s: float | None = None) -> int:
@@ -199,6 +203,11 @@ class Runs:
         # The kind makes the UI open on runs, not on traces of language models.
         tags = {"mlflow.experimentKind": "custom_model_development", NOTE_TAG: group.note}
         return str(self.client.create_experiment(group.name, location, tags))
+
+    def _offer_view(self, experiment: str, view: str) -> None:
+        """Make the view one that an address can name."""
+        if self.client.get_experiment(experiment).tags.get(VIEW_TAG) != view:
+            self.client.set_experiment_tag(experiment, VIEW_TAG, view)
 
     def _find(self, experiment: str, wanted: str) -> Any:
         """The oldest run of the experiment that is as wanted, or None."""

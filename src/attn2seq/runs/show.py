@@ -55,6 +55,7 @@ def main(arguments: list[str]) -> int:
             with workspace_record(Path.cwd(), root) as record:
                 if shown := _complete_bounded(record, store, root):
                     _say("workspace", shown)
+                    print(how_to_look(store, [shown], PORT))
         else:
             runs = Runs(store, COMPLETE_TIMEOUT_S)
             if options.all:
