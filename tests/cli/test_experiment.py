@@ -13,7 +13,7 @@ from attn2seq.errors import UserError
 from attn2seq.runs.circumstances import note_sweep, sweep_of
 from attn2seq.runs.experiment_names import experiment_names
 from attn2seq.runs.experiment_results import Row, markdown_table, table
-from attn2seq.runs.record import Group
+from attn2seq.runs.record import Sweep
 from attn2seq.runs.show import store_of
 
 ROOT = Path(__file__).parents[2]
@@ -59,15 +59,18 @@ def test_a_sweep_ends_as_its_experiments_did(
     finished: Path, devs: list[float | None] | None, status: str
 ) -> None:
     store = store_of(finished, None)
+    sweep = note_sweep(finished, "seed", ["seed=1", "seed=2"])
     with (
         suppress(KeyboardInterrupt),
-        _sweep(Group("toy-en-de", "", f"sweep {status}"), store) as show,
+        _sweep(sweep, ["toy", "other", "toy"], store, finished) as show,
     ):
         if devs is None:
             raise KeyboardInterrupt
-        show([Row(f"seed={dev}", "toy-en-de", "bleu", dev, dev) for dev in devs])
-    (run,) = runs_in(finished)
-    assert run.info.status == status
+        show([Row(f"seed={dev}", "toy", "bleu", dev, dev) for dev in devs])
+    # One for each corpus.
+    assert [run.info.status for run in runs_in(finished)] == [status] * 2
+    # And so they will be shown when MLflow's database is made again.
+    assert sweep_of(finished, "seed=2") == Sweep("sweep 1: seed", status)
 
 
 def test_a_mistake_at_any_point_stops_before_the_first(
@@ -90,7 +93,8 @@ def test_a_mistake_at_any_point_stops_before_the_first(
 
 
 def test_a_sweep_is_known_by_its_experiments(tmp_path: Path) -> None:
-    assert note_sweep(tmp_path, "seed", ["a", "b"]) == "sweep 1: seed"
-    assert note_sweep(tmp_path, "cell", ["c"]) == "sweep 2: cell"
+    assert note_sweep(tmp_path, "seed", ["a", "b"]).name == "sweep 1: seed"
+    assert note_sweep(tmp_path, "cell", ["c"]).name == "sweep 2: cell"
     found = [sweep_of(tmp_path, name) for name in ("b", "c", "d", None)]
-    assert found == ["sweep 1: seed", "sweep 2: cell", None, None]
+    names = [sweep and sweep.name for sweep in found]
+    assert names == ["sweep 1: seed", "sweep 2: cell", None, None]

@@ -22,7 +22,7 @@ def test_a_database_here_is_served_by_make_ui() -> None:
     assert how_to_look(LOCAL, RUNS, 5050).splitlines() == [
         "MLflow: http://127.0.0.1:5050  (while `make ui` runs)",
         "  charts of all runs",
-        f"    {here}/experiments/2/runs?compareRunsMode=CHART&{TRAINING}&{BEST_FIRST}",
+        f"    {here}/experiments/2/runs?compareRunsMode=CHART&{VIEW}",
         "  all runs, the best first",
         f"    {here}/experiments/2/runs?{VIEW}",
         "  the latest 3 runs compared",

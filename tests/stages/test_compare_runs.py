@@ -93,7 +93,7 @@ def test_a_commit_whose_files_are_not_at_hand_is_compared_by_its_scores(
     assert "no page" in said
     assert "decode.beam_size" in said
     # Committed, the clone's own run is a baseline of which everything is at hand.
-    clone.commit("my baseline")
+    clone.run("git", "commit", "-q", "-am", "My baseline")
     assert "p boot." in compare(clone, "HEAD")
 
 
@@ -103,6 +103,13 @@ def test_experiments_fit_into_a_terminal(compared: Repository) -> None:
     (greedy,) = [place for place, line in enumerate(lines) if line.strip().startswith("greedy")]
     assert lines[greedy + 1].strip() == "decode.beam_size=1"
     assert "Accuracy" in lines[0]
+
+
+def test_plots_draw_the_workspace_and_every_experiment(compared: Repository) -> None:
+    compared.run("python", "-m", "attn2seq.cli.main", "plots")
+    page = (compared.root / "results/plots/index.html").read_text(encoding="utf-8")
+    assert '"rev": "greedy"' in page
+    assert '"rev": "workspace"' in page
 
 
 @needs_browser

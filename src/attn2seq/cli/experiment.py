@@ -14,13 +14,13 @@ from pathlib import Path
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from attn2seq.runs.circumstances import git, note_sweep
+from attn2seq.runs.circumstances import git, note_ending, note_sweep
 from attn2seq.runs.experiment_names import experiment_names, values_of
 from attn2seq.runs.experiment_results import Row, markdown_table, result_rows, table
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
-from attn2seq.runs.mlflow_store import Ending, Runs
+from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.names import NOTE
-from attn2seq.runs.record import Group, Store, StoreUnavailableError
+from attn2seq.runs.record import Ending, Group, Store, StoreUnavailableError, Sweep
 from attn2seq.runs.revisions import experiments
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.check_params import check_params
@@ -38,11 +38,10 @@ def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, job
     root = main_root()
     names = experiment_names(points, name, {state.exp_name for state in experiments(root)})
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
-    group = None
+    sweep = None
     if len(points) > 1:
         sweep = note_sweep(root, ", ".join(values_of(points)), names)
-        group = Group(corpora[0], NOTE, sweep)
-    with _sweep(group, store) as show:
+    with _sweep(sweep, corpora, store, root) as show:
         _run_all(names, points, queue, jobs)
         rows = result_rows(root, names, corpora)
         show(rows)
@@ -116,29 +115,32 @@ def _identity() -> dict[str, str]:
 
 
 @contextmanager
-def _sweep(group: Group | None, store: Store) -> Iterator[Show]:
-    """Show the grid as a parent run while it lasts; a store that is down is told."""
-    status: Ending = "KILLED"
-    parent = None
-    if group is not None:
+def _sweep(sweep: Sweep | None, corpora: Sequence[str], store: Store, root: Path) -> Iterator[Show]:
+    """Show the grid as a parent run of each corpus while it lasts; a store that is down is told."""
+    parents: list[str] = []
+    if sweep is not None:
         with _told():
             runs = Runs(store, COMPLETE_TIMEOUT_S)
-            parent = runs.open_sweep(group).run_id
-            runs.reopen(parent)
+            for corpus in dict.fromkeys(corpora):
+                parents.append(runs.open_sweep(Group(corpus, NOTE, sweep)).run_id)
+                runs.reopen(parents[-1])
+    ending: Ending = "KILLED"
 
     def show(rows: Sequence[Row]) -> None:
-        nonlocal status
-        status = "FINISHED" if all(row.dev is not None for row in rows) else "FAILED"
-        if parent is not None:
-            with _told():
+        nonlocal ending
+        ending = "FINISHED" if all(row.dev is not None for row in rows) else "FAILED"
+        with _told():
+            for parent in parents:
                 runs.describe(parent, markdown_table(rows))
 
     try:
         yield show
     finally:
-        if parent is not None:
-            with _told():
-                runs.end(parent, status)
+        if sweep is not None:
+            note_ending(root, sweep, ending)
+        with _told():
+            for parent in parents:
+                runs.end(parent, ending)
 
 
 @contextmanager

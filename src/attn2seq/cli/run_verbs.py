@@ -104,7 +104,7 @@ def plots(
 ) -> int:
     """Draw the training curves with DVC, without a network.
 
-    Of the workspace, or of several revisions in one chart each.
+    Of the workspace and every DVC experiment, or of the revisions named, together in each chart.
 
     \b
     Examples:

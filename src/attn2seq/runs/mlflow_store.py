@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock
 
@@ -35,6 +35,7 @@ from attn2seq.runs.names import description, run_name
 from attn2seq.runs.record import (
     JUDGED_TAG,
     DataSet,
+    Ending,
     Group,
     ModelFiles,
     Point,
@@ -49,7 +50,6 @@ FINGERPRINT_TAG, MODEL_TAG, SWEEP_TAG = "run_fingerprint", "model_id", "sweep"
 NOTE_TAG, PARENT_TAG, USER_TAG = "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"
 INPUTS_TAG, ATTEMPT_TAG = "inputs_fingerprint", "attempt"
 OF_RECORDS = f"tags.{INPUTS_TAG} LIKE '%'"  # every run but the parents of sweeps
-Ending = Literal["FINISHED", "FAILED", "KILLED"]
 SAMPLING_S = 5  # between two looks at the machine
 
 
@@ -82,11 +82,12 @@ class Runs:
         assert group.sweep is not None
         with self.answering(), FileLock(self.store.lock, timeout=60):
             experiment = self._experiment(group)
-            run = self._find(experiment, f"tags.{SWEEP_TAG} = {quoted(group.sweep)}")
+            name = group.sweep.name
+            run = self._find(experiment, f"tags.{SWEEP_TAG} = {quoted(name)}")
             if run is None:
-                tags = {SWEEP_TAG: group.sweep, NOTE_TAG: "A sweep; its runs are listed below it."}
-                run = self.client.create_run(experiment, tags=tags, run_name=group.sweep)
-                self.client.set_terminated(run.info.run_id, "FINISHED")
+                tags = {SWEEP_TAG: name, NOTE_TAG: "A sweep; its runs are listed below it."}
+                run = self.client.create_run(experiment, tags=tags, run_name=name)
+                self.client.set_terminated(run.info.run_id, group.sweep.ending)
             return _shown(run)
 
     def complete(self, record: RunRecord) -> Shown:

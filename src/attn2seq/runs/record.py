@@ -5,6 +5,7 @@ no files' places.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import attn2seq
 from attn2seq.errors import UserError
@@ -43,13 +44,24 @@ class ModelFiles:
     origin: Mapping[str, str] = field(default_factory=dict)  # for the copy's card: commit and such
 
 
+Ending = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Experiments that were run together: the parent of their runs, and how it ended."""
+
+    name: str
+    ending: Ending
+
+
 @dataclass(frozen=True)
 class Group:
     """Runs to be compared with each other: an experiment in MLflow, and a sweep within it."""
 
     name: str
     note: str  # Markdown, shown on the experiment's page: what to look at
-    sweep: str | None = None  # the name of the parent run
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def runs_view(judged_by: str) -> str:
     columns = [f"metrics.`{key}`" for key in scores]
     return json.dumps(
         {
-            # Sorted by a score, the runs of a sweep stand among the others, not within their parent.
+            # Sorted by a score, the runs of a sweep stand among the others, not in their parent.
             "orderByKey": columns[0],
             "orderByAsc": not METRICS[judged_by].higher_is_better,
             "selectedColumns": [*columns, "attributes.`User`", "tags.`machine.processor`"],
