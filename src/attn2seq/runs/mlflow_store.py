@@ -11,11 +11,10 @@ any number of times:
     runs.complete(record).added   # ("18 params", "52 points", "model"), and () the next time
 """
 
-import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,7 +49,6 @@ FINGERPRINT_TAG, MODEL_TAG, SWEEP_TAG = "run_fingerprint", "model_id", "sweep"
 NOTE_TAG, PARENT_TAG, USER_TAG = "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"
 INPUTS_TAG, ATTEMPT_TAG = "inputs_fingerprint", "attempt"
 OF_RECORDS = f"tags.{INPUTS_TAG} LIKE '%'"  # every run but the parents of sweeps
-SAMPLING_S = 5  # between two looks at the machine
 
 
 class Runs:
@@ -142,22 +140,6 @@ class Runs:
         for point in missing:
             self._there(run_id, point).add(point.step)
         return len(missing)
-
-    @contextmanager
-    def system_metrics(self, run_id: str) -> Iterator[None]:
-        """Show meanwhile, as `system/...`, how busy this machine is."""
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-        logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # a GPU is no must
-        with self.answering():
-            monitor = SystemMetricsMonitor(
-                run_id, SAMPLING_S, resume_logging=True, tracking_uri=self.store.uri
-            )
-            monitor.start()
-        try:
-            yield
-        finally:
-            monitor.finish()
 
     def reopen(self, run_id: str) -> None:
         """Show the run as running."""
