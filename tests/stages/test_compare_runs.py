@@ -108,6 +108,9 @@ def test_experiments_fit_into_a_terminal(compared: Repository) -> None:
     (greedy,) = [place for place, line in enumerate(lines) if line.strip().startswith("greedy")]
     assert lines[greedy + 1].strip() == "decode.beam_size=1"
     assert "Accuracy" in lines[0]
+    scored = compared.root / "results/evaluate/metrics.json"
+    accuracy = json.loads(scored.read_text(encoding="utf-8"))["test"]["accuracy"]
+    assert lines[greedy].split()[1] == f"{accuracy:.2f}"
 
 
 def test_plots_draw_the_workspace_and_every_experiment(compared: Repository) -> None:
