@@ -127,6 +127,9 @@ def test_scores_stand_beside_their_own_params_alone(committed: Path) -> None:
     metrics = committed / "results/evaluate/metrics.json"
     metrics.write_text(json.dumps(json.loads(metrics.read_text()), indent=1))
     assert lines_of("workspace")[0] == ["workspace", "–", "–"]
+    for damaged in ("stages: [", "stages: 5", "\xff"):
+        (committed / "dvc.lock").write_bytes(damaged.encode("latin-1"))
+        assert lines_of("workspace")[0] == ["workspace", "–", "–"]
 
 
 def test_the_results_of_two_processors_do_not_mix(

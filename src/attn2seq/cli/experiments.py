@@ -123,7 +123,7 @@ def _row_of(
     params: bytes | None,
     scores: bytes | None,
 ) -> Row:
-    found = recorded_scores((lock or b"").decode(), (params or b"").decode(), scores)
+    found = recorded_scores(lock, params, scores)
     return Row(name, flat_params(values), found.get("test", {}))
 
 

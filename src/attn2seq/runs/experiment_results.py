@@ -80,7 +80,7 @@ def _scores(root: Path, name: str) -> dict[str, dict[str, float | None]]:
     lock, params, scores = (
         git(root, "show", f"{commits[0]}:{path}") for path in (DVC_LOCK, PARAMS, SCORES)
     )
-    return recorded_scores((lock or b"").decode(), (params or b"").decode(), scores)
+    return recorded_scores(lock, params, scores)
 
 
 def _score(scores: dict[str, dict[str, float | None]], split: str, metric: str) -> float | None:

@@ -104,27 +104,27 @@ def restored_record(source: Source, about: Circumstances, root: Path, folder: Pa
 
 
 def recorded_scores(
-    lock: str | None, params: str | None, scores: bytes | None
+    lock: bytes | None, params: bytes | None, scores: bytes | None
 ) -> dict[str, dict[str, float | None]]:
-    """The scores of a state, split -> metric -> value, from the texts of its files.
+    """The scores of a state, split -> metric -> value, from the contents of its files.
 
     Empty unless dvc.lock records a finished run, of these params, with these scores: a stage that
     was interrupted, or params that were edited since, leave files that do not belong together.
     """
     if not (lock and params and scores):
         return {}
-    try:
-        recorded = YAML(typ="safe").load(lock)
-        inputs = inputs_of_lock(recorded)
-        whole = not _disagreements(recorded, RUN_STAGES, None)
-        if not (whole and _says(params, inputs)):
-            return {}
-        outs = outs_of_lock(recorded, "evaluate")
-    except (YAMLError, KeyError, TypeError, AttributeError):  # somebody else's file
-        return {}
     md5 = hashlib.md5(scores, usedforsecurity=False).hexdigest()
-    found: dict[str, dict[str, float | None]] = json.loads(scores)
-    return found if outs.get(str(SCORES)) == md5 else {}
+    try:
+        recorded = YAML(typ="safe").load(lock.decode())
+        own = (
+            outs_of_lock(recorded, "evaluate").get(str(SCORES)) == md5
+            and not _disagreements(recorded, RUN_STAGES, None)
+            and _says(params.decode(), inputs_of_lock(recorded))
+        )
+        found: dict[str, dict[str, float | None]] = json.loads(scores) if own else {}
+    except (YAMLError, ValueError, KeyError, TypeError, AttributeError):  # somebody else's file
+        return {}
+    return found
 
 
 def committed_states(root: Path) -> Iterator[State]:
