@@ -64,10 +64,10 @@ compare: $(READY)  ## Compare the scores with another run's (AGAINST=commit, bra
 experiments: $(READY)  ## List DVC's experiments: scores, and the params each changed
 	@attn2seq experiments
 
-plots: $(READY)  ## Draw DVC's curves without a network (REVS="main my-experiment": several in one chart)
+plots: $(READY)  ## Draw the curves of the workspace and all experiments (REVS="main my-experiment": of these)
 	@attn2seq plots $(REVS)
 
-track: $(READY)  ## Add what is missing to MLflow (ALL=1: of every commit and experiment)
+track: $(READY)  ## Add what is missing to MLflow (ALL=1: of every commit and experiment, and the champion)
 	@attn2seq track $(if $(ALL),--all)
 
 recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from attn2seq.runs.circumstances import processor
 from attn2seq.whole import whole_file
-from benchmarks.machine import ROOT, commit, cpu_model
+from benchmarks.machine import ROOT, commit
 
 RESULTS = ROOT / "benchmarks" / "results"
 SCRIPTS = (
@@ -80,7 +81,7 @@ def measured_on() -> str:
     lines = [
         f"commit: {commit()}",
         f"torch: {torch.__version__}",
-        f"CPU: {cpu_model()}",
+        f"CPU: {processor()}",
         f"threads: {torch.get_num_threads()}",
     ]
     if torch.cuda.is_available():

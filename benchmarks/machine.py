@@ -1,6 +1,5 @@
 """The code and the machine that figures belong to; nothing that tells whose machine it is."""
 
-import platform
 import subprocess
 from pathlib import Path
 
@@ -20,13 +19,3 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "not known"
     return f"{head}-dirty" if changes else head
-
-
-def cpu_model() -> str:
-    """As Linux names it, or else what Python knows."""
-    info = Path("/proc/cpuinfo")
-    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            return value.strip()
-    return platform.processor() or platform.machine()

@@ -15,7 +15,9 @@ from attn2seq.model.device import (
     tune_cpu,
 )
 from attn2seq.model.settings import ModelSettings
+from attn2seq.runs.attempt import attempt
 from attn2seq.runs.beside import follow, remember_training
+from attn2seq.runs.circumstances import processor
 from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History, Row
 from attn2seq.training.run import train_model
@@ -35,7 +37,8 @@ from attn2seq.workspace.stage import Stage, main_root, run_stage
 from attn2seq.workspace.stop_requests import stop_requests
 
 
-def main(stage: Stage) -> None:
+def main(stage: Stage) -> float:
+    """The seconds that the training took before it was interrupted, 0 if it was not."""
     started = time.monotonic()
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
     tune_cpu()
@@ -50,15 +53,20 @@ def main(stage: Stage) -> None:
         "torch": torch.__version__,
     }
     fingerprint = train_fingerprint(Path.cwd(), stage.inputs, machine)
-    speed = main_root() / TIMINGS / f"train-{fingerprint}.csv"
+    root = main_root()
+    speed = root / TIMINGS / f"train-{fingerprint}.csv"
+    resumed = any((root / CHECKPOINTS / fingerprint).glob("step-*.pt"))
+    # What is shown of the machine, besides what the training's name follows from.
+    machine["processor"] = processor()
     with (
-        CheckpointFolder(main_root() / CHECKPOINTS / fingerprint, stage.say) as folder,
-        follow(stage, fingerprint, machine, HISTORY, speed),
+        CheckpointFolder(root / CHECKPOINTS / fingerprint, stage.say) as folder,
+        attempt(root, fingerprint, resumed) as going_on,
+        follow(stage, fingerprint, machine, HISTORY, speed, going_on),
         stop_requests(started) as requests,
         repeatable(settings.deterministic, "train.deterministic"),
     ):
         TRAIN_RESULTS.mkdir(parents=True, exist_ok=True)
-        history = History(HISTORY, also=speed_writer(speed))
+        history = History(HISTORY, also=speed_writer(speed, resumed))
         train_model(
             TOKENIZED,
             TRAINED,
@@ -72,14 +80,15 @@ def main(stage: Stage) -> None:
             stage.say,
             requests,
         )
-    remember_training(WEIGHTS, fingerprint, machine)
+    remember_training(WEIGHTS, fingerprint, machine, speed, going_on)
     stage.say_result(TRAINED)
+    return going_on.earlier_s
 
 
-def speed_writer(path: Path) -> Callable[[Row], None]:
+def speed_writer(path: Path, resumed: bool) -> Callable[[Row], None]:
     """Appends seconds and target tokens a second to a file of its own, for each new row."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
+    if not (resumed and path.exists()):
         path.write_text("step,seconds,tokens_per_second\n", encoding="utf-8")
     started = time.monotonic()
     last: list[float] = []

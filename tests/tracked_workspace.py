@@ -53,7 +53,7 @@ STAGES: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {
 CODE = "src/attn2seq"
 
 WORK = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
@@ -67,6 +67,7 @@ def put(path, text):
 def work(stage):
     params = YAML(typ="safe").load(Path("params.yaml"))
     rate, beam = params["train"]["learning_rate"], params["decode"]["beam_size"]
+    chip = os.environ.get("CHIP", "")  # on another kind of processor the same inputs give this
     if stage == "download":
         put("data/raw/text", params["download"]["corpus"])
     elif stage == "prepare":
@@ -80,10 +81,11 @@ def work(stage):
     elif stage == "tokenize":
         put("data/tokenized/src.model", "pieces")
     elif stage == "train":
-        put("models/trained/model.safetensors", f"weights {rate}")
+        put("models/trained/model.safetensors", f"weights {rate}{chip}")
         put("models/trained/config.json", "{}")
         put("results/train/metrics.json", json.dumps({"steps": 100, "dev_loss": rate}))
-        put("results/train/history.csv", HEADER + "50,0,4.5,,2000,,\\n100,1,4.0,,4000,3.5,33.1\\n")
+        last = f"100,1,{4.0 + len(chip)},,4000,3.5,33.1\\n"
+        put("results/train/history.csv", HEADER + "50,0,4.5,,2000,,\\n" + last)
     elif stage == "decode":
         for split in ("dev", "test"):
             put(f"results/decode/{split}/hypotheses.txt", f"beam {beam}\\n")
@@ -92,12 +94,13 @@ def work(stage):
         arrays = {"weights_0": np.full((2, 2), 0.5, np.float16), "src_0": pieces, "tgt_0": pieces}
         np.savez("results/decode/test/attention.npz", **arrays)
     elif stage == "evaluate":
-        scores = {"bleu": 1000 * rate + beam, "perplexity": 33.0}
+        scores = {"bleu": 1000 * rate + beam + len(chip), "perplexity": 33.0}
         put("results/evaluate/metrics.json", json.dumps({"dev": scores, "test": scores}))
         signed = {name: {"signature": "s|1", "low": 1, "high": 9} for name in scores}
         put("results/evaluate/signatures.json", json.dumps({"dev": signed, "test": signed}))
     elif stage == "package":
-        put("models/model/model.safetensors", f"weights {rate}")
+        weights = Path("models/trained/model.safetensors").read_text()
+        put("models/model/model.safetensors", weights)
         put("models/model/config.json", json.dumps({"decode": params["decode"]}))
         put("models/model/README.md", "# toy\\n")
     elif stage == "report":

@@ -24,10 +24,11 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from attn2seq.cli.results import RecordedRun, States, Value
+from attn2seq.runs.circumstances import processor
 from attn2seq.workspace.check_params import check_params
 from attn2seq.workspace.fingerprint import RUN_STAGES, digest, stage_inputs
 from attn2seq.workspace.recipes import apply_recipe
-from benchmarks.machine import ROOT, commit, cpu_model
+from benchmarks.machine import ROOT, commit
 
 PLACES = ROOT / ".cache" / "tables"
 COPIED = ("data/catalogue", "data/local", "data/ensemble", "pipeline", "src", "dvc.yaml")
@@ -223,7 +224,8 @@ def _read_result(place: Path, key: str, metric: str, made_by: tuple[str, str]) -
         for path in (place / ".cache" / "timings").glob("train-*.csv")
         for rate in pd.read_csv(path)["tokens_per_second"]
     ]
-    (trained_on,) = (place / ".cache" / "trainings").glob("*.json")
+    (noted,) = (place / ".cache" / "trainings").glob("*.json")
+    trained_on = json.loads(noted.read_text(encoding="utf-8"))
     return Result(
         key,
         scores["dev"][metric],
@@ -231,9 +233,9 @@ def _read_result(place: Path, key: str, metric: str, made_by: tuple[str, str]) -
         statistics.median(rates),
         training["parameters"],
         training["steps"],
-        round(read(".cache/timings/train.json")["seconds"] / 60, 1),
+        round(trained_on["seconds"] / 60, 1),
         read("results/evaluate/signatures.json")["test"][metric]["signature"],
-        hardware(json.loads(trained_on.read_text(encoding="utf-8"))["machine"]),
+        hardware(trained_on["machine"]),
         *made_by,
     )
 
@@ -241,7 +243,7 @@ def _read_result(place: Path, key: str, metric: str, made_by: tuple[str, str]) -
 def hardware(machine: Mapping[str, str]) -> str:
     """In a line, from what a training notes of its machine."""
     number_type = machine["number_type"].removeprefix("torch.")
-    return f"{cpu_model()}; {machine['device']}; {number_type}; torch {machine['torch']}"
+    return f"{processor()}; {machine['device']}; {number_type}; torch {machine['torch']}"
 
 
 def recorded(

@@ -85,14 +85,17 @@ def refuse_outdated(root: Path) -> None:
 
 def trained_on(root: Path) -> tuple[float, dict[str, str]]:
     """The minutes of the training of the workspace's model, and what it noted of its machine."""
-    cache = root / ".cache"
-    note = cache / "trainings" / f"{md5_of(root / 'models' / 'model' / 'model.safetensors')}.json"
+    note = (
+        root
+        / ".cache"
+        / "trainings"
+        / f"{md5_of(root / 'models' / 'model' / 'model.safetensors')}.json"
+    )
     if not note.is_file():
         raise UserError("the model was not trained in this workspace, so nothing is known of the "
                         "machine: record the run where it was trained")  # fmt: skip
-    timing = json.loads((cache / "timings" / "train.json").read_text(encoding="utf-8"))
-    machine: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))["machine"]
-    return round(timing["seconds"] / 60, 1), machine
+    noted = json.loads(note.read_text(encoding="utf-8"))
+    return round(noted["seconds"] / 60, 1), noted["machine"]
 
 
 def _read(root: Path, name: str) -> Any:

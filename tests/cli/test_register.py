@@ -7,7 +7,9 @@ from tracked_runs import client_of
 from tracked_workspace import run_stages, write_lock
 
 from attn2seq.cli.main import main
+from attn2seq.cli.register import Judged
 from attn2seq.runs import show as track
+from attn2seq.runs.registry import Candidate
 
 
 def add_run(root: Path, beam_size: int) -> None:
@@ -61,3 +63,30 @@ def test_the_best_is_champion_and_a_worse_one_is_refused(
     assert len(client_of(finished).search_model_versions("name = 'toy-en-de'")) == 2
     assert main(["register", "--run", "nobody"]) == 1
     assert "no run with a model is called 'nobody'" in capsys.readouterr().err
+
+
+def test_a_model_that_has_learned_nothing_is_refused(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_run(finished, beam_size=-1)  # a score of 0.00
+    assert main(["register"]) == 1
+    said = capsys.readouterr().err
+    assert "baseline (dev/bleu 0.00) is no better than a model that has learned nothing" in said
+    assert "`make register FORCE=1`" in said
+    assert client_of(finished).search_registered_models() == []
+    assert main(["register", "--force"]) == 0
+    assert champion_of(finished)[0] == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "useless"),
+    [
+        ("bleu", 0.01, False), ("accuracy", 0.0, True), ("word_error_rate", 99.9, False),
+        ("word_error_rate", 100.0, True), ("perplexity", 120.0, False),
+    ],
+)  # fmt: skip
+def test_which_scores_say_that_nothing_was_learned(
+    metric: str, score: float, useless: bool
+) -> None:
+    nobody = Candidate("r", "name", "m", {}, {}, {}, {})
+    assert Judged(nobody, metric, score).is_useless is useless

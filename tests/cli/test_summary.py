@@ -7,6 +7,7 @@ import pytest
 
 from attn2seq.cli.main import main
 from attn2seq.cli.summary import STAGES, scores_table, times_table
+from attn2seq.workspace.timings import note_seconds
 
 METRICS = {
     "dev": {"bleu": 31.4159, "exact_match": 2.0, "word_error_rate": 100.0},
@@ -27,10 +28,20 @@ def test_scores_stand_in_a_column_for_each_split() -> None:
     assert scores_table(METRICS, "exact_match") == [heading, exact, errors, bleu]
 
 
-def test_a_stage_that_did_not_run_comes_from_the_cache(tmp_path: Path) -> None:
-    (tmp_path / "train.json").write_text('{"seconds": 61.24}\n')
-    heading, *lines = times_table(tmp_path)
-    assert heading == "stage         last run   result"
+def test_times_are_those_of_the_results_that_are_there(tmp_path: Path) -> None:
+    trained = {"models/trained": "12.dir"}
+    note_seconds(tmp_path, "train", trained, 61.24)
+    note_seconds(tmp_path, "train", {"models/trained": "13.dir"}, 5.0)  # of another result
+    note_seconds(tmp_path, "decode", {"results/decode": "14.dir"}, 5.0)
+    outs = {"train": trained, "decode": {"results/decode": "15.dir"}}
+    lock = {
+        "stages": {
+            stage: {"outs": [{"path": path, "md5": md5} for path, md5 in paths.items()]}
+            for stage, paths in outs.items()
+        }
+    }
+    heading, *lines = times_table(tmp_path, lock)
+    assert heading == "stage             took   result"
     assert [line.split()[0] for line in lines] == list(STAGES)
     assert [line for line in lines if "from cache" not in line] == [
         "train           61.2 s   models/trained"

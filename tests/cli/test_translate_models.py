@@ -119,6 +119,21 @@ def test_a_revision(
     assert not kept.exists()
 
 
+def test_a_clone_whose_cache_is_empty(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    shell("git", "clone", "-q", str(repository), str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+    for name in ("HEAD~1", "old"):
+        said = refused(capsys, "--model", name)
+        assert said.startswith(f"the model of {name} is not in DVC's cache, nor to be had")
+        assert main(["demo", "--model", name, "--port", "0"]) == 1
+        out, err = capsys.readouterr()
+        assert (out, err.partition(": error: ")[2]) == ("", said)
+    assert list(Path(".cache/models").iterdir()) == []
+
+
 def test_revisions_without_a_model_are_told(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,7 +173,7 @@ def test_addresses_in_mlflow(
     assert "no runs here" in said
     assert not (tmp_path / "mlflow.db").exists()
     files = ModelFiles(tmp_path / "complete")
-    record = RunRecord("f", Group("toy", ""), "a run", "lstm", {}, {}, model=files)
+    record = RunRecord("i", "f", None, Group("toy", ""), "a run", "lstm", {}, {}, model=files)
     runs = Runs(store_of(tmp_path, None), 5)
     run_id = runs.complete(record).run_id
     model_id = runs.client.get_run(run_id).data.tags["model_id"]

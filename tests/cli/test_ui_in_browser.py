@@ -64,12 +64,12 @@ def test_the_links_show_charts_and_a_comparison(
     ):  # fmt: skip
         try:
             assert served.stdout is not None
-            printed = "".join(served.stdout.readline() for _ in range(7))
-            charts, comparison, run = re.findall(r"http://\S+/#\S+", printed)
+            printed = "".join(served.stdout.readline() for _ in range(9))
+            charts, table, comparison, run = re.findall(r"http://\S+/#\S+", printed)
             while not opened.exists() or len(opened.read_text().splitlines()) < 2:
                 assert served.poll() is None
                 time.sleep(0.1)
-            assert opened.read_text().splitlines() == [charts, comparison]
+            assert opened.read_text().splitlines() == [charts, table]
             with Browser(Path(scratch)) as browser:
                 seen = {
                     "mlflow_comparison": (
@@ -77,6 +77,8 @@ def test_the_links_show_charts_and_a_comparison(
                         ("Comparing 2 Runs", "dev/bleu", "decode.beam_size"),
                     ),
                     "mlflow_charts": (charts, ("2 matching runs", "What to look at", "dev/bleu")),
+                    # Scores without a click: 6 and 10 of the two beams.
+                    "mlflow_table": (table, ("dev/bleu", "test/bleu", "6", "10")),
                     "mlflow_run": (run, ("unlike baseline: beam_size 9 (5)", "toy-en-de/train")),
                 }
                 names = ("baseline", "beam_size=9")

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ from tracked_workspace import run_stages, write_workspace
 
 from attn2seq.config import read_yaml
 from attn2seq.runs import beside
-from attn2seq.workspace.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
+from attn2seq.runs.attempt import Attempt, attempt
+from attn2seq.workspace.fingerprint import inputs_fingerprint, inputs_of_workspace, md5_of
 from attn2seq.workspace.stage import Stage
 
 HISTORY, SPEED = Path("results/train/history.csv"), Path(".cache/timings/train-t.csv")
 MACHINE = {"device": "CPU, 1 threads"}
+ATTEMPT = Attempt("a", 60.0, time.monotonic())
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +50,7 @@ def stage_with(track: object) -> Stage:
 
 
 def train(stage: Stage) -> None:
-    with beside.follow(stage, "t", MACHINE, HISTORY, SPEED):
+    with beside.follow(stage, "t", MACHINE, HISTORY, SPEED, ATTEMPT):
         pass
     beside.complete(stage)
 
@@ -62,7 +66,7 @@ def test_without_tracking_no_process_starts(started: list[list[str]], track: obj
 def test_without_raw_data_training_goes_on_unseen(
     started: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with beside.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED):
+    with beside.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED, ATTEMPT):
         pass
     assert started == []
     said = capsys.readouterr().err
@@ -73,13 +77,14 @@ def test_a_follower_is_given_the_inputs_of_the_run(started: list[list[str]]) -> 
     run_stages(Path.cwd(), "download")
     stage = stage_with({"enabled": True})
     train(stage)
-    fingerprint = run_fingerprint(inputs_of_workspace(Path.cwd()))
+    fingerprint = inputs_fingerprint(inputs_of_workspace(Path.cwd()))
     snapshot = Path.cwd() / ".cache/runs" / f"{fingerprint}.json"
     python = [sys.executable, "-m", "attn2seq.runs.show"]
     assert started == [[*python, "--follow", str(snapshot)], [*python, "--after", "train"]]
     values = json.loads(snapshot.read_text(encoding="utf-8"))
     assert values == {
-        "run_fingerprint": fingerprint, "train_fingerprint": "t", "machine": MACHINE,
+        "inputs_fingerprint": fingerprint, "train_fingerprint": "t", "machine": MACHINE,
+        "attempt": "a",
         "params": stage.params, "workspace": str(Path.cwd()), "parent_pid": os.getpid(),
         "history": str(HISTORY.resolve()), "speed": str(SPEED),
     }  # fmt: skip
@@ -96,7 +101,7 @@ def test_a_follower_learns_of_the_end_after_an_error_too(
     )
     with (
         pytest.raises(KeyboardInterrupt),
-        beside.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED),
+        beside.follow(stage_with({"enabled": True}), "t", MACHINE, HISTORY, SPEED, ATTEMPT),
     ):
         raise KeyboardInterrupt
     assert Path("ended").exists()
@@ -122,10 +127,29 @@ def test_one_that_hangs_is_left_behind(
     assert [process.wait(timeout=10) for process in processes] == [-9, -9]
 
 
-def test_weights_remember_their_training() -> None:
-    weights = Path("model.safetensors")
+def test_weights_remember_their_training(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
     weights.write_bytes(b"weights")
-    beside.remember_training(weights, "t", MACHINE)
+    SPEED.parent.mkdir(parents=True)
+    SPEED.write_text("step,seconds,tokens_per_second\n50,1.0,3000\n")
+    beside.remember_training(weights, "t", MACHINE, SPEED, ATTEMPT)
     path = Path(".cache/trainings") / f"{md5_of(weights)}.json"
-    assert json.loads(path.read_text()) == {"train_fingerprint": "t", "machine": MACHINE}
-    assert list(path.parent.iterdir()) == [path]
+    noted = json.loads(path.read_text())
+    assert time.time() - noted.pop("ended") < 60
+    assert 60 <= noted.pop("seconds") < 120
+    assert noted == {"train_fingerprint": "t", "machine": MACHINE, "attempt": "a"}
+    assert path.with_suffix(".csv").read_text() == SPEED.read_text()
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_an_attempt_lasts_until_training_begins_from_scratch(tmp_path: Path) -> None:
+    """Its time is that of its parts, without what lies between them."""
+    with suppress(KeyboardInterrupt), attempt(tmp_path, "t", resumed=False) as first:
+        time.sleep(0.2)
+        raise KeyboardInterrupt
+    with attempt(tmp_path, "t", resumed=True) as second:
+        assert second.token == first.token
+        assert second.earlier_s == 0.2
+    with attempt(tmp_path, "t", resumed=False) as third:
+        assert third.token != first.token
+        assert third.earlier_s == 0

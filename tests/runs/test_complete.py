@@ -9,7 +9,12 @@ from tracked_runs import client_of, contents, runs_in, start
 from tracked_workspace import run_stages, write_lock
 
 from attn2seq.runs import show as track
-from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint
+from attn2seq.workspace.fingerprint import (
+    RUN_STAGES,
+    inputs_of_workspace,
+    outs_of_workspace,
+    run_fingerprint,
+)
 
 
 def test_a_finished_run_has_everything(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,7 +31,8 @@ def test_a_finished_run_has_everything(finished: Path, capsys: pytest.CaptureFix
     client = client_of(finished)
     losses = client.get_metric_history(run.info.run_id, "train/loss")
     assert [(point.step, point.value) for point in losses] == [(50, 4.5), (100, 4.0)]
-    fingerprint = run_fingerprint(inputs_of_workspace(finished))
+    outs = {stage: outs_of_workspace(finished, stage) for stage in RUN_STAGES}
+    fingerprint = run_fingerprint(inputs_of_workspace(finished), outs)
     assert run.data.tags["run_fingerprint"] == fingerprint
     assert run.data.tags["corpus"] == "toy-en-de"
     assert len(run.data.tags["dvc_lock"]) == 16

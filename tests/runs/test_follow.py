@@ -14,21 +14,24 @@ from tracked_runs import client_of, runs_in, start
 from tracked_workspace import run_stages
 
 from attn2seq.runs import follow as follow_module
-from attn2seq.runs import mlflow_store as tracking
 from attn2seq.runs import show as track
+from attn2seq.runs.attempt import Attempt
+from attn2seq.runs.beside import remember_training
 from attn2seq.runs.circumstances import Circumstances
 from attn2seq.runs.mlflow_store import Runs
-from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint
+from attn2seq.workspace.fingerprint import inputs_fingerprint, inputs_of_workspace
+from attn2seq.workspace.paths import WEIGHTS
 
 
-def write_snapshot(root: Path, parent_pid: int) -> Path:
+def write_snapshot(root: Path, parent_pid: int, attempt: str = "a" * 16) -> Path:
     from attn2seq.config import read_yaml
 
-    fingerprint = run_fingerprint(inputs_of_workspace(root))
+    fingerprint = inputs_fingerprint(inputs_of_workspace(root))
     path = root / ".cache/runs" / f"{fingerprint}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     values = {
-        "run_fingerprint": fingerprint,
+        "inputs_fingerprint": fingerprint,
+        "attempt": attempt,
         "train_fingerprint": "t" * 16,
         "params": read_yaml(root / "params.yaml"),
         "workspace": str(root),
@@ -91,6 +94,38 @@ def test_a_resumed_training_logs_no_step_twice(bare: Path, empty_database: Path)
 
 
 @pytest.mark.usefixtures("impatient")
+def test_two_trainings_from_the_same_inputs_have_a_run_each(
+    bare: Path, empty_database: Path
+) -> None:
+    """As on two processors that show their runs on one server."""
+    (bare / "mlflow.db").write_bytes(empty_database.read_bytes())
+    run_stages(bare, "download", "prepare", "tokenize")
+    for attempt, loss in (("first", 5.0), ("second", 6.0)):
+        follow_once(bare, write_snapshot(bare, os.getppid(), attempt), iter([f"50,0,{loss},\n"]))
+    runs = {run.data.tags["attempt"]: run for run in runs_in(bare)}
+    assert runs["first"].data.metrics == {"train/loss": 5.0}
+    assert runs["second"].data.metrics == {"train/loss": 6.0}
+    assert len({run.info.run_name for run in runs.values()}) == 2
+    # The second ends: its scores go to its own run, the first stays as it is.
+    run_stages(bare)
+    speed = bare / "speed.csv"
+    speed.write_text("step,seconds,tokens_per_second\n")
+    remember_training(WEIGHTS, "t" * 16, {}, speed, Attempt("second", 0.0, time.monotonic()))
+    assert track.main(["--after", "evaluate"]) == 0
+    after = {run.data.tags["attempt"]: run for run in runs_in(bare)}
+    assert {run.info.run_id for run in after.values()} == {run.info.run_id for run in runs.values()}
+    assert after["first"].to_dictionary() == runs["first"].to_dictionary()
+    assert after["second"].data.metrics["dev/bleu"] == 6.0
+    # Trained once more to the same bytes, it is the same result, and has no second run.
+    follow_once(bare, write_snapshot(bare, os.getppid(), "third"), iter(["50,0,6.0,\n"]))
+    assert len(runs_in(bare)) == 3
+    run_stages(bare)
+    remember_training(WEIGHTS, "t" * 16, {}, speed, Attempt("third", 0.0, time.monotonic()))
+    assert track.main(["--after", "evaluate"]) == 0
+    assert {run.data.tags["attempt"] for run in runs_in(bare)} == {"first", "second"}
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_history_that_training_has_not_touched_is_not_its_own(
     bare: Path, empty_database: Path
 ) -> None:
@@ -113,7 +148,7 @@ def test_how_busy_the_machine_is_is_shown_where_it_is_wanted(
     bare: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
 ) -> None:
     (bare / "mlflow.db").write_bytes(empty_database.read_bytes())
-    monkeypatch.setattr(tracking, "SAMPLING_S", 0.1)
+    monkeypatch.setattr(follow_module, "SAMPLING_S", 0.1)
     params = bare / "params.yaml"
     was = params.read_text(encoding="utf-8")
     now = was.replace("system_metrics: false", f"system_metrics: {str(wanted).lower()}")

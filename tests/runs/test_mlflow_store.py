@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from attn2seq.runs.mlflow_store import Runs
-from attn2seq.runs.record import DataSet, Group, Point, RunRecord, Store, StoreUnavailableError
+from attn2seq.runs.record import (
+    DataSet,
+    Group,
+    Point,
+    RunRecord,
+    Store,
+    StoreUnavailableError,
+    Sweep,
+)
 
 SET_BY_MLFLOW = (
     "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_LOGGING_LEVEL",
@@ -24,7 +32,9 @@ def write_text(text: str) -> Callable[[Path], object]:
 
 
 RECORD = RunRecord(
+    inputs="i" * 16,
     fingerprint="0123456789abcdef",
+    attempt=None,
     group=Group("toy-en-de", "Look at the charts."),
     name=None,
     summary="lstm",
@@ -158,7 +168,7 @@ def test_runs_are_named_and_described_by_what_differs(runs: Runs, store: Store) 
 def test_a_sweep_is_a_parent_with_its_children(runs: Runs, store: Store) -> None:
     from mlflow import MlflowClient
 
-    group = Group("swept", "", "sweep 1: it's a seed")
+    group = Group("swept", "", Sweep("sweep 1: it's a seed", "FAILED"))
     children = [
         runs.complete(replace(RECORD, fingerprint=name, group=group, finished=True))
         for name in ("first child", "second child")
@@ -169,7 +179,7 @@ def test_a_sweep_is_a_parent_with_its_children(runs: Runs, store: Store) -> None
     found = client.search_runs([parent.experiment_id], wanted)
     assert {run.info.run_id for run in found} == {child.run_id for child in children}
     shown = client.get_run(parent.run_id)
-    assert (shown.info.run_name, shown.info.status) == (group.sweep, "FINISHED")
+    assert (shown.info.run_name, shown.info.status) == ("sweep 1: it's a seed", "FAILED")
     assert parent.run_id not in {run.run_id for run in runs.latest(1000)}
     # A second look changes nothing.
     again = runs.complete(replace(RECORD, fingerprint="first child", group=group))

@@ -114,10 +114,12 @@ def test_the_champion_translates_and_serves_where_the_repository_is_not(
     database = tmp_path / "mlflow.db"
     store = Store(f"sqlite:///{database}", tmp_path / "lock", database, tmp_path / "artifacts")
     model = ModelFiles(letters)
-    record = RunRecord("f", Group("toy", ""), None, "lstm", {}, {}, model=model, finished=True)
+    record = RunRecord(
+        "i", "f", None, Group("toy", ""), None, "lstm", {}, {}, model=model, finished=True
+    )
     runs = Runs(store, 5)
     assert runs.complete(record).added == ("model",)
-    registry = Registry(runs)
+    registry = Registry(runs, tmp_path)
     (candidate,) = registry.candidates("toy")
     assert registry.crown("toy", candidate, "a card").version == "1"
     translator = Translator(letters, SETTINGS)

@@ -14,6 +14,7 @@ RUNS = [
     Shown("cc", "2", "baseline", None),
 ]
 TRAINING = "workflowType=machine_learning"
+VIEW = f"{TRAINING}&viewStateShareKey=scores"
 
 
 def test_a_database_here_is_served_by_make_ui() -> None:
@@ -21,8 +22,9 @@ def test_a_database_here_is_served_by_make_ui() -> None:
     assert how_to_look(LOCAL, RUNS, 5050).splitlines() == [
         "MLflow: http://127.0.0.1:5050  (while `make ui` runs)",
         "  charts of all runs",
-        f"    {here}/experiments/2/runs?compareRunsMode=CHART&{TRAINING}"
-        "&orderByKey=metrics.%60dev%2Fword_error_rate%60&orderByAsc=true",
+        f"    {here}/experiments/2/runs?compareRunsMode=CHART&{VIEW}",
+        "  all runs, the best first",
+        f"    {here}/experiments/2/runs?{VIEW}",
         "  the latest 3 runs compared",
         f"    {here}/compare-runs?runs=%5B%22aa%22%2C%22bb%22%2C%22cc%22%5D"
         f"&experiments=%5B%221%22%2C%222%22%5D&{TRAINING}",
@@ -31,7 +33,7 @@ def test_a_database_here_is_served_by_make_ui() -> None:
     ]
 
 
-@pytest.mark.parametrize(("count", "lines"), [(0, 1), (1, 5), (2, 7)])
+@pytest.mark.parametrize(("count", "lines"), [(0, 1), (1, 7), (2, 9)])
 def test_only_what_there_is_is_offered(count: int, lines: int) -> None:
     assert len(how_to_look(LOCAL, RUNS[:count], 5000).splitlines()) == lines
 

@@ -1,10 +1,12 @@
 """Two runs of one repository: their scores side by side, their curves, and DVC's experiments."""
 
+import json
 from pathlib import Path
 
 import pytest
 from finished_steps import Twins
 from headless_browser import needs_browser, run
+from ruamel.yaml import YAML
 from tiny_repository import Repository, copy_repository
 
 # The first test of a session waits for two builds.
@@ -70,12 +72,52 @@ def test_results_that_are_gone_are_named_with_the_remedy(
     assert "`dvc checkout` brings it back, `make repro` makes it" in said
 
 
+def test_a_commit_whose_files_are_not_at_hand_is_compared_by_its_scores(
+    compared: Repository, tmp_path: Path
+) -> None:
+    """As in a clone after the first `make repro` there: its own results, none of the commit's."""
+    clone = Repository(tmp_path / "clone")
+    copy_repository(compared.root, clone.root)
+    lock = YAML(typ="safe").load(clone.run("git", "show", "HEAD:dvc.lock"))
+    md5s = {out["md5"] for stage in ("train", "evaluate") for out in lock["stages"][stage]["outs"]}
+    cache = clone.root / ".dvc/cache/files/md5"
+    aside = {
+        path: path.read_bytes() for md5 in md5s if (path := cache / md5[:2] / md5[2:]).exists()
+    }
+    for path in aside:
+        path.unlink()
+    said = compare(clone, "--page", "HEAD")
+    scores = json.loads(clone.run("git", "show", "HEAD:results/evaluate/metrics.json"))
+    bleu = [line for line in said.splitlines() if line.startswith("  BLEU ↑")]
+    assert bleu[0].split()[3] == f"{scores['test']['bleu']:.2f}"
+    assert "The scores that HEAD recorded, without significance tests or sentences:" in said
+    assert "results/evaluate/sentences.parquet is not at hand" in said.replace("\n", " ")
+    assert "no page" in said
+    assert "decode.beam_size" in said
+    # Committed, the clone's own run is a baseline of which everything is at hand.
+    for md5 in set(clone.digests().values()) & md5s:  # those that both runs have alike
+        if (path := cache / md5[:2] / md5[2:]) in aside:
+            path.write_bytes(aside[path])
+    clone.run("git", "commit", "-q", "-am", "My baseline")
+    assert "p boot." in compare(clone, "HEAD")
+
+
 def test_experiments_fit_into_a_terminal(compared: Repository) -> None:
     lines = compared.run("python", "-m", "attn2seq.cli.main", "experiments").splitlines()
     assert max(map(len, lines)) <= 80
     (greedy,) = [place for place, line in enumerate(lines) if line.strip().startswith("greedy")]
     assert lines[greedy + 1].strip() == "decode.beam_size=1"
     assert "Accuracy" in lines[0]
+    scored = compared.root / "results/evaluate/metrics.json"
+    accuracy = json.loads(scored.read_text(encoding="utf-8"))["test"]["accuracy"]
+    assert lines[greedy].split()[1] == f"{accuracy:.2f}"
+
+
+def test_plots_draw_the_workspace_and_every_experiment(compared: Repository) -> None:
+    compared.run("python", "-m", "attn2seq.cli.main", "plots")
+    page = (compared.root / "results/plots/index.html").read_text(encoding="utf-8")
+    assert '"rev": "greedy"' in page
+    assert '"rev": "workspace"' in page
 
 
 @needs_browser

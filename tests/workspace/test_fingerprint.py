@@ -7,10 +7,23 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from tracked_workspace import run_stages, write_lock, write_workspace
 
-from attn2seq.workspace.fingerprint import Inputs, inputs_of_lock, md5_of, run_fingerprint
+from attn2seq.workspace.fingerprint import (
+    Inputs,
+    inputs_of_lock,
+    md5_of,
+    outs_of_lock,
+    outs_of_workspace,
+    run_fingerprint,
+)
 
 ROOT = Path(__file__).parents[2]
+OUTS = {
+    "train": {"models/trained": "21.dir", "results/train/history.csv": "22"},
+    "decode": {"results/decode": "23.dir"},
+    "evaluate": {"results/evaluate/metrics.json": "24"},
+}
 INPUTS = Inputs({"train": {"learning_rate": 0.001}}, {"src/a.py": "0cc1"}, "12.dir")
 
 
@@ -35,15 +48,36 @@ def test_a_folder_has_the_md5_that_dvc_gives_it(tmp_path: Path) -> None:
 
 
 def test_each_input_counts_and_order_does_not() -> None:
-    name = run_fingerprint(INPUTS)
+    name = run_fingerprint(INPUTS, OUTS)
     assert len(name) == 16
-    assert name == run_fingerprint(replace(INPUTS, params=dict(INPUTS.params)))
+    assert name == run_fingerprint(replace(INPUTS, params=dict(INPUTS.params)), OUTS)
     others = [
         replace(INPUTS, params={"train": {"learning_rate": 0.002}}),
         replace(INPUTS, code={"src/a.py": "0cc2"}),
         replace(INPUTS, raw_md5="13.dir"),
     ]
-    assert len({name, *(run_fingerprint(other) for other in others)}) == 4
+    assert len({name, *(run_fingerprint(other, OUTS) for other in others)}) == 4
+
+
+def test_what_came_out_counts_too() -> None:
+    """The same inputs give other bytes on another kind of processor."""
+    name = run_fingerprint(INPUTS, OUTS)
+    for stage, path in (("train", "models/trained"), ("decode", "results/decode"),
+                        ("evaluate", "results/evaluate/metrics.json")):  # fmt: skip
+        other = OUTS | {stage: OUTS[stage] | {path: "99"}}
+        assert run_fingerprint(INPUTS, other) != name
+    # What the scores follow from may be written in other bytes by another version of a package.
+    table = {"results/evaluate/sentences.parquet": "99"}
+    assert run_fingerprint(INPUTS, OUTS | {"evaluate": OUTS["evaluate"] | table}) == name
+
+
+def test_a_workspace_and_its_lock_have_the_same_outs(tmp_path: Path) -> None:
+    write_workspace(tmp_path)
+    run_stages(tmp_path)
+    write_lock(tmp_path)
+    lock = YAML(typ="safe").load(tmp_path / "dvc.lock")
+    for stage in lock["stages"]:
+        assert outs_of_workspace(tmp_path, stage) == outs_of_lock(lock, stage) != {}
 
 
 def test_a_lock_without_a_stage_has_no_inputs() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from attn2seq.comparison.compare import compare_runs
 from attn2seq.comparison.page import write_page
-from attn2seq.comparison.table import comparison_lines
+from attn2seq.comparison.table import comparison_lines, recorded_lines
 from attn2seq.config import read_yaml, validate
 from attn2seq.errors import UserError
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.report.settings import ReportSettings
-from attn2seq.runs.against import run_against, workspace_run
+from attn2seq.runs.against import REMEDY, run_against, workspace_run
 from attn2seq.workspace.paths import COMPARISONS, PARAMS, PREPARED
 
 
@@ -31,6 +31,9 @@ def compare_with(against: str, page: bool, here: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         ours = workspace_run(Path(scratch, "ours"))
         theirs = run_against(against, Path(scratch, "theirs"), here)
+        if theirs.lacks:
+            lines = recorded_lines(ours, theirs, REMEDY)
+            return [*lines, "", "no page: it needs the sentences"] if page else lines
         prepared = ours.results.parent / PREPARED
         compared = compare_runs(ours, theirs, prepared, scoring)
         lines = comparison_lines(ours, theirs, compared, scoring.bootstrap_samples)

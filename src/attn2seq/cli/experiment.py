@@ -1,7 +1,7 @@
 """Runs an experiment, or a grid of them, and ends in a table of the best by dev score.
 
-A single experiment runs in the workspace; those of a grid each run in a copy of it, one after the
-other, or as the queue's jobs.
+Each runs in a copy of the workspace, one after the other, or as the queue's jobs: what is
+interrupted leaves the workspace as it was.
 """
 
 import os
@@ -14,21 +14,21 @@ from pathlib import Path
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from attn2seq.runs.circumstances import git, note_sweep
+from attn2seq.runs.circumstances import git, note_ending, note_sweep
 from attn2seq.runs.experiment_names import experiment_names, values_of
-from attn2seq.runs.experiment_results import best_of, markdown_table, result_rows, table
+from attn2seq.runs.experiment_results import Row, best_of, markdown_table, result_rows, table
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.names import NOTE
-from attn2seq.runs.record import Group, Store, StoreUnavailableError
-from attn2seq.runs.restore import experiments
+from attn2seq.runs.record import Ending, Group, Store, StoreUnavailableError, Sweep
+from attn2seq.runs.revisions import experiments
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.check_params import check_params
 from attn2seq.workspace.paths import CATALOGUE, PARAMS
 from attn2seq.workspace.stage import main_root
 
 Overrides = list[str]  # key=value, as dvc exp run -S takes them
-Describe = Callable[[str], None]  # replaces the parent run's description
+Show = Callable[[Sequence[Row]], None]  # what came of the grid, in the parent run
 
 
 def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, jobs: int) -> int:
@@ -38,14 +38,13 @@ def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, job
     root = main_root()
     names = experiment_names(points, name, {state.exp_name for state in experiments(root)})
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
-    group = None
+    sweep = None
     if len(points) > 1:
         sweep = note_sweep(root, ", ".join(values_of(points)), names)
-        group = Group(corpora[0], NOTE, sweep)
-    with _sweep(group, store) as describe:
+    with _sweep(sweep, corpora, store, root) as show:
         _run_all(names, points, queue, jobs)
         rows = result_rows(root, names, corpora)
-        describe(markdown_table(rows))
+        show(rows)
     print("\n" + "\n".join(table(rows)))
     _say_how_to_go_on(store, best_of(rows))
     return 0 if all(row.dev is not None for row in rows) else 1
@@ -88,19 +87,23 @@ def _check(point: Overrides) -> str:
 
 def _run_all(names: Sequence[str], points: Sequence[Overrides], queue: bool, jobs: int) -> None:
     """Whatever becomes of one of them, the next one is run; the table tells."""
-    mode = ["--queue"] if queue else ["--temp"] if len(points) > 1 else []
+    mode = "--queue" if queue else "--temp"
     for name, point in zip(names, points, strict=True):
         print(f"experiment {name}" + (": queued" if queue else ""), flush=True)
         settings = [part for override in point for part in ("-S", override)]
-        _dvc("exp", "run", *mode, "--name", name, *settings)
+        _dvc("exp", "run", mode, "--name", name, *settings)
     if queue:
         _dvc("exp", "run", "--run-all", "--jobs", str(jobs))
 
 
 def _dvc(*arguments: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], check=False, env=os.environ | _identity()
-    )
+    command = [sys.executable, "-m", "dvc", *arguments]
+    with subprocess.Popen(command, env=os.environ | _identity()) as process:
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # Ctrl-C reaches it, too: let it save the training and clear its copy
+            raise
 
 
 def _identity() -> dict[str, str]:
@@ -112,26 +115,32 @@ def _identity() -> dict[str, str]:
 
 
 @contextmanager
-def _sweep(group: Group | None, store: Store) -> Iterator[Describe]:
-    """Show the grid as a parent run while it lasts; a store that is down is told."""
-    parent = None
-    if group is not None:
+def _sweep(sweep: Sweep | None, corpora: Sequence[str], store: Store, root: Path) -> Iterator[Show]:
+    """Show the grid as a parent run of each corpus while it lasts; a store that is down is told."""
+    parents: list[str] = []
+    if sweep is not None:
         with _told():
             runs = Runs(store, COMPLETE_TIMEOUT_S)
-            parent = runs.open_sweep(group).run_id
-            runs.reopen(parent)
+            for corpus in dict.fromkeys(corpora):
+                parents.append(runs.open_sweep(Group(corpus, NOTE, sweep)).run_id)
+                runs.reopen(parents[-1])
+    ending: Ending = "KILLED"
 
-    def describe(note: str) -> None:
-        if parent is not None:
-            with _told():
-                runs.describe(parent, note)
+    def show(rows: Sequence[Row]) -> None:
+        nonlocal ending
+        ending = "FINISHED" if all(row.dev is not None for row in rows) else "FAILED"
+        with _told():
+            for parent in parents:
+                runs.describe(parent, markdown_table(rows))
 
     try:
-        yield describe
+        yield show
     finally:
-        if parent is not None:
-            with _told():
-                runs.end(parent, "FINISHED")
+        if sweep is not None:
+            note_ending(root, sweep, ending)
+        with _told():
+            for parent in parents:
+                runs.end(parent, ending)
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """Every DVC experiment in a table that a terminal can hold: its scores, and what it changed.
 
-`dvc exp show` has a column for each param and each metric. Here a line has the test scores that
-count, and below it stand the params in which it differs from the commit that it started from.
+`dvc exp show` has a column for each param and each metric, and shows whatever scores lie beside
+whatever params. Here a line has the test scores that count, if they are those of its own params,
+and below it stand the params in which it differs from the commit that it started from.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -14,133 +16,150 @@ from attn2seq.config import flat_params, read_yaml
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS, judged_by, leading
 from attn2seq.runs.circumstances import git
-from attn2seq.workspace.paths import CATALOGUE, PARAMS, SCORES
+from attn2seq.runs.restore import recorded_scores
+from attn2seq.runs.revisions import State, experiments, yaml_of
+from attn2seq.workspace.paths import CATALOGUE, DVC_LOCK, PARAMS, SCORES
 from attn2seq.workspace.stage import main_root
 
 WIDTH = 80
 NAME_WIDTH = 30
 # No result follows from these sections.
 APART = ("report.", "track.")
+QUEUE = "refs/exps/celery/stash"
 
-Row = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Row:
+    """The workspace, a commit or an experiment."""
+
+    name: str
+    params: Mapping[str, str]  # by dotted name
+    scores: Mapping[str, float | None]  # of test, by metric; empty where they are not its own
+
+    @property
+    def corpus(self) -> str:
+        """On which it was trained; scores of others do not compare."""
+        return self.params.get("download.corpus", "unknown")
+
+
+# A commit, and the experiments that began there.
+Group = tuple[Row, list[Row]]
 
 
 def list_experiments() -> list[str]:
     """The lines to print. Raises UserError."""
     root = main_root()
-    return table(rows_of(root), _known_params(root), _judge(root))
-
-
-def _judge(root: Path) -> str | None:
-    """The score that the workspace's corpus judges by; None where its entry cannot be read."""
-    try:
-        corpus = read_yaml(root / PARAMS)["download"]["corpus"]
-        return judged_by(read_catalogue_entry(root / CATALOGUE, corpus).model_dump())
-    except (UserError, KeyError, TypeError):
-        return None
-
-
-def rows_of(root: Path) -> list[Row]:
-    """DVC's rows: the workspace, then each commit with the experiments that began there.
-
-    Raises UserError.
-    """
-    try:
-        from dvc.api import exp_show
-        from dvc.exceptions import DvcException
-    except ImportError as error:
-        raise UserError(
-            f"DVC is not installed ({error}): pip install 'attn2seq[pipeline]'"
-        ) from None
-    try:
-        rows: list[Row] = exp_show(str(root), revs=["HEAD", *_baselines(root)])
-    except DvcException as error:
-        raise UserError(f"DVC cannot list the experiments: {error}") from None
-    return rows
-
-
-def table(rows: Sequence[Row], params: set[str], judge: str | None = None) -> list[str]:
-    """The lines, which 80 columns hold; experiments of one commit are sorted by the score that
-    judges.
-    """
-    there = [name for name in METRICS if any(_score(row, name) is not None for row in rows)]
-    shown = leading(there, judge)
-    heads = "".join(f"{METRICS[name].label:>{_width(name)}}" for name in shown)
-    lines = [f"{'params changed from the commit':{NAME_WIDTH}}{heads}"]
-    for baseline, experiments in _groups(rows):
-        for row in (baseline, *_sorted(experiments, shown)):
-            lines += _lines(row, baseline, shown, params)
+    lines = table(list(groups_of(root)))
+    queued = len((git(root, "reflog", "show", "--format=%h", QUEUE) or b"").split())
+    if queued:
+        lines += ["", f"{queued} more in DVC's queue: `dvc queue status` shows them"]
     return lines
 
 
-def _baselines(root: Path) -> list[str]:
-    """The commits that experiments began at: they stand in the experiments' refs."""
-    listed = git(root, "for-each-ref", "--format=%(refname)", "refs/exps/??/*/*") or b""
-    refs = [ref.split("/") for ref in listed.decode().split()]
+def groups_of(root: Path) -> Iterator[Group]:
+    """First HEAD with the workspace, which is a change to it, then the other commits."""
     head = (git(root, "rev-parse", "HEAD") or b"").decode().strip()
-    return [commit for commit in dict.fromkeys(ref[2] + ref[3] for ref in refs) if commit != head]
+    branch = (git(root, "rev-parse", "--abbrev-ref", "HEAD") or b"").decode().strip()
+    begun: dict[str, list[Row]] = {head: [_workspace_row(root)]}
+    for state in experiments(root):
+        begun.setdefault(str(state.baseline), []).append(_row(root, state.label, state))
+    for commit, rows in begun.items():
+        named = branch if commit == head and branch != "HEAD" else commit[:7]
+        yield _row(root, named, State(commit, None)), rows
 
 
-def _known_params(root: Path) -> set[str]:
-    """The dotted names in params.yaml."""
-    return set(flat_params(read_yaml(root / PARAMS)))
+def table(groups: Sequence[Group]) -> list[str]:
+    """The lines, which 80 columns hold: a part for each corpus, in which the experiments of one
+    commit are sorted by score.
+    """
+    every = [row for baseline, rows in groups for row in (baseline, *rows)]
+    corpora = list(dict.fromkeys(row.corpus for row in every))
+    lines: list[str] = []
+    for corpus in corpora:
+        lines += ["", corpus] if len(corpora) > 1 else []
+        lines += _part(groups, corpus)
+    return lines[1:] if len(corpora) > 1 else lines
 
 
-def _groups(rows: Sequence[Row]) -> Iterator[tuple[Row, list[Row]]]:
-    """Each baseline with its experiments. The workspace comes first, as a change to HEAD."""
-    workspace, *others = rows
-    groups: list[tuple[Row, list[Row]]] = []
-    for row in others:
-        if row["typ"] == "baseline":
-            groups.append((row, []))
-        else:
-            groups[-1][1].append(row)
-    if groups:
-        groups[0][1].insert(0, workspace)
-    return iter(groups or [(workspace, [])])
+def _judge(corpus: str) -> str | None:
+    """The score that the corpus judges by; None where its entry cannot be read."""
+    try:
+        return judged_by(read_catalogue_entry(CATALOGUE, corpus).model_dump())
+    except UserError:
+        return None
 
 
-def _sorted(experiments: Sequence[Row], shown: Sequence[str]) -> list[Row]:
+def _part(groups: Sequence[Group], corpus: str) -> Iterator[str]:
+    """The experiments on one corpus, and the commits that they began at."""
+    of_corpus = [
+        (baseline, [row for row in rows if row.corpus == corpus])
+        for baseline, rows in groups
+        if corpus in (baseline.corpus, *(row.corpus for row in rows))
+    ]
+    every = [row for baseline, rows in of_corpus for row in (baseline, *rows)]
+    there = {name for row in every if row.corpus == corpus for name in row.scores}
+    shown = leading(there, _judge(corpus))
+    heads = "".join(f"{METRICS[name].label:>{_width(name)}}" for name in shown)
+    yield f"{'params changed from the commit':{NAME_WIDTH}}{heads}".rstrip()
+    for baseline, rows in of_corpus:
+        # Its own scores are of another corpus, where experiments changed that.
+        scores = baseline.scores if baseline.corpus == corpus else {}
+        yield _line(baseline.name, scores, shown)
+        for row in _sorted(rows, shown):
+            yield _line(f"  {row.name}", row.scores, shown)
+            yield from wrap(" ".join(_changes(row, baseline)), WIDTH, initial_indent=" " * 6,
+                            subsequent_indent=" " * 6, break_on_hyphens=False)  # fmt: skip
+
+
+def _workspace_row(root: Path) -> Row:
+    def text(path: Path) -> bytes | None:
+        return (root / path).read_bytes() if (root / path).is_file() else None
+
+    params = read_yaml(root / PARAMS)
+    return _row_of("workspace", params, text(DVC_LOCK), text(PARAMS), text(SCORES))
+
+
+def _row(root: Path, name: str, state: State) -> Row:
+    lock, params, scores = (
+        git(root, "show", f"{state.commit}:{path}") for path in (DVC_LOCK, PARAMS, SCORES)
+    )
+    return _row_of(name, yaml_of(root, state.commit, PARAMS), lock, params, scores)
+
+
+def _row_of(
+    name: str,
+    values: Mapping[str, Any],
+    lock: bytes | None,
+    params: bytes | None,
+    scores: bytes | None,
+) -> Row:
+    found = recorded_scores(lock, params, scores)
+    return Row(name, flat_params(values), found.get("test", {}))
+
+
+def _sorted(rows: Sequence[Row], shown: Sequence[str]) -> list[Row]:
     """By the first score, the best first; what has none yet stays behind."""
     if not shown:
-        return list(experiments)
+        return list(rows)
     sign = -1 if METRICS[shown[0]].higher_is_better else 1
     return sorted(
-        experiments,
+        rows,
         key=lambda row: (
-            (score := _score(row, shown[0])) is None,
+            (score := row.scores.get(shown[0])) is None,
             sign * (score or 0.0),
         ),
     )
 
 
-def _lines(row: Row, baseline: Row, shown: Sequence[str], params: set[str]) -> list[str]:
-    first = row is baseline
-    name = row["Experiment"] or row["rev"]
-    state = f" ({row['State'].lower()})" if row.get("State") else ""
-    label = f"{name}{state}" if first else f"  {name}{state}"
-    scores = "".join(_cell(_score(row, score), score) for score in shown)
-    changes = " ".join(_changes(row, baseline, params))
-    indent = " " * (4 if first else 6)
-    return [
-        f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{scores}".rstrip(),
-        *wrap(changes, WIDTH, initial_indent=indent, subsequent_indent=indent,
-              break_on_hyphens=False),
-    ]  # fmt: skip
+def _line(label: str, scores: Mapping[str, float | None], shown: Sequence[str]) -> str:
+    cells = "".join(_cell(scores.get(name), name) for name in shown)
+    return f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{cells}".rstrip()
 
 
-def _changes(row: Row, baseline: Row, params: set[str]) -> Iterator[str]:
-    for name in sorted(params):
-        if not name.startswith(APART) and row.get(name) != baseline.get(name):
-            yield f"{name}={_plain(row.get(name))}"
-
-
-def _score(row: Row, name: str) -> float | None:
-    """DVC writes the file before a metric whose name stands in two of them."""
-    for key in (f"test.{name}", f"{SCORES}:test.{name}"):
-        if isinstance(row.get(key), int | float):
-            return float(row[key])
-    return None
+def _changes(row: Row, baseline: Row) -> Iterator[str]:
+    for name, value in sorted(row.params.items()):
+        if not name.startswith(APART) and value != baseline.params.get(name):
+            yield f"{name}={value}"
 
 
 def _cell(score: float | None, name: str) -> str:
@@ -150,8 +169,3 @@ def _cell(score: float | None, name: str) -> str:
 def _width(name: str) -> int:
     """That of a score's column: of its label, with room before it."""
     return max(8, len(METRICS[name].label)) + 2
-
-
-def _plain(value: object) -> str:
-    """DVC gives every number as a float: `5.0` was a 5."""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)

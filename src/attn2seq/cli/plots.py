@@ -1,4 +1,5 @@
-"""DVC's own view of the curves, drawn without a network: of the workspace, or of several revisions.
+"""DVC's own view of the curves, drawn without a network: of the workspace and all experiments, or
+of the revisions named.
 
 DVC's page loads the library that draws from elsewhere, and is blank where there is no network. The
 template that is written here holds the library itself; it is made from an installed package and
@@ -13,6 +14,7 @@ from pathlib import Path
 import vl_convert
 
 from attn2seq.errors import UserError
+from attn2seq.runs.revisions import experiments
 from attn2seq.whole import whole_file
 from attn2seq.workspace.stage import main_root
 
@@ -51,8 +53,9 @@ def draw(revisions: Sequence[str], only_prepare: bool) -> int:
     prepare(root)
     if only_prepare:
         return 0
-    wanted = ["diff", *revisions] if revisions else ["show"]
-    return _dvc(root, "plots", *wanted)
+    every = [state.label for state in experiments(root)]
+    drawn = revisions or (["workspace", *every] if every else [])
+    return _dvc(root, "plots", *(["diff", *drawn] if drawn else ["show"]))
 
 
 def prepare(root: Path) -> None:

@@ -17,6 +17,8 @@ from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.paths import PARAMS
 from attn2seq.workspace.stage import main_root
 
+HOW_FORCED = "`make register FORCE=1` makes it champion anyway"
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -25,6 +27,12 @@ class Judged:
     candidate: Candidate
     metric: str
     score: float  # on dev
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether a model that has learned nothing scores the same."""
+        metric = METRICS[self.metric]
+        return self.score <= 0 if metric.higher_is_better else self.score >= 100 and metric.of_100
 
     @property
     def dev_set(self) -> tuple[str, str]:
@@ -47,9 +55,32 @@ class Judged:
 
 def register_best(wanted: str | None, force: bool) -> str:
     """`register` for the corpus of params.yaml, in the workspace's MLflow."""
-    store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
-    corpus = read_yaml(PARAMS)["download"]["corpus"]
-    return register(Registry(Runs(store, COMPLETE_TIMEOUT_S)), corpus, wanted, force)
+    return register(_registry(), read_yaml(PARAMS)["download"]["corpus"], wanted, force)
+
+
+def restore_champions() -> list[str]:
+    """Crown again what was champion before the database was lost, as far as it is back; a line for
+    each. Raises UserError.
+    """
+    registry = _registry()
+    lines = []
+    for corpus, name, run in registry.lost_champions():
+        judged = _judged([] if run is None else [run])
+        if judged:
+            crowned = registry.crown(corpus, judged[0].candidate, _card(registry, judged[0]))
+            told = f"{judged[0]} is again the champion, version {crowned.version}"
+        else:
+            told = (
+                f"lost: the champion was {name}, whose model is gone. `make register` chooses one"
+            )
+        lines.append(f"models:/{corpus}@{CHAMPION}: {told}")
+    return lines
+
+
+def _registry() -> Registry:
+    root = main_root()
+    store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
+    return Registry(Runs(store, COMPLETE_TIMEOUT_S), root)
 
 
 def register(registry: Registry, corpus: str, wanted: str | None, force: bool) -> str:
@@ -68,6 +99,11 @@ def register(registry: Registry, corpus: str, wanted: str | None, force: bool) -
     chosen = _best(runs, held) if wanted is None else _wanted(runs, wanted)
     if champion is not None and chosen.candidate.run_id == champion.run_id:
         return f"{chosen} is the champion already: models:/{corpus}@{CHAMPION}"
+    if chosen.is_useless and not force:
+        raise UserError(
+            f"{chosen} is no better than a model that has learned nothing, so it does not become "
+            f"the champion. {HOW_FORCED}"
+        )
     if champion is not None and not force:
         _refuse_worse(chosen, held)
     ties = [run for run in runs if run != chosen and run.ties(chosen)]
@@ -112,7 +148,7 @@ def _wanted(runs: Sequence[Judged], wanted: str) -> Judged:
 
 
 def _refuse_worse(chosen: Judged, held: Judged | None) -> None:
-    remedy = "; FORCE=1 makes it champion anyway"
+    remedy = f". {HOW_FORCED}"
     if held is None:
         raise UserError(f"the champion's run is gone, so {chosen} cannot be compared{remedy}")
     if chosen.dev_set != held.dev_set or chosen.metric != held.metric:

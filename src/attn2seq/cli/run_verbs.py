@@ -1,6 +1,5 @@
 """The verbs about runs: experiments, their comparison, and what MLflow shows of them."""
 
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +11,9 @@ from attn2seq.workspace.door import check_git
 
 def revisions() -> list[str]:
     """Branches, tags and DVC experiments, for the shell's completion."""
-    root = find_workspace(Path.cwd()) or Path.cwd()
-    kinds = ("refs/heads", "refs/tags", "refs/exps")
-    listed = subprocess.run(
-        ["git", "for-each-ref", "--format=%(refname)", *kinds],
-        cwd=root, capture_output=True, text=True, check=False,
-    ).stdout  # fmt: skip
-    refs = [ref.split("/", 4 if ref.startswith("refs/exps/") else 2) for ref in listed.split()]
-    return sorted({parts[-1] for parts in refs if parts[2] not in ("exec", "stash", "celery")})
+    from attn2seq.runs.revisions import known_names
+
+    return sorted(set(known_names(find_workspace(Path.cwd()) or Path.cwd())))
 
 
 def experiment(
@@ -39,8 +33,8 @@ def experiment(
     """Run an experiment, or a grid of them.
 
     Ends in a table, the best by dev score first. Values are written as for `dvc exp run -S`: a,b or
-    choice(a,b) or range(1,4). A single experiment runs in the workspace; those of a grid each run
-    in a copy of it.
+    choice(a,b) or range(1,4). Each experiment runs in a copy of the workspace, which stays as it is
+    until `dvc exp apply NAME`.
 
     \b
     Examples:
@@ -59,7 +53,8 @@ def experiments() -> None:
     """List DVC's experiments: scores, and what each changed.
 
     `dvc exp show` has a column for each param and each metric. Here a line has the test scores that
-    count, and the params that differ from those of the commit that it started from.
+    count, if they are those of its own params, and the params that differ from those of the commit
+    that it started from.
 
     \b
     Example:
@@ -113,7 +108,7 @@ def plots(
 ) -> int:
     """Draw the training curves with DVC, without a network.
 
-    Of the workspace, or of several revisions in one chart each.
+    Of the workspace and every DVC experiment, or of the revisions named, together in each chart.
 
     \b
     Examples:
@@ -134,7 +129,8 @@ def track(
 ) -> int:
     """Add to MLflow what it lacks of the workspace's run.
 
-    What is there already stays as it is.
+    What is there already stays as it is. With --all, what the repository's history records goes
+    into an experiment of its own, and the champion of a lost database is champion again.
 
     \b
     Examples:
@@ -145,7 +141,13 @@ def track(
     check_git(Path.cwd(), "track --all" if everything else None)
     from attn2seq.runs import show
 
-    return show.main(["--all"] if everything else [])
+    status = show.main(["--all"] if everything else [])
+    if everything and status == 0:
+        from attn2seq.cli.register import restore_champions
+
+        for line in restore_champions():
+            print(line)
+    return status
 
 
 def ui(port: Annotated[int, Option(metavar="PORT")] = 5000) -> int:

@@ -17,10 +17,11 @@ from attn2seq.workspace.stage import main_root
 
 def serve_champion(port: int) -> int:
     """The exit status: that of MLflow's server. Raises UserError."""
-    store = store_of(main_root(), os.environ.get("MLFLOW_TRACKING_URI"))
+    root = main_root()
+    store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
     name = read_yaml(PARAMS)["download"]["corpus"]
     refuse_taken(port, "serve")
-    champion = Registry(Runs(store, COMPLETE_TIMEOUT_S)).champion(name)
+    champion = Registry(Runs(store, COMPLETE_TIMEOUT_S), root).champion(name)
     if champion is None:
         raise UserError(f"no model of {name} is champion yet: `attn2seq register` makes one")
     model = f"models:/{name}@{CHAMPION}"

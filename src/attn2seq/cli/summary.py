@@ -1,26 +1,30 @@
 """What `make repro` ends with: scores, times, where each result lies, how to look at it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS, in_order, judged_by
 from attn2seq.runs.caches import caches_hint
+from attn2seq.workspace.fingerprint import outs_of_lock
 from attn2seq.workspace.paths import (
     CHECKED,
     DECODED,
+    DVC_LOCK,
     EVALUATED,
     MODEL,
     PREPARED,
     RAW,
     REPORT,
     SCORES,
-    TIMINGS,
     TOKENIZED,
     TRAINED,
 )
 from attn2seq.workspace.stage import main_root
+from attn2seq.workspace.timings import seconds_of
 
 STAGES = {
     "check": CHECKED,
@@ -47,14 +51,14 @@ def scores_table(metrics: dict[str, dict[str, Any]], judge: str | None) -> list[
     return lines
 
 
-def times_table(timings: Path) -> list[str]:
-    """A line a stage: how long its last run took, and where its result is."""
-    lines = [f"{'stage':12}{'last run':>10}   result"]
+def times_table(root: Path, lock: Mapping[str, Any]) -> list[str]:
+    """A line a stage: how long it took to make the result that a parsed dvc.lock records, and where
+    that is. `root` is the main repository.
+    """
+    lines = [f"{'stage':12}{'took':>10}   result"]
     for stage, result in STAGES.items():
-        path = timings / f"{stage}.json"
-        time = "from cache"
-        if path.is_file():
-            time = f"{json.loads(path.read_text(encoding='utf-8'))['seconds']:.1f} s"
+        seconds = seconds_of(root, stage, outs_of_lock(lock, stage))
+        time = "from cache" if seconds is None else f"{seconds:.1f} s"
         lines.append(f"{stage:12}{time:>10}   {result}")
     return lines
 
@@ -67,9 +71,10 @@ def summary_lines() -> list[str]:
     metrics = json.loads(SCORES.read_text(encoding="utf-8"))
     facts = PREPARED / "corpus.json"
     judge = judged_by(json.loads(facts.read_text(encoding="utf-8"))) if facts.is_file() else None
-    lines = [*scores_table(metrics, judge), "", *times_table(root / TIMINGS), ""]
+    lock = read_yaml(DVC_LOCK) if DVC_LOCK.is_file() else {"stages": {}}
+    lines = [*scores_table(metrics, judge), "", *times_table(root, lock), ""]
     report = REPORT.resolve().as_uri()
-    lines += [f"report:  {report}", "runs:    make ui   (MLflow, then http://127.0.0.1:5000)"]
+    lines += [f"report:  {report}", "runs:    make ui"]
     if hint := caches_hint(root):
         lines.append(hint)
     return lines

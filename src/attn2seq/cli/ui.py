@@ -17,7 +17,7 @@ from attn2seq.runs.record import Store
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.stage import main_root
 
-# The charts, and the comparison where there is one.
+# The charts, and the table.
 OPENED = 2
 # Its job runners judge traces of language models: eight processes, for nothing that is shown here.
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

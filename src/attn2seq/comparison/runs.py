@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from attn2seq.errors import UserError
-from attn2seq.evaluation.texts import SplitTexts, read_table
+from attn2seq.evaluation.texts import SplitTexts, read_json, read_table
 
 SPLITS = ("test", "dev")
 
@@ -26,6 +26,15 @@ class Run:
     """Every param of its stages by dotted name; empty where they are not known."""
     facts: Mapping[str, str]
     """Commit, machine and the like, as far as they are known."""
+    prepared: str | None = None
+    """A digest of the prepared corpus; None where it is not known."""
+    lacks: str | None = None
+    """A file of `results` without which only scores can be compared; None where none is missing."""
+
+    def scores(self, split: str) -> dict[str, float]:
+        """Those that evaluate wrote for the split, by metric. Raises UserError."""
+        found = read_json(self.results / "evaluate" / "metrics.json")[split]
+        return {name: float("nan") if value is None else value for name, value in found.items()}
 
     def sentences(self, split: str) -> pd.DataFrame:
         """Evaluate's row for each sentence of the split. Raises UserError."""
@@ -54,11 +63,7 @@ def refuse_other_texts(ours: Run, theirs: Run, split: str) -> None:
     first, second = (run.sentences(split)[columns] for run in (ours, theirs))
     if first.equals(second):
         return
-    if ours.corpus != theirs.corpus:
-        raise UserError(
-            f"{theirs.name} is a run on the corpus {theirs.corpus}, and {ours.name} one on "
-            f"{ours.corpus}: only results on the same {split} set can be compared"
-        )
+    refuse_other_corpus(ours, theirs)
     if len(first) != len(second):
         what = f"{len(second):,} sentences, not {len(first):,}"
     else:
@@ -68,3 +73,12 @@ def refuse_other_texts(ours: Run, theirs: Run, split: str) -> None:
         f"{theirs.name} has a different {split} set of {theirs.corpus} ({what}): "
         "prepare.unicode_form or the catalogue entry differed. Run it again with today's to compare"
     )
+
+
+def refuse_other_corpus(ours: Run, theirs: Run) -> None:
+    """Raises UserError."""
+    if ours.corpus != theirs.corpus:
+        raise UserError(
+            f"{theirs.name} is a run on the corpus {theirs.corpus}, and {ours.name} one on "
+            f"{ours.corpus}: only results on the same sentences can be compared"
+        )

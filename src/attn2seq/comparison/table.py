@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 
 from attn2seq.comparison.compare import LEVEL, ComparedScore, ComparedSplit, differing_params
-from attn2seq.comparison.runs import Run
+from attn2seq.comparison.runs import SPLITS, Run, refuse_other_corpus
 from attn2seq.metrics import METRICS
 
 WIDTH = 80
@@ -26,6 +26,37 @@ def comparison_lines(
         lines += wrap(f"{METRICS[metric].label}  {score.signature}", WIDTH, initial_indent="  ",
                       subsequent_indent="    ", break_on_hyphens=False)  # fmt: skip
     return [*lines, "", *_params_lines(ours, theirs)]
+
+
+def recorded_lines(ours: Run, theirs: Run, remedy: str) -> list[str]:
+    """The recorded scores side by side, for a run whose files are not at hand; `remedy` says how to
+    get them. Raises UserError where the runs are of two corpora.
+    """
+    refuse_other_corpus(ours, theirs)
+    lines = [*_who("this run", ours), *_who("against", theirs)]
+    for split in SPLITS:
+        lines += ["", f"{split:24}{'this':>8}{'against':>9}{'diff.':>9}"]
+        first, second = ours.scores(split), theirs.scores(split)
+        for name, metric in METRICS.items():
+            if name in first and name in second:
+                lines.append(
+                    f"  {f'{metric.label} {metric.arrow}':22}{metric.written(first[name]):>8}"
+                    f"{metric.written(second[name]):>9}"
+                    f"{metric.written_difference(first[name] - second[name]):>9}"
+                )
+    text = (
+        f"The scores that {theirs.name} recorded, without significance tests or sentences: "
+        f"{theirs.lacks} is not at hand. {remedy}"
+    )
+    if ours.prepared != theirs.prepared:
+        text = f"The two runs have different data/prepared, maybe other sentences. {text}"
+    return [
+        *lines,
+        "",
+        *wrap(text, WIDTH, break_on_hyphens=False),
+        "",
+        *_params_lines(ours, theirs),
+    ]
 
 
 def _who(title: str, run: Run) -> list[str]:

@@ -8,7 +8,10 @@ A run's files are those that its dvc.lock tells, from git, DVC's cache or the wo
 without dvc.lock is taken at its word.
 """
 
+from dataclasses import replace
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from attn2seq.comparison.runs import Run
 from attn2seq.config import flat_params, nearest, read_yaml
@@ -18,22 +21,29 @@ from attn2seq.runs.record import RunRecord
 from attn2seq.runs.restore import (
     NothingToRestoreError,
     Source,
-    State,
     commit_source,
     dvc_cache,
-    experiments,
     restored_record,
     workspace_source,
 )
+from attn2seq.runs.revisions import State, find_state, known_names
+from attn2seq.workspace.fingerprint import outs_of_lock
 from attn2seq.workspace.paths import DVC_LOCK, PARAMS, PREPARED, RESULTS
 from attn2seq.workspace.stage import main_root
 
 NEEDED = ("evaluate/sentences.parquet", "train/history.csv", "train/metrics.json")
+# How to get what a comparison lacks.
+REMEDY = (
+    "`dvc fetch --all-commits`, or `dvc exp pull` for an experiment, brings it from a remote. Made "
+    "again on another kind of processor, it may have other bytes and scores: to compare with this "
+    "machine's, commit a run of your own first"
+)
 NOT_COMPARED = {"report", "track"}
 SHOWN_TAGS = {
     "machine.device": "trained on",
     "machine.number_type": "number type",
     "machine.torch": "torch",
+    "machine.processor": "processor",
 }
 
 
@@ -57,31 +67,15 @@ def run_against(name: str, scratch: Path, here: Path) -> Run:
     A folder's path begins at `here`.
     """
     root = main_root()
-    state = _state(root, name)
+    state = find_state(root, name)
     if state is not None:
         return _committed_run(root, name, state, scratch)
     if (here / name).is_dir():
         return _folder_run(name, here / name, scratch)
-    known = [*_names(root), *(state.label for state in experiments(root))]
+    known = known_names(root)
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known[:8]) or 'none'}"
     raise UserError(f"{name} is not a commit, tag, branch, DVC experiment or folder here ({hint})")
-
-
-def _state(root: Path, name: str) -> State | None:
-    """The commit or DVC experiment of that name."""
-    wanted = f"{name}^{{commit}}"
-    found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
-    if found:
-        return State(found.decode().strip(), None)
-    return next((state for state in experiments(root) if state.exp_name == name), None)
-
-
-def _names(root: Path) -> list[str]:
-    """All branches and tags."""
-    kinds = ("refs/heads", "refs/tags", "refs/remotes")
-    listed = git(root, "for-each-ref", "--format=%(refname:short)", *kinds) or b""
-    return listed.decode().split()
 
 
 def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:
@@ -90,14 +84,8 @@ def _committed_run(root: Path, name: str, state: State, scratch: Path) -> Run:
     about = Circumstances(git_commit=state.commit, dvc_exp_name=state.exp_name)
     source = commit_source(root, state.commit, dvc_cache(root), scratch / "code")
     run = _restored(name, source, about, root, scratch)
-    if gone := _missing(run.results):
-        again = f"`dvc exp apply {name}`" if state.exp_name else f"`git checkout {name}`"
-        raise UserError(
-            f"DVC's cache does not hold results/{gone} of {name}: `dvc fetch --all-commits`, or "
-            f"`dvc exp pull` for an experiment, brings it from a remote that has it; {again} and "
-            "`make repro` make it again"
-        )
-    return run
+    gone = _missing(run.results)
+    return run if gone is None else replace(run, lacks=f"{RESULTS}/{gone}")
 
 
 def _folder_run(name: str, folder: Path, scratch: Path) -> Run:
@@ -126,14 +114,20 @@ def _restored(name: str, source: Source, about: Circumstances, root: Path, scrat
         record = restored_record(source, about, root, folder)
     except NothingToRestoreError as error:
         raise UserError(f"{name} has no results to compare: {error}") from None
+    prepared = outs_of_lock(YAML(typ="safe").load(source.lock), "prepare").get(str(PREPARED))
     return Run(
-        name, folder / RESULTS, record.params["download.corpus"], record.params, _facts(record)
+        name,
+        folder / RESULTS,
+        record.params["download.corpus"],
+        record.params,
+        _facts(record),
+        prepared,
     )
 
 
 def _facts(record: RunRecord) -> dict[str, str]:
     """The run's commit and machine, as far as they are known."""
-    facts = {"run": record.name or f"{record.summary}, {record.fingerprint[:6]}"}
+    facts = {"run": record.name or f"{record.summary}, {str(record.fingerprint)[:6]}"}
     if commit := record.tags.get("mlflow.source.git.commit"):
         edited = record.tags.get("git_dirty") == "true"
         facts["commit"] = commit[:7] + (" with edits" if edited else "")

@@ -5,17 +5,20 @@ the file that training writes, and a completion after a stage adds what is missi
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from attn2seq.runs.attempt import Attempt
 from attn2seq.runs.outage import Outage
-from attn2seq.whole import write_json
+from attn2seq.whole import whole_file, write_json
 from attn2seq.workspace.door import tells_of_path
-from attn2seq.workspace.fingerprint import inputs_of_workspace, md5_of, run_fingerprint
+from attn2seq.workspace.fingerprint import inputs_fingerprint, inputs_of_workspace, md5_of
 from attn2seq.workspace.paths import RAW, SNAPSHOTS, TRAININGS
 from attn2seq.workspace.stage import Stage, main_root
 
@@ -28,7 +31,12 @@ COMPLETION_SECONDS = 120
 
 @contextmanager
 def follow(
-    stage: Stage, train_fingerprint: str, machine: dict[str, str], history: Path, speed: Path
+    stage: Stage,
+    train_fingerprint: str,
+    machine: Mapping[str, str],
+    history: Path,
+    speed: Path,
+    attempt: Attempt,
 ) -> Iterator[None]:
     """Show the training curve in MLflow while it grows, from a process of its own."""
     if not wanted(stage.params):
@@ -44,9 +52,10 @@ def follow(
     write_json(
         snapshot,
         {
-            "run_fingerprint": fingerprint,
+            "inputs_fingerprint": fingerprint,
             "train_fingerprint": train_fingerprint,
-            "machine": machine,
+            "attempt": attempt.token,
+            "machine": dict(machine),
             "params": stage.params,
             "workspace": str(Path.cwd()),
             "history": str(history.resolve()),
@@ -67,10 +76,26 @@ def follow(
             Outage(main_root(), fingerprint).tell("MLflow is slow")
 
 
-def remember_training(weights: Path, train_fingerprint: str, machine: dict[str, str]) -> None:
+def remember_training(
+    weights: Path,
+    train_fingerprint: str,
+    machine: Mapping[str, str],
+    speed: Path,
+    attempt: Attempt,
+) -> None:
     """Note which training made these weights, for runs that take them from DVC's cache."""
-    values = {"train_fingerprint": train_fingerprint, "machine": machine}
-    write_json(main_root() / TRAININGS / f"{md5_of(weights)}.json", values)
+    note = main_root() / TRAININGS / f"{md5_of(weights)}.json"
+    values = {
+        "train_fingerprint": train_fingerprint,
+        "attempt": attempt.token,
+        "machine": dict(machine),
+        "seconds": round(attempt.seconds, 1),
+        "ended": round(time.time()),
+    }
+    write_json(note, values)
+    # The same inputs may make other weights later, at another speed.
+    with whole_file(note.with_suffix(".csv")) as beside:
+        shutil.copyfile(speed, beside)
 
 
 def complete(stage: Stage) -> None:
@@ -92,4 +117,4 @@ def wanted(params: Mapping[str, Any]) -> bool:
 
 
 def _fingerprint(stage: Stage) -> str:
-    return run_fingerprint(inputs_of_workspace(Path.cwd(), stage.params))
+    return inputs_fingerprint(inputs_of_workspace(Path.cwd(), stage.params))

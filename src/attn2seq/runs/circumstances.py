@@ -1,17 +1,21 @@
-"""How a run came about: its commit, its DVC experiment, and the sweep that this belongs to.
+"""How a run came about: its commit, its DVC experiment, its user, and the sweep it belongs to.
 
 Which experiments were run together is noted in the main repository's cache, a file for each sweep:
 it outlives the database, so that `make track ALL=1` puts runs under their parent again.
 """
 
+import getpass
 import json
 import os
+import platform
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import attn2seq
+from attn2seq.runs.record import Ending, Sweep
 from attn2seq.whole import write_json
 from attn2seq.workspace.paths import DVC_LOCK, PARAMS, RESULTS, SWEEPS
 from attn2seq.workspace.stage import main_root
@@ -28,7 +32,10 @@ class Circumstances:
     dvc_exp_name: str | None = None
     dvc_lock: str | None = None  # digest of dvc.lock, known only when the pipeline has ended
     package: Path | None = None  # the library's code that goes with the model; None: no model
-    sweep: str | None = None  # the sweep that the experiment belongs to
+    sweep: Sweep | None = None  # the sweep that the experiment belongs to
+    user: str | None = None  # who ran it, or made its commit
+    committed_s: int | None = None  # when the commit was made; None where it is not from a commit
+    restored: bool = False  # from the repository's history, and not from this workspace
 
 
 def circumstances(workspace: Path) -> Circumstances:
@@ -46,26 +53,73 @@ def circumstances(workspace: Path) -> Circumstances:
         dvc_exp_name=experiment,
         package=PACKAGE,
         sweep=sweep_of(main_root(), experiment),
+        user=_user(),
     )
 
 
-def note_sweep(root: Path, what: str, experiments: Sequence[str]) -> str:
-    """Note a sweep of these experiments; its name, `sweep 3: learning_rate`.
+def committed_circumstances(root: Path, commit: str, experiment: str | None) -> Circumstances:
+    """Of the run that a commit records; `root` is the main repository."""
+    said = git(root, "show", "--no-patch", "--format=%ct%n%an", commit) or b""
+    seconds, _, author = said.decode(errors="replace").strip().partition("\n")
+    return Circumstances(
+        git_commit=commit,
+        dvc_exp_name=experiment,
+        sweep=sweep_of(root, experiment),
+        user=author or None,
+        committed_s=int(seconds) if seconds else None,
+        restored=True,
+    )
 
-    `root` is the main repository.
+
+def processor() -> str:
+    """The processor's model, as Linux names it, or else what Python knows."""
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may give its process a number that has no name
+        return None
+
+
+def note_sweep(root: Path, what: str, experiments: Sequence[str]) -> Sweep:
+    """Note a sweep of these experiments, `sweep 3: learning_rate`.
+
+    It counts as interrupted unless `note_ending` follows. `root` is the main repository.
     """
     number = 1
     while (path := root / SWEEPS / f"{number}.json").exists():
         number += 1
     name = f"sweep {number}: {what}"
-    write_json(path, {"name": name, "experiments": list(experiments)})
-    return name
+    write_json(path, {"name": name, "experiments": list(experiments), "ending": "KILLED"})
+    return Sweep(name, "KILLED")
 
 
-def sweep_of(root: Path, experiment: str | None) -> str | None:
-    """The name of the sweep that the DVC experiment belongs to, if any."""
-    notes = [json.loads(path.read_text("utf-8")) for path in (root / SWEEPS).glob("*.json")]
-    return next((str(note["name"]) for note in notes if experiment in note["experiments"]), None)
+def note_ending(root: Path, sweep: Sweep, ending: Ending) -> None:
+    """Note how the sweep ended."""
+    for path, note in _sweeps(root):
+        if note["name"] == sweep.name:
+            write_json(path, note | {"ending": ending})
+
+
+def sweep_of(root: Path, experiment: str | None) -> Sweep | None:
+    """The sweep that the DVC experiment belongs to, if any."""
+    for _, note in _sweeps(root):
+        if experiment in note["experiments"]:
+            return Sweep(note["name"], note.get("ending", "FINISHED"))
+    return None
+
+
+def _sweeps(root: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Each note, and what is in it."""
+    paths = sorted((root / SWEEPS).glob("*.json"))
+    return [(path, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
 
 
 def git(root: Path, *arguments: str) -> bytes | None:

@@ -22,7 +22,14 @@ from attn2seq.runs.circumstances import Circumstances
 from attn2seq.runs.names import NOTE
 from attn2seq.runs.record import JUDGED_TAG, DataSet, Group, ModelFiles, Point, RunRecord
 from attn2seq.workspace import paths
-from attn2seq.workspace.fingerprint import Inputs, md5_of, run_fingerprint
+from attn2seq.workspace.fingerprint import (
+    Inputs,
+    Outs,
+    inputs_fingerprint,
+    md5_of,
+    run_fingerprint,
+)
+from attn2seq.workspace.timings import seconds_of
 
 SPLITS = ("train", "dev", "test")
 # Sections that no result of a run follows from.
@@ -51,40 +58,51 @@ NBEST_LINES = 100
 def started_record(snapshot: Mapping[str, Any], about: Circumstances) -> RunRecord:
     """The record of a run whose training has just begun, from the snapshot of its inputs."""
     params = {name: values for name, values in snapshot["params"].items() if name not in APART}
-    return _begun(snapshot["run_fingerprint"], params, about, snapshot)
+    return _begun(snapshot["inputs_fingerprint"], params, about, snapshot, own=True)
 
 
 def collected_record(
     folder: Path,
     inputs: Inputs,
+    outs: Mapping[str, Outs],
     about: Circumstances,
     root: Path,
     leave_out: frozenset[Path] = frozenset(),
 ) -> RunRecord:
     """The record of a run whose files lie in `folder`.
 
-    `root` is the main repository, whose cache knows times and devices; `leave_out` names what in
-    `folder` is not this run's: files, and the model folder.
+    `outs` are those of the stages that ran for it. `root` is the main repository, whose cache knows
+    times and devices; `leave_out` names what in `folder` is not this run's: files, and the model
+    folder.
     """
-    fingerprint = run_fingerprint(inputs)
+    fingerprint = run_fingerprint(inputs, outs)
     training = _training(folder, root)
-    begun = _begun(fingerprint, inputs.params, about, training)
+    # What was trained or tried here is the user's own, and all else the repository's history.
+    own = bool(training) or not about.restored or about.dvc_exp_name is not None
+    begun = _begun(inputs_fingerprint(inputs), inputs.params, about, training, own)
     facts = folder / paths.CORPUS
     # `make register` looks for the best by this score.
     judged = {JUDGED_TAG: judged_by(_read(facts))} if facts.exists() else {}
     return replace(
         begun,
+        fingerprint=fingerprint,
         tags={**begun.tags, **judged},
-        points=[*_curves(folder, root, training), *_scores(folder), *_times(root, fingerprint)],
-        data_sets=_data_sets(folder, begun.group.name),
+        points=[*_curves(folder, root), *_scores(folder), *_times(root, outs)],
+        data_sets=_data_sets(folder, begun.tags["corpus"]),
         artifacts=_artifacts(folder, leave_out),
         model=None if paths.MODEL in leave_out else _model(folder, about, fingerprint),
         finished=(folder / paths.SCORES).exists(),
+        ended_s=training.get("ended", about.committed_s),
+        seconds=training.get("seconds"),
     )
 
 
 def _begun(
-    fingerprint: str, params: Mapping[str, Any], about: Circumstances, training: Mapping[str, Any]
+    inputs: str,
+    params: Mapping[str, Any],
+    about: Circumstances,
+    training: Mapping[str, Any],
+    own: bool,
 ) -> RunRecord:
     """What is known of a run before it has any result."""
     corpus, model = str(params["download"]["corpus"]), params["model"]
@@ -92,6 +110,7 @@ def _begun(
         "corpus": corpus,
         "mlflow.source.name": str(paths.DVC_YAML),
         "mlflow.source.type": "LOCAL",
+        "mlflow.user": about.user,
         "mlflow.source.git.commit": about.git_commit,
         "git_dirty": json.dumps(about.git_dirty) if about.git_commit else None,
         "dvc_exp_name": about.dvc_exp_name,
@@ -100,8 +119,10 @@ def _begun(
     }
     machine = {f"machine.{key}": str(value) for key, value in training.get("machine", {}).items()}
     return RunRecord(
-        fingerprint=fingerprint,
-        group=Group(corpus, NOTE, about.sweep),
+        inputs=inputs,
+        fingerprint=None,
+        attempt=training.get("attempt"),
+        group=Group(corpus if own else f"{corpus}, history", NOTE, about.sweep),
         name=about.dvc_exp_name,
         summary=f"{model['cell']} with attention {model['attention']}",
         params=flat_params(params),
@@ -113,9 +134,14 @@ def _training(folder: Path, root: Path) -> dict[str, Any]:
     """Fingerprint and machine of the training that made the folder's model, whichever run it was
     for; empty where it is not known here.
     """
+    note = _note(folder, root)
+    return _read(note) if note is not None and note.exists() else {}
+
+
+def _note(folder: Path, root: Path) -> Path | None:
+    """Where the training of the folder's model is noted, if anywhere; its speed lies beside."""
     weights = folder / paths.WEIGHTS
-    path = root / paths.TRAININGS / f"{md5_of(weights)}.json" if weights.exists() else None
-    return _read(path) if path is not None and path.exists() else {}
+    return root / paths.TRAININGS / f"{md5_of(weights)}.json" if weights.exists() else None
 
 
 def curve_points(history: Path) -> list[Point]:
@@ -147,11 +173,10 @@ def _whole_rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
 
 
-def _curves(folder: Path, root: Path, training: Mapping[str, Any]) -> list[Point]:
+def _curves(folder: Path, root: Path) -> list[Point]:
     points = curve_points(folder / paths.HISTORY)
-    if training:
-        points += speed_points(root / paths.TIMINGS / f"train-{training['train_fingerprint']}.csv")
-    return points
+    note = _note(folder, root)
+    return points if note is None else points + speed_points(note.with_suffix(".csv"))
 
 
 def _scores(folder: Path) -> list[Point]:
@@ -172,13 +197,13 @@ def _score(key: str, value: float | None) -> Point:
     return Point(key, 0, math.nan if value is None else float(value))
 
 
-def _times(root: Path, fingerprint: str) -> list[Point]:
-    """How long each stage took that ran for this very run, and was not taken from DVC's cache."""
-    timings = {path.stem: _read(path) for path in sorted((root / paths.TIMINGS).glob("*.json"))}
+def _times(root: Path, outs: Mapping[str, Outs]) -> list[Point]:
+    """How long each stage took to make this very result, as far as that is known here."""
+    times = {stage: seconds_of(root, stage, made) for stage, made in outs.items()}
     return [
-        _score(f"time/{name}_seconds", timing["seconds"])
-        for name, timing in timings.items()
-        if timing.get("run_fingerprint") == fingerprint
+        _score(f"time/{stage}_seconds", seconds)
+        for stage, seconds in times.items()
+        if seconds is not None
     ]
 
 

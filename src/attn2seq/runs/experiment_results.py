@@ -1,6 +1,5 @@
 """What came of experiments, the best by dev score first."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from pathlib import Path
 from attn2seq.catalogue.catalogue import read_catalogue_entry
 from attn2seq.metrics import METRICS, judged_by
 from attn2seq.runs.circumstances import git
-from attn2seq.runs.restore import experiments
-from attn2seq.workspace.paths import CATALOGUE, SCORES
+from attn2seq.runs.restore import recorded_scores
+from attn2seq.runs.revisions import experiments
+from attn2seq.workspace.paths import CATALOGUE, DVC_LOCK, PARAMS, SCORES
 
 FAILED = "failed"
 
@@ -21,6 +21,7 @@ class Row:
     """An experiment; without scores where it failed."""
 
     name: str
+    corpus: str
     metric: str  # the score that its corpus judges by
     dev: float | None
     test: float | None
@@ -34,7 +35,7 @@ def result_rows(root: Path, names: Sequence[str], corpora: Sequence[str]) -> lis
         metric = judged_by(entry.model_dump())
         scores = _scores(root, name)
         rows.append(
-            Row(name, metric, *(_score(scores, split, metric) for split in ("dev", "test")))
+            Row(name, corpus, metric, *(_score(scores, split, metric) for split in ("dev", "test")))
         )
     return sorted(rows, key=cmp_to_key(_order))
 
@@ -49,27 +50,30 @@ def table(rows: Sequence[Row]) -> list[str]:
     """The rows for a terminal."""
     width = max(len("experiment"), *(len(row.name) for row in rows)) + 2
     lines = []
-    metric = None
+    corpora = list(dict.fromkeys(row.corpus for row in rows))
+    last = None
     for row in rows:
-        if row.metric != metric:
-            metric = row.metric
-            lines.append(f"{'experiment':{width}}{f'dev {metric}':>22}{f'test {metric}':>22}")
+        if row.corpus != last:
+            last = row.corpus
+            lines += ["", row.corpus] if len(corpora) > 1 else []
+            dev, test = (f"{split} {row.metric}" for split in ("dev", "test"))
+            lines.append(f"{'experiment':{width}}{dev:>22}{test:>22}")
         lines.append(f"{row.name:{width}}{_cell(row.dev):>22}{_cell(row.test):>22}")
-    return lines
+    return lines[1:] if len(corpora) > 1 else lines
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
     """The rows as the description of the sweep's parent run."""
-    lines = ["| experiment | score | dev | test |", "|---|---|---:|---:|"]
-    lines += [
-        f"| {row.name} | {row.metric} | {_cell(row.dev)} | {_cell(row.test)} |" for row in rows
-    ]
+    lines = ["| experiment | corpus | score | dev | test |", "|---|---|---|---:|---:|"]
+    for row in rows:
+        cells = (row.name, row.corpus, row.metric, _cell(row.dev), _cell(row.test))
+        lines.append(f"| {' | '.join(cells)} |")
     return "The best by dev score first.\n\n" + "\n".join(lines)
 
 
 def _order(one: Row, other: Row) -> int:
-    if one.metric != other.metric:
-        return -1 if one.metric < other.metric else 1
+    if one.corpus != other.corpus:
+        return -1 if one.corpus < other.corpus else 1
     first, second = (math.nan if row.dev is None else row.dev for row in (one, other))
     better = METRICS[one.metric].better
     return int(better(second, first)) - int(better(first, second))
@@ -77,9 +81,12 @@ def _order(one: Row, other: Row) -> int:
 
 def _scores(root: Path, name: str) -> dict[str, dict[str, float | None]]:
     commits = [state.commit for state in experiments(root) if state.exp_name == name]
-    text = git(root, "show", f"{commits[0]}:{SCORES}") if commits else None
-    found: dict[str, dict[str, float | None]] = json.loads(text) if text else {}
-    return found
+    if not commits:
+        return {}
+    lock, params, scores = (
+        git(root, "show", f"{commits[0]}:{path}") for path in (DVC_LOCK, PARAMS, SCORES)
+    )
+    return recorded_scores(lock, params, scores)
 
 
 def _score(scores: dict[str, dict[str, float | None]], split: str, metric: str) -> float | None:

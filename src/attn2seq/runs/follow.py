@@ -5,11 +5,12 @@ happens here, training goes on; what is not sent now, `make track` sends later.
 """
 
 import json
+import logging
 import os
 import select
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from attn2seq.runs.outage import Outage
 from attn2seq.runs.record import Store, StoreUnavailableError
 
 PAUSE_S = 3.0
+SAMPLING_S = 5  # between two looks at the machine
 REQUEST_TIMEOUT_S = 3  # short beside a training
 # After so many requests in a row without an answer it gives up.
 PATIENCE = 3
@@ -32,7 +34,7 @@ def follow_training(snapshot: Path, store: Store, root: Path) -> None:
     """Follow the training of a snapshot until it ends; a store that is down is told."""
     # Ctrl-C reaches the whole group; here the end of the input says all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    outage = Outage(root, json.loads(snapshot.read_text("utf-8"))["run_fingerprint"])
+    outage = Outage(root, json.loads(snapshot.read_text("utf-8"))["inputs_fingerprint"])
     outage.over()
     try:
         follow(snapshot, Runs(store, REQUEST_TIMEOUT_S), circumstances(Path.cwd()), input_ended)
@@ -47,11 +49,28 @@ def follow(path: Path, runs: Runs, about: Circumstances, ended: Ended) -> None:
     run_id = runs.complete(started_record(snapshot, about)).run_id
     runs.reopen(run_id)
     wanted = snapshot["params"]["track"].get("system_metrics") is True
-    with runs.system_metrics(run_id) if wanted else nullcontext():
+    with _system_metrics(runs, run_id) if wanted else nullcontext():
         _send_until(ended, runs, run_id, snapshot, begun)
     # Training writes its metrics last: without them it was stopped.
     whole = _newer(Path(snapshot["history"]).with_name("metrics.json"), begun)
     runs.end(run_id, "FINISHED" if whole else "KILLED")
+
+
+@contextmanager
+def _system_metrics(runs: Runs, run_id: str) -> Iterator[None]:
+    """Show meanwhile, as `system/...`, how busy this machine is."""
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # a GPU is no must
+    with runs.answering():
+        monitor = SystemMetricsMonitor(
+            run_id, SAMPLING_S, resume_logging=True, tracking_uri=runs.store.uri
+        )
+        monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
 
 
 def _send_until(

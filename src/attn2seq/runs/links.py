@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from attn2seq.metrics import METRICS
 from attn2seq.runs.record import Shown, Store
+from attn2seq.runs.runs_view import KEY
 
 PORT = 5000  # where `make ui` serves unless told
 COMPARED = 3  # runs in the link to a comparison
@@ -33,8 +33,12 @@ def links(store: Store, runs: Sequence[Shown], port: int) -> list[Link]:
         return []
     address = f"{address_of(store, port)}/#"
     experiment = f"{address}/experiments/{runs[0].experiment_id}/runs"
-    charts = f"{experiment}?compareRunsMode=CHART&{TRAINING}{_best_first(runs[0])}"
-    found = [Link("charts of all runs", charts)]
+    # MLflow takes a view whole: with an order beside it, it would take none.
+    view = f"{TRAINING}&viewStateShareKey={KEY}" if runs[0].judged_by else TRAINING
+    found = [
+        Link("charts of all runs", f"{experiment}?compareRunsMode=CHART&{view}"),
+        Link("all runs, the best first", f"{experiment}?{view}"),
+    ]
     if len(runs) > 1:
         ids = _listed([run.run_id for run in runs])
         experiments = _listed(sorted({run.experiment_id for run in runs}))
@@ -51,15 +55,6 @@ def how_to_look(store: Store, runs: Sequence[Shown], port: int) -> str:
     for link in links(store, runs, port):
         lines += [f"  {link.what}", f"    {link.address}"]
     return "\n".join(lines)
-
-
-def _best_first(run: Shown) -> str:
-    """Sorted by a score, the runs of a sweep stand among the others, not hidden in their parent."""
-    if run.judged_by is None:
-        return ""
-    key = quote(f"metrics.`dev/{run.judged_by}`", safe="")
-    ascending = json.dumps(not METRICS[run.judged_by].higher_is_better)
-    return f"&orderByKey={key}&orderByAsc={ascending}"
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -2,30 +2,39 @@
 
 Only the files of this room know MLflow, and import it when they need it.
 
-One `run_fingerprint` is one run, found by its tag. Everything here adds what is missing and leaves
-alone what is there, so the same record may be given any number of times:
+One `run_fingerprint`, of inputs and outputs, is one run, found by its tag. A training that is at
+work has none yet: it is found by its attempt, and gets its fingerprint once it is scored.
+Everything here adds what is missing and leaves alone what is there, so the same record may be given
+any number of times:
 
     runs = Runs(store, request_timeout_s=10)
     runs.complete(record).added   # ("18 params", "52 points", "model"), and () the next time
 """
 
-import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock
 
 from attn2seq.runs.log_model import log_model
 from attn2seq.runs.logged_models import logged_before
-from attn2seq.runs.mlflow_client import answering, connected, data_set_input, quieten, quoted
+from attn2seq.runs.mlflow_client import (
+    answering,
+    connected,
+    data_set_input,
+    pages,
+    quieten,
+    quoted,
+)
 from attn2seq.runs.names import description, run_name
 from attn2seq.runs.record import (
     JUDGED_TAG,
     DataSet,
+    Ending,
     Group,
     ModelFiles,
     Point,
@@ -33,11 +42,13 @@ from attn2seq.runs.record import (
     Shown,
     Store,
 )
+from attn2seq.runs.runs_view import TAG as VIEW_TAG
+from attn2seq.runs.runs_view import runs_view
 
 FINGERPRINT_TAG, MODEL_TAG, SWEEP_TAG = "run_fingerprint", "model_id", "sweep"
-NOTE_TAG, PARENT_TAG = "mlflow.note.content", "mlflow.parentRunId"
-OF_RECORDS = f"tags.{FINGERPRINT_TAG} LIKE '%'"  # every run but the parents of sweeps
-SAMPLING_S = 5  # between two looks at the machine
+NOTE_TAG, PARENT_TAG, USER_TAG = "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"
+INPUTS_TAG, ATTEMPT_TAG = "inputs_fingerprint", "attempt"
+OF_RECORDS = f"tags.{INPUTS_TAG} LIKE '%'"  # every run but the parents of sweeps
 
 
 class Runs:
@@ -54,20 +65,27 @@ class Runs:
     def open_run(self, record: RunRecord) -> Shown:
         """The record's run, and its experiment, both created where they are missing."""
         with self.answering(), FileLock(self.store.lock, timeout=60):
-            experiment = self._experiment(record.group)
-            run = self._find(experiment, f"tags.{FINGERPRINT_TAG} = '{record.fingerprint}'")
-            return _shown(self._create_run(experiment, record) if run is None else run)
+            run, at_work = self._scored(record), self._at_work(record)
+            if run is not None and at_work is not None:
+                # Trained again, to the same bytes: the result has its run already.
+                self.client.delete_run(at_work.info.run_id)
+            elif at_work is not None:
+                run = at_work
+                if record.fingerprint is not None:
+                    self.client.set_tag(run.info.run_id, FINGERPRINT_TAG, record.fingerprint)
+            return _shown(self._create_run(record) if run is None else run)
 
     def open_sweep(self, group: Group) -> Shown:
         """The parent run of the group's sweep, created where it is missing; shown as ended."""
         assert group.sweep is not None
         with self.answering(), FileLock(self.store.lock, timeout=60):
             experiment = self._experiment(group)
-            run = self._find(experiment, f"tags.{SWEEP_TAG} = {quoted(group.sweep)}")
+            name = group.sweep.name
+            run = self._find(experiment, f"tags.{SWEEP_TAG} = {quoted(name)}")
             if run is None:
-                tags = {SWEEP_TAG: group.sweep, NOTE_TAG: "A sweep; its runs are listed below it."}
-                run = self.client.create_run(experiment, tags=tags, run_name=group.sweep)
-                self.client.set_terminated(run.info.run_id, "FINISHED")
+                tags = {SWEEP_TAG: name, NOTE_TAG: "A sweep; its runs are listed below it."}
+                run = self.client.create_run(experiment, tags=tags, run_name=name)
+                self.client.set_terminated(run.info.run_id, group.sweep.ending)
             return _shown(run)
 
     def complete(self, record: RunRecord) -> Shown:
@@ -88,24 +106,26 @@ class Runs:
             added = [
                 _counted(len(new_params), "param"),
                 _counted(len(new_tags), "tag"),
-                _counted(self.add_points(run_id, record.points), "point"),
+                _counted(self.add_points(run_id, record.points, record.ended_s), "point"),
                 _counted(self._add_data_sets(run, record.data_sets), "data set"),
                 _counted(self._add_artifacts(run_id, record.artifacts), "artifact"),
                 self._add_model(run, record.model),
             ]
-            if record.finished and run.info.status != "FINISHED":
-                self.client.set_terminated(run_id, "FINISHED")
+            if record.finished:
+                self._show_ended(run.info, record)
+            if judged_by := tags.get(JUDGED_TAG):
+                self._offer_view(run.info.experiment_id, runs_view(judged_by))
         return _shown(run, tuple(filter(None, added)))
 
-    def add_points(self, run_id: str, points: Sequence[Point]) -> int:
-        """Add those that the run lacks; their number.
+    def add_points(self, run_id: str, points: Sequence[Point], time_s: float | None = None) -> int:
+        """Add those that the run lacks, as of `time_s`, or of now; their number.
 
         One that got no answer may be given again: of the same time, it is the same point.
         """
         from mlflow.entities import Metric
 
         with self.answering():
-            now_ms = int(time.time() * 1000)
+            now_ms = int((time.time() if time_s is None else time_s) * 1000)
             missing = [point for point in points if point.step not in self._there(run_id, point)]
             metrics = [
                 Metric(
@@ -121,28 +141,12 @@ class Runs:
             self._there(run_id, point).add(point.step)
         return len(missing)
 
-    @contextmanager
-    def system_metrics(self, run_id: str) -> Iterator[None]:
-        """Show meanwhile, as `system/...`, how busy this machine is."""
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-        logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # a GPU is no must
-        with self.answering():
-            monitor = SystemMetricsMonitor(
-                run_id, SAMPLING_S, resume_logging=True, tracking_uri=self.store.uri
-            )
-            monitor.start()
-        try:
-            yield
-        finally:
-            monitor.finish()
-
     def reopen(self, run_id: str) -> None:
         """Show the run as running."""
         with self.answering():
             self.client.update_run(run_id, status="RUNNING")
 
-    def end(self, run_id: str, status: Literal["FINISHED", "KILLED"]) -> None:
+    def end(self, run_id: str, status: Ending) -> None:
         """Show the run as ended."""
         with self.answering():
             self.client.set_terminated(run_id, status)
@@ -183,22 +187,63 @@ class Runs:
         tags = {"mlflow.experimentKind": "custom_model_development", NOTE_TAG: group.note}
         return str(self.client.create_experiment(group.name, location, tags))
 
+    def _offer_view(self, experiment: str, view: str) -> None:
+        """Make the view one that an address can name."""
+        if self.client.get_experiment(experiment).tags.get(VIEW_TAG) != view:
+            self.client.set_experiment_tag(experiment, VIEW_TAG, view)
+
     def _find(self, experiment: str, wanted: str) -> Any:
         """The oldest run of the experiment that is as wanted, or None."""
         order = ["attributes.start_time ASC"]
         found = self.client.search_runs([experiment], wanted, max_results=1, order_by=order)
         return found[0] if found else None
 
-    def _create_run(self, experiment: str, record: RunRecord) -> Any:
+    def _scored(self, record: RunRecord) -> Any:
+        """The run of the record's result, in whichever experiment, or None."""
+        if record.fingerprint is None:
+            return None
+        ids = [item.experiment_id for item in pages(self.client.search_experiments)]
+        wanted = f"tags.{FINGERPRINT_TAG} = '{record.fingerprint}'"
+        return next(iter(self.client.search_runs(ids, wanted, max_results=1)), None)
+
+    def _at_work(self, record: RunRecord) -> Any:
+        """The run of the record's attempt that has no result yet, or None."""
+        if record.attempt is None:
+            return None
+        wanted = (
+            f"tags.{ATTEMPT_TAG} = '{record.attempt}' AND tags.{INPUTS_TAG} = '{record.inputs}'"
+        )
+        found = self.client.search_runs([self._experiment(record.group)], wanted)
+        return next((run for run in found if FINGERPRINT_TAG not in run.data.tags), None)
+
+    def _show_ended(self, info: Any, record: RunRecord) -> None:
+        """Show the run as finished, and as having lasted as long as its training."""
+        end_ms = info.start_time + round(1000 * (record.seconds or 0))
+        if info.status != "FINISHED" or (record.seconds and info.end_time != end_ms):
+            self.client.set_terminated(info.run_id, "FINISHED", end_ms)
+
+    def _create_run(self, record: RunRecord) -> Any:
+        experiment = self._experiment(record.group)
         first = self._find(experiment, OF_RECORDS)
         compared = None if first is None else first.data.params
         name = record.name or run_name(record.params, compared)
         if self._find(experiment, f"attributes.run_name = {quoted(name)}") is not None:
-            name += f" {record.fingerprint[:6]}"  # other code, say
+            # Other code, say, or another processor.
+            name += f" {(record.fingerprint or record.attempt or record.inputs)[:6]}"
         first_name = "" if first is None else first.info.run_name
         note = description(record.summary, record.params, compared, first_name)
-        tags = {FINGERPRINT_TAG: record.fingerprint, NOTE_TAG: note}
-        return self.client.create_run(experiment, tags=tags, run_name=name)
+        tags = {
+            INPUTS_TAG: record.inputs,
+            FINGERPRINT_TAG: record.fingerprint,
+            ATTEMPT_TAG: record.attempt,
+            USER_TAG: record.tags.get(USER_TAG),  # the run itself keeps it, too
+            NOTE_TAG: note,
+        }
+        tags = {key: value for key, value in tags.items() if value is not None}
+        begun_ms = None
+        if record.ended_s is not None:
+            begun_ms = round(1000 * (record.ended_s - (record.seconds or 0)))
+        return self.client.create_run(experiment, begun_ms, tags, name)
 
     def _there(self, run_id: str, point: Point) -> set[int]:
         """The steps at which the run has this metric: asked once, known from then on."""

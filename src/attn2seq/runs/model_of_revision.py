@@ -1,18 +1,15 @@
 """The trained model of a commit or DVC experiment, from DVC's cache or its remote."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from attn2seq.errors import UserError
 from attn2seq.model_folder import ModelFolder, known_form, read_model_folder
-from attn2seq.runs.circumstances import git
-from attn2seq.runs.restore import MD5, experiments
+from attn2seq.runs.restore import MD5
+from attn2seq.runs.revisions import find_state, yaml_of
 from attn2seq.whole import whole_folder
 from attn2seq.workspace.door import check_git
 from attn2seq.workspace.paths import DVC_LOCK, MODEL, MODELS_OF_REVISIONS, PARAMS, TRAINED
@@ -30,8 +27,14 @@ def model_of_revision(revision: str) -> ModelFolder:
     """
     root = main_root()
     check_git(root)
-    commit = _commit(root, revision)
-    path, md5 = _out(revision, _yaml_of(root, commit, str(DVC_LOCK)))
+    state = find_state(root, revision)
+    if state is None:
+        raise UserError(
+            f"{revision} is neither a model folder nor a revision here (commit, tag, branch, DVC "
+            "experiment): `make repro` makes one, models/model"
+        )
+    commit = state.commit
+    path, md5 = _out(revision, yaml_of(root, commit, DVC_LOCK))
     if not MD5.match(md5):
         raise UserError(f"the dvc.lock of {revision} is damaged: {path} has the md5 {md5!r}")
     folder = root / MODELS_OF_REVISIONS / md5.removesuffix(".dir")
@@ -44,10 +47,10 @@ def model_of_revision(revision: str) -> ModelFolder:
         raise UserError(f"{error}\n{OTHER_CODE.format(revision)}") from None
     if found.complete:
         return replace(found, if_unfit=OTHER_CODE.format(revision))
-    return _searched_as_then(found, _yaml_of(root, commit, str(PARAMS)), revision)
+    return _searched_as_then(found, yaml_of(root, commit, PARAMS), revision)
 
 
-def _out(revision: str, lock: dict[str, Any]) -> tuple[str, str]:
+def _out(revision: str, lock: Mapping[str, Any]) -> tuple[str, str]:
     """Path and md5 of the commit's model."""
     for stage, path in OUTS:
         try:
@@ -60,7 +63,7 @@ def _out(revision: str, lock: dict[str, Any]) -> tuple[str, str]:
     raise UserError(f"{revision} has no trained model: its dvc.lock names none")
 
 
-def _searched_as_then(folder: ModelFolder, params: dict[str, Any], revision: str) -> ModelFolder:
+def _searched_as_then(folder: ModelFolder, params: Mapping[str, Any], revision: str) -> ModelFolder:
     """What training left, with the settings of the commit's params.yaml."""
     told_by = f"params.yaml of {revision}"
     decode, prepare = params.get("decode"), params.get("prepare")
@@ -69,30 +72,6 @@ def _searched_as_then(folder: ModelFolder, params: dict[str, Any], revision: str
     form = prepare.get("unicode_form") if isinstance(prepare, dict) else None
     unfit = OTHER_CODE.format(revision)
     return ModelFolder(folder.path, decode, known_form(form, told_by), told_by, unfit)
-
-
-def _commit(root: Path, revision: str) -> str:
-    found = git(
-        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-    )
-    if found:
-        return found.decode().strip()
-    for state in experiments(root):
-        if state.exp_name == revision:
-            return state.commit
-    raise UserError(
-        f"{revision} is neither a model folder nor a revision here (commit, tag, branch, DVC "
-        "experiment): `make repro` makes one, models/model"
-    )
-
-
-def _yaml_of(root: Path, commit: str, path: str) -> dict[str, Any]:
-    """A file of the commit; empty where it is not there, or no mapping."""
-    try:
-        values = YAML(typ="safe").load((git(root, "show", f"{commit}:{path}") or b"").decode())
-    except (YAMLError, UnicodeDecodeError):
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _fetch(root: Path, commit: str, path: str, folder: Path) -> None:
@@ -113,14 +92,16 @@ def _fetch(root: Path, commit: str, path: str, folder: Path) -> None:
 @contextmanager
 def _not_to_be_had(revision: str) -> Iterator[None]:
     try:
-        from dvc.exceptions import DvcException
+        import dvc  # noqa: F401
     except ImportError as error:
         raise UserError(
             f"DVC is not installed here ({error}): pip install 'attn2seq[pipeline]'"
         ) from None
     try:
         yield
-    except (DvcException, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # DVC and what it is built from raise of many kinds
         raise UserError(
             f"the model of {revision} is not in DVC's cache, nor to be had from a remote "
             f"({type(error).__name__}). `git checkout {revision}` and `make repro` make it again"

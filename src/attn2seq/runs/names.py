@@ -22,7 +22,8 @@ NOTE = """\
   `decode/test/nbest_head.jsonl` holds translations.
 - *Models*: `make register` gives the best model by dev score the alias `champion`.
 
-A run's name is what differs from the first run here, or the name of its DVC experiment.
+A run's name is what differs from the first run here, or the name of its DVC experiment. Runs made
+elsewhere, which only the repository's commits record, are in a group whose name ends in *history*.
 """
 
 

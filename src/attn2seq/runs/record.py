@@ -5,6 +5,7 @@ no files' places.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import attn2seq
 from attn2seq.errors import UserError
@@ -43,20 +44,33 @@ class ModelFiles:
     origin: Mapping[str, str] = field(default_factory=dict)  # for the copy's card: commit and such
 
 
+Ending = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Experiments that were run together: the parent of their runs, and how it ended."""
+
+    name: str
+    ending: Ending
+
+
 @dataclass(frozen=True)
 class Group:
     """Runs to be compared with each other: an experiment in MLflow, and a sweep within it."""
 
     name: str
     note: str  # Markdown, shown on the experiment's page: what to look at
-    sweep: str | None = None  # the name of the parent run
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """All that is known of a run; parts that are not known (yet) are empty."""
 
-    fingerprint: str
+    inputs: str  # the fingerprint of what it is made of
+    fingerprint: str | None  # of that and of what came out; None until it is scored
+    attempt: str | None  # of the training that made its weights, or is at work; None: not known
     group: Group
     name: str | None  # the user's word for it; None: named after what differs in its group
     summary: str  # what the model is, in some words
@@ -68,6 +82,8 @@ class RunRecord:
     artifacts: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     model: ModelFiles | None = None
     finished: bool = False  # scored: nothing but additions from here on
+    ended_s: float | None = None  # when its training ended, or else when it was committed
+    seconds: float | None = None  # how long its training took
 
 
 class StoreUnavailableError(UserError):

@@ -1,12 +1,15 @@
 """MLflow's model registry: of each corpus one model, and the version that is its champion; and
 which of the stored files belong to no run.
 
-Registry(runs).crown("phrasebook-en-de", candidate, card="# phrasebook-en-de ...")
+Who is champion is noted in the cache, too, which outlives the database.
+
+Registry(runs, root).crown("phrasebook-en-de", candidate, card="# phrasebook-en-de ...")
 mlflow.pyfunc.load_model("models:/phrasebook-en-de@champion").predict(["a text"])
 """
 
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +17,11 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from attn2seq.runs.mlflow_client import pages
-from attn2seq.runs.mlflow_store import MODEL_TAG, OF_RECORDS, Runs
+from attn2seq.runs.mlflow_store import FINGERPRINT_TAG, MODEL_TAG, OF_RECORDS, Runs
 from attn2seq.runs.record import Store
+from attn2seq.whole import write_json
+from attn2seq.workspace.fingerprint import digest
+from attn2seq.workspace.paths import CHAMPIONS
 
 CHAMPION = "champion"
 CARD = "model_card.md"
@@ -44,11 +50,13 @@ class Champion:
 
 
 class Registry:
-    """Every method may raise StoreUnavailableError."""
+    """Every method may raise StoreUnavailableError. `root` is the main repository."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, root: Path) -> None:
         self._runs = runs
         self._client = runs.client
+        # Of the store's address, which may hold a password, a digest will do.
+        self._notes = root / CHAMPIONS / digest(runs.store.uri)
 
     def candidates(self, experiment: str) -> list[Candidate]:
         """Every run of the experiment that could be registered, the latest first."""
@@ -62,6 +70,19 @@ class Registry:
             search = partial(self._client.search_runs, ids, wanted, order_by=order)
             runs = pages(search)
         return [_candidate(run) for run in runs]
+
+    def lost_champions(self) -> Iterator[tuple[str, str, Candidate | None]]:
+        """Each model that had a champion and has none: its name, the name of the champion's run,
+        and that run, or None where it is not here with its model.
+        """
+        for path in sorted(self._notes.glob("*.json")):
+            noted = json.loads(path.read_text(encoding="utf-8"))
+            if self.champion(path.stem) is None:
+                runs = self.candidates(path.stem)
+                same = [
+                    run for run in runs if run.tags.get(FINGERPRINT_TAG) == noted["fingerprint"]
+                ]
+                yield path.stem, noted["run"], next(iter(same), None)
 
     def champion(self, name: str) -> Champion | None:
         """The champion of the registered model, if there is one."""
@@ -102,6 +123,8 @@ class Registry:
             self._client.log_artifact(candidate.run_id, str(file))
             self._client.log_model_artifact(candidate.model_id, str(file))
             self._client.set_registered_model_alias(name, CHAMPION, version)
+        noted = {"run": candidate.name, "fingerprint": candidate.tags.get(FINGERPRINT_TAG)}
+        write_json(self._notes / f"{name}.json", noted)
         return Champion(version, candidate.run_id)
 
     def _version(self, name: str, candidate: Candidate) -> str:

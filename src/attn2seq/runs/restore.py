@@ -15,14 +15,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from attn2seq.errors import UserError
 from attn2seq.runs.carried_code import ENTRIES
 from attn2seq.runs.circumstances import Circumstances, git
 from attn2seq.runs.collect import collected_record
 from attn2seq.runs.record import RunRecord
+from attn2seq.runs.revisions import State, experiments
 from attn2seq.workspace.code_digests import stage_digests, text_of
-from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, digest, inputs_of_lock, md5_of
+from attn2seq.workspace.fingerprint import (
+    RUN_STAGES,
+    Inputs,
+    digest,
+    inputs_of_lock,
+    md5_of,
+    outs_of_lock,
+)
 from attn2seq.workspace.paths import (
     DVC_LOCK,
     DVC_YAML,
@@ -38,9 +47,10 @@ from attn2seq.workspace.paths import (
 )
 
 SHOWN = tuple(map(str, (RESULTS, MODEL, TRAINED, PREPARED)))
+# Stages after a run's scores, and what they make.
+LATER = {"package": MODEL, "report": REPORT}
 RUN_CODE = (str(PACKAGE), "pipeline", str(DVC_YAML))
 MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
-EXPERIMENT_REF = re.compile(r"^refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>.+)$")
 
 # Puts the file or folder with this path and md5 at the target; False where it is not to be had.
 Fetch = Callable[[str, str, Path], bool]
@@ -48,19 +58,6 @@ Fetch = Callable[[str, str, Path], bool]
 
 class NothingToRestoreError(UserError):
     """A state that holds no finished run, or whose results are gone."""
-
-
-@dataclass(frozen=True)
-class State:
-    """A commit with a dvc.lock, or the commit behind a DVC experiment."""
-
-    commit: str
-    exp_name: str | None
-
-    @property
-    def label(self) -> str:
-        """What a user calls it."""
-        return self.exp_name or self.commit[:7]
 
 
 @dataclass(frozen=True)
@@ -97,11 +94,37 @@ def restored_record(source: Source, about: Circumstances, root: Path, folder: Pa
     # Those of an earlier run may still stand beside the new scores.
     leave_out = frozenset(
         path
-        for stage, path in (("report", REPORT), ("package", MODEL))
+        for stage, path in LATER.items()
         if stage not in lock["stages"] or _disagreements(lock, (*RUN_STAGES, stage), folder)
     )
+    stale = {stage for stage, path in LATER.items() if path in leave_out}
+    outs = {stage: outs_of_lock(lock, stage) for stage in (*RUN_STAGES, *LATER.keys() - stale)}
     about = replace(about, dvc_lock=digest(source.lock), package=_package(source.code, inputs))
-    return collected_record(folder, inputs, about, root, leave_out)
+    return collected_record(folder, inputs, outs, about, root, leave_out)
+
+
+def recorded_scores(
+    lock: bytes | None, params: bytes | None, scores: bytes | None
+) -> dict[str, dict[str, float | None]]:
+    """The scores of a state, split -> metric -> value, from the contents of its files.
+
+    Empty unless dvc.lock records a finished run, of these params, with these scores: a stage that
+    was interrupted, or params that were edited since, leave files that do not belong together.
+    """
+    if not (lock and params and scores):
+        return {}
+    md5 = hashlib.md5(scores, usedforsecurity=False).hexdigest()
+    try:
+        recorded = YAML(typ="safe").load(lock.decode())
+        own = (
+            outs_of_lock(recorded, "evaluate").get(str(SCORES)) == md5
+            and not _disagreements(recorded, RUN_STAGES, None)
+            and _says(params.decode(), inputs_of_lock(recorded))
+        )
+        found: dict[str, dict[str, float | None]] = json.loads(scores) if own else {}
+    except (YAMLError, ValueError, KeyError, TypeError, AttributeError):  # somebody else's file
+        return {}
+    return found
 
 
 def committed_states(root: Path) -> Iterator[State]:
@@ -191,17 +214,6 @@ def _commits(root: Path) -> list[State]:
     return [State(commit, None) for commit in listed.decode().split()]
 
 
-def experiments(root: Path) -> list[State]:
-    """Every DVC experiment that git knows of."""
-    listed = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or b""
-    states = []
-    for line in listed.decode().splitlines():
-        commit, _, ref = line.partition(" ")
-        if found := EXPERIMENT_REF.match(ref):
-            states.append(State(commit, found["name"]))
-    return states
-
-
 def _lay_out(lock: Mapping[str, Any], fetch: Fetch, folder: Path) -> None:
     """Put every out that a run shows where it lies in a workspace; the rest of them is left out."""
     for stage in lock["stages"].values():
@@ -219,14 +231,16 @@ def _refuse_hostile(path: str, md5: str) -> None:
         raise NothingToRestoreError(f"dvc.lock or DVC's cache names {path!r} ({md5!r})")
 
 
-def _disagreements(lock: Mapping[str, Any], names: Iterable[str], folder: Path) -> list[str]:
-    """Paths and params sections that two stages saw differently, or that are laid out otherwise."""
+def _disagreements(lock: Mapping[str, Any], names: Iterable[str], folder: Path | None) -> list[str]:
+    """Paths and params sections that two stages saw differently, or that are laid out otherwise in
+    the folder.
+    """
     seen: dict[str, set[str]] = {}
     for name in names:
         stage = lock["stages"][name]
         for item in [*stage.get("deps", []), *stage.get("outs", [])]:
             seen.setdefault(item["path"], set()).add(item["md5"])
-            if (folder / item["path"]).exists():
+            if folder is not None and (folder / item["path"]).exists():
                 seen[item["path"]].add(md5_of(folder / item["path"]))
         for section, values in stage.get("params", {}).get(str(PARAMS), {}).items():
             seen.setdefault(section, set()).add(digest(values))

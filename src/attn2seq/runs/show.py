@@ -12,13 +12,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs import restore
 from attn2seq.runs.beside import wanted
-from attn2seq.runs.circumstances import Circumstances, circumstances, sweep_of
+from attn2seq.runs.circumstances import circumstances, committed_circumstances
 from attn2seq.runs.collect import collected_record
 from attn2seq.runs.follow import follow_training
 from attn2seq.runs.links import COMPARED, PORT, how_to_look
@@ -26,8 +27,13 @@ from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.outage import Outage
 from attn2seq.runs.record import RunRecord, Shown, Store, StoreUnavailableError
 from attn2seq.workspace.door import tells_of_path
-from attn2seq.workspace.fingerprint import RUN_STAGES, Inputs, inputs_of_workspace
-from attn2seq.workspace.paths import ARTIFACTS, DATABASE, DVC_LOCK, MODEL, PARAMS, REPORT
+from attn2seq.workspace.fingerprint import (
+    RUN_STAGES,
+    Inputs,
+    inputs_of_workspace,
+    outs_of_workspace,
+)
+from attn2seq.workspace.paths import ARTIFACTS, DATABASE, DVC_LOCK, PARAMS
 from attn2seq.workspace.stage import main_root
 
 # Seconds until a server counts as down, where files are sent.
@@ -50,6 +56,7 @@ def main(arguments: list[str]) -> int:
             with workspace_record(Path.cwd(), root) as record:
                 if shown := _complete_bounded(record, store, root):
                     _say("workspace", shown)
+                    print(how_to_look(store, [shown], PORT))
         else:
             runs = Runs(store, COMPLETE_TIMEOUT_S)
             if options.all:
@@ -72,7 +79,7 @@ def _complete_bounded(record: RunRecord, store: Store, root: Path) -> Shown | No
     """`Runs.complete` from within the pipeline; None where the store did not answer, which is said
     here. Ends this process where it takes too long.
     """
-    outage = Outage(root, record.fingerprint)
+    outage = Outage(root, record.inputs)
     try:
         with outage.bounded():
             shown = Runs(store, outage.answer_s).complete(record)
@@ -110,9 +117,11 @@ def running_record(workspace: Path, root: Path, stage: str) -> RunRecord:
             "made from both states; run `dvc repro` again"
         )
     # Until their stages have run, the report and the model folder are those of the run before.
-    later = {"report": REPORT, "package": MODEL}
-    leave_out = frozenset({DVC_LOCK, *(path for name, path in later.items() if name != stage)})
-    return collected_record(workspace, inputs, circumstances(workspace), root, leave_out)
+    later = {path for name, path in restore.LATER.items() if name != stage}
+    names = dict.fromkeys((*RUN_STAGES, stage))
+    outs = {name: outs_of_workspace(workspace, name) for name in names}
+    about = circumstances(workspace)
+    return collected_record(workspace, inputs, outs, about, root, frozenset({DVC_LOCK, *later}))
 
 
 def _edited_since(workspace: Path, inputs: Inputs, stage: str) -> list[str]:
@@ -148,15 +157,14 @@ def workspace_record(workspace: Path, root: Path) -> Iterator[RunRecord]:
 def show_committed(runs: Runs, root: Path) -> None:
     """Complete the run of every commit and experiment whose results can be had; a line for each."""
     dvc_cache = restore.dvc_cache(root)
+    here = Path.cwd() / DVC_LOCK
     for state in restore.committed_states(root):
-        about = Circumstances(
-            git_commit=state.commit,
-            dvc_exp_name=state.exp_name,
-            sweep=sweep_of(root, state.exp_name),
-        )
+        about = committed_circumstances(root, state.commit, state.exp_name)
         with tempfile.TemporaryDirectory() as scratch:
             folder, code = Path(scratch, "state"), Path(scratch, "code")
             source = restore.commit_source(root, state.commit, dvc_cache, code)
+            if here.exists() and here.read_text(encoding="utf-8") == source.lock:
+                about = replace(about, restored=False)  # the workspace's own, by another way
             try:
                 record = restore.restored_record(source, about, root, folder)
             except restore.NothingToRestoreError as error:

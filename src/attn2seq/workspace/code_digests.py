@@ -30,6 +30,7 @@ APART = {
     "attn2seq.workspace.code_digests": "names results and makes none",
     "attn2seq.workspace.fingerprint": "names results and makes none",
     "attn2seq.workspace.lock": "keeps a second stage from starting",
+    "attn2seq.workspace.timings": "notes times beside the results",
     "attn2seq.workspace.stop_requests": "says when to stop; what resumes ends in the same bytes",
 }
 # Of its constants only those count that the stage imports, by their values.

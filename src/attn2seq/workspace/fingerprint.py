@@ -1,12 +1,14 @@
-"""What a result follows from, boiled down to two names: one for a training, one for a run.
+"""What a result is made of, and what came out, boiled down to names.
 
-Both come from inputs alone: params, code and raw data. The files' digests are DVC's own, so that
-the same names follow from a workspace and from the dvc.lock of a commit.
+A training has a name before it begins, from its inputs alone: params, code, data and machine. A run
+is named by its inputs and its outputs, since the same inputs give other bytes on another kind of
+processor. The files' digests are DVC's own, so that the same names follow from a workspace and from
+the dvc.lock of a commit.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,16 @@ from typing import Any
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.workspace.code_digests import is_generated, is_left_behind, stage_digests
-from attn2seq.workspace.paths import DVC_YAML, NOTES, PARAMS, RAW
+from attn2seq.workspace.paths import DVC_YAML, NOTES, PARAMS, RAW, SCORES
 
 RUN_STAGES = ("download", "prepare", "tokenize", "train", "decode", "evaluate")
 # Deps that are code: the notes of the stage `code`, and what its own notes are made from. In the
 # dvc.lock of an old commit the second stands for all stages.
 CODE_ROOTS = (f"{NOTES}/", "src/", "pipeline/")
+
+
+# path -> md5
+Outs = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,32 @@ def inputs_of_lock(lock: Mapping[str, Any]) -> Inputs:
     return Inputs(dict(sorted(params.items())), dict(sorted(code.items())), raw[0])
 
 
-def run_fingerprint(inputs: Inputs) -> str:
-    """The name of a run: equal inputs, equal name."""
+def outs_of_workspace(root: Path, stage: str) -> Outs:
+    """Those of the stage that are there, as they stand in the files under `root`."""
+    paths = _named_outs(read_yaml(root / DVC_YAML)["stages"][stage])
+    return {path: md5_of(root / path) for path in sorted(paths) if (root / path).exists()}
+
+
+def outs_of_lock(lock: Mapping[str, Any], stage: str) -> Outs:
+    """Those of the stage that a parsed dvc.lock records; none where it has no such stage."""
+    outs = lock["stages"].get(stage, {}).get("outs", [])
+    return {out["path"]: out["md5"] for out in sorted(outs, key=lambda out: str(out["path"]))}
+
+
+def inputs_fingerprint(inputs: Inputs) -> str:
+    """The name of what a run is made of."""
     return digest(asdict(inputs))
+
+
+def run_fingerprint(inputs: Inputs, outs: Mapping[str, Outs]) -> str:
+    """The name of a run, from its inputs and the outs of its stages: equal name, equal result.
+
+    What counts is the model, its curve, the texts and the scores. The other files of evaluate
+    follow from these, and their bytes also from the versions of packages.
+    """
+    scores = {path: md5 for path, md5 in outs["evaluate"].items() if path == str(SCORES)}
+    came_out = {"train": outs["train"], "decode": outs["decode"], "evaluate": scores}
+    return digest({"inputs": asdict(inputs), "outs": came_out})
 
 
 def train_fingerprint(root: Path, inputs: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
@@ -91,6 +120,13 @@ def stage_inputs(root: Path, name: str, params: Mapping[str, Any]) -> dict[str, 
         "params": {section: params.get(section) for section in sections},
         "code": stage_digests(root, name, is_generated(root, params)),
     }
+
+
+def _named_outs(stage: Mapping[str, Any]) -> Iterator[str]:
+    """Paths of outs, metrics and plots, which dvc.yaml writes with or without options."""
+    for kind in ("outs", "metrics", "plots"):
+        for item in stage.get(kind, []):
+            yield from item if isinstance(item, Mapping) else (item,)
 
 
 def code_deps(stage: Mapping[str, Any]) -> list[str]:

@@ -61,9 +61,10 @@ CHECKPOINTS = CACHE / "checkpoints"
 TIMINGS = CACHE / "timings"
 MODELS_OF_REVISIONS = CACHE / "models"
 
-# Runs in MLflow; the first three lie in the cache.
+# Runs in MLflow; all but the last two lie in the cache.
 SNAPSHOTS = CACHE / "runs"
 TRAININGS = CACHE / "trainings"
 SWEEPS = CACHE / "sweeps"
+CHAMPIONS = CACHE / "champions"
 DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")

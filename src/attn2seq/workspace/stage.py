@@ -16,11 +16,11 @@ from tqdm import tqdm
 import attn2seq
 from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.errors import StoppedError, UserError
-from attn2seq.whole import write_json
 from attn2seq.workspace.code_digests import is_generated, refuse_other_code, stage_files
-from attn2seq.workspace.fingerprint import inputs_of_workspace, run_fingerprint, stage_inputs
+from attn2seq.workspace.fingerprint import outs_of_workspace, stage_inputs
 from attn2seq.workspace.lock import sole_stage
-from attn2seq.workspace.paths import PARAMS, RAW, TIMINGS
+from attn2seq.workspace.paths import PARAMS
+from attn2seq.workspace.timings import note_seconds
 
 NOTING = "code"  # the stage that notes the code of the others
 _OBJECTS_TO_COLLECTION = 100_000
@@ -66,11 +66,12 @@ def main_root() -> Path:
 
 
 def run_stage(
-    name: str, main: Callable[[Stage], None], then: Callable[[Stage], None] | None = None
+    name: str, main: Callable[[Stage], float | None], then: Callable[[Stage], None] | None = None
 ) -> None:
     """Run a stage and leave the process: 0, 1 after a user's mistake, 130 after Ctrl-C, or as told.
 
-    `then` follows a good end, for what can no longer change the result.
+    `main` may give the seconds that it took before it was interrupted and resumed. `then` follows a
+    good end, for what can no longer change the result.
     """
     try:
         with sole_stage(name, main_root()):
@@ -80,9 +81,10 @@ def run_stage(
             _refuse_newer_code(stage)
             if name != NOTING:
                 refuse_other_code(stage.root, name, stage.inputs["code"])
-            main(stage)
+            earlier_s = main(stage) or 0.0
             _refuse_edits(stage)
-            _write_timing(stage, time.monotonic() - started)
+            seconds = earlier_s + time.monotonic() - started
+            note_seconds(main_root(), name, outs_of_workspace(stage.root, name), seconds)
             if then:
                 then(stage)
     except (UserError, OSError) as error:
@@ -115,16 +117,6 @@ def rare_collections() -> Iterator[None]:
 def _remedy(error: Exception) -> str:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return ". Free some space (`make gc` lists what can be removed) and run again" if full else ""
-
-
-def _write_timing(stage: Stage, seconds: float) -> None:
-    """Times are no outputs, since they would change a result's digest: they lie in the cache."""
-    path = main_root() / TIMINGS / f"{stage.name}.json"
-    values: dict[str, Any] = {"seconds": round(seconds, 1)}
-    if RAW.exists():
-        inputs = inputs_of_workspace(Path.cwd(), stage.params)
-        values["run_fingerprint"] = run_fingerprint(inputs)
-    write_json(path, values)
 
 
 def _refuse_newer_code(stage: Stage) -> None:
