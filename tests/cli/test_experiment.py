@@ -75,10 +75,14 @@ def test_a_sweep_ends_as_its_experiments_did(
 
 
 def test_the_best_may_be_several() -> None:
-    rows = [Row("a", "bleu", 3.0, 1.0), Row("b", "bleu", 3.0, 2.0), Row("c", "bleu", 2.0, 3.0)]
+    rows = [
+        Row("a", "toy", "bleu", 3.0, 1.0),
+        Row("b", "toy", "bleu", 3.0, 2.0),
+        Row("c", "toy", "bleu", 2.0, 3.0),
+    ]
     assert best_of(rows) == ["a", "b"]
     assert best_of(rows[1:]) == ["b"]
-    assert best_of([Row("d", "bleu", None, None)]) == []
+    assert best_of([Row("d", "toy", "bleu", None, None)]) == []
 
 
 def test_a_mistake_at_any_point_stops_before_the_first(

@@ -34,7 +34,7 @@ Show = Callable[[Sequence[Row]], None]  # what came of the grid, in the parent r
 def run_experiments(set_param: Sequence[str], name: str | None, queue: bool, jobs: int) -> int:
     """The exit status: 1 where an experiment failed. Raises UserError before any has begun."""
     points = expand(set_param)
-    corpora = [_check(point) for point in points]
+    corpora = [checked_corpus(point) for point in points]
     root = main_root()
     names = experiment_names(points, name, {state.exp_name for state in experiments(root)})
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
@@ -64,7 +64,7 @@ def expand(set_param: Sequence[str]) -> list[Overrides]:
     return [list(sweep[str(PARAMS)]) for sweep in sweeps]
 
 
-def _check(point: Overrides) -> str:
+def checked_corpus(point: Overrides) -> str:
     """The corpus of the experiment. Raises UserError where its params cannot work."""
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
@@ -98,7 +98,7 @@ def _run_all(names: Sequence[str], points: Sequence[Overrides], queue: bool, job
 
 def _dvc(*arguments: str) -> None:
     command = [sys.executable, "-m", "dvc", *arguments]
-    with subprocess.Popen(command, env=os.environ | _identity()) as process:
+    with subprocess.Popen(command, env=os.environ | identity()) as process:
         try:
             process.wait()
         except KeyboardInterrupt:
@@ -106,7 +106,7 @@ def _dvc(*arguments: str) -> None:
             raise
 
 
-def _identity() -> dict[str, str]:
+def identity() -> dict[str, str]:
     """DVC commits each experiment, for which git wants a name: one for who has set none."""
     if git(Path.cwd(), "config", "user.email"):
         return {}

@@ -6,6 +6,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from attn2seq.cli.workspace import enter_workspace, find_workspace
+from attn2seq.cli.workspace_verbs import recipes
 from attn2seq.workspace.door import check_git
 
 
@@ -47,6 +48,34 @@ def experiment(
     from attn2seq.cli.experiment import run_experiments
 
     return run_experiments(set_param or [], name, queue, jobs)
+
+
+def tune(
+    recipe: Annotated[
+        str, Argument(metavar="RECIPE", help="See recipes/.", autocompletion=recipes)
+    ],
+    ranges: Annotated[
+        Path, Option("--ranges", metavar="FILE", help="What may vary, and between what.")
+    ] = Path("ranges.yaml"),
+    trials: Annotated[int, Option("--trials", min=1, metavar="N", help="In all.")] = 20,
+) -> None:
+    """Search for better settings of a recipe, on dev.
+
+    The file of ranges has a line for each setting: `train.learning_rate: {low: 0.0005, high:
+    0.005, log: true}` or `model.cell: [lstm, gru]`. Each trial is a DVC experiment; one that falls
+    behind ends early. Ctrl-C stops the search, and the same command goes on with it. It ends in a
+    recipe with the best settings.
+
+    \b
+    Examples:
+      attn2seq tune luong-2015-dot --ranges ranges.yaml --trials 20
+      attn2seq recipe luong-2015-dot-tuned
+    """
+    enter_workspace()
+    check_git(Path.cwd(), "an experiment")
+    from attn2seq.cli.tune import tune as search
+
+    print("\n".join(search(recipe, ranges, trials)))
 
 
 def experiments() -> None:
@@ -206,4 +235,4 @@ def serve(port: Annotated[int, Option(metavar="PORT")] = 5001) -> int:
     return serve_champion(port)
 
 
-VERBS = (experiment, experiments, compare, plots, track, ui, register, serve)
+VERBS = (experiment, tune, experiments, compare, plots, track, ui, register, serve)

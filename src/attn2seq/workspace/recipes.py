@@ -41,7 +41,7 @@ def apply_recipe(
 
     `check` sees the result first: what it raises leaves `params` as it was.
     """
-    return set_params(_read_recipe(name, recipes), params, check, f"{recipes / name}.yaml")
+    return set_params(read_recipe(name, recipes), params, check, f"{recipes / name}.yaml")
 
 
 def set_params(
@@ -86,7 +86,8 @@ def known_recipes(recipes: Path) -> list[str]:
     return sorted(path.stem for path in recipes.glob("*.yaml"))
 
 
-def _read_recipe(name: str, recipes: Path) -> dict[str, Any]:
+def read_recipe(name: str, recipes: Path) -> dict[str, Any]:
+    """All params, with the recipe's over the defaults. Raises UserError where there is none."""
     known = known_recipes(recipes)
     if name in known:
         return merge(read_yaml(recipes / f"{DEFAULTS}.yaml"), read_yaml(recipes / f"{name}.yaml"))
