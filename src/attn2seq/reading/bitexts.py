@@ -8,6 +8,7 @@ inline_tags: keep           Row(1, "Save <bpt>all<ept>", ["Alles sichern"])
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from attn2seq.catalogue.entry import CatalogueEntry
@@ -196,6 +197,7 @@ def _in_language(unit: _Unit, wanted: str) -> list[str]:
     return [text for fit, (_, text) in zip(fits, unit.texts, strict=True) if best and fit == best]
 
 
+@lru_cache
 def _match(named: str, wanted: str) -> int:
     """2 for the same language and region, 1 for the language where one names no region, else 0."""
     one, other = (code.strip().lower().replace("_", "-") for code in (named, wanted))

@@ -4,6 +4,7 @@ No tree is built, no entity is expanded but the five of XML, and nothing outside
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 from xml.etree.ElementTree import ParseError
@@ -108,5 +109,6 @@ class _Target:
         pass
 
 
+@lru_cache  # there are few, and each comes many times
 def _local(name: str) -> str:
     return name.rpartition("}")[2]
