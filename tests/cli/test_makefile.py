@@ -1,4 +1,4 @@
-"""The Makefile where a user would stumble: a folder that was moved."""
+"""The Makefile where a user would stumble: a folder that was moved, a narrow terminal."""
 
 import shutil
 import subprocess
@@ -22,3 +22,14 @@ def test_an_environment_made_elsewhere_is_made_again(tmp_path: Path, moved: bool
     )
     assert "repro" in done.stdout
     assert ready.exists() == (not moved)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_80_columns_hold_the_help() -> None:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-f", str(ROOT / "Makefile"), "help"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert len(lines) > 15
+    assert [line for line in lines if len(line) > 80] == []
