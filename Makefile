@@ -49,25 +49,25 @@ lint: $(READY)  ## Style, types and the import law
 	@ruff check . && ruff format --check . && mypy && lint-imports
 
 ui: PORT ?= 5000
-ui: $(READY)  ## Open the MLflow UI on this machine (PORT=5000), or print the server's links
+ui: $(READY)  ## Open MLflow's pages (PORT=5000), or print a server's links
 	@attn2seq ui --port $(PORT)
 
 report: export AGAINST := $(value AGAINST)
-report: $(READY)  ## Rebuild the report and print its path (AGAINST=main: also a page comparing both runs)
+report: $(READY)  ## Rebuild the report, print its path (AGAINST=main: compared with)
 	@attn2seq check && dvc repro report && echo "open $(CURDIR)/results/report/index.html"
 	@if [ -n "$$AGAINST" ]; then attn2seq compare --page -- "$$AGAINST"; fi
 
 compare: export AGAINST := $(value AGAINST)
-compare: $(READY)  ## Compare the scores with another run's (AGAINST=commit, branch, experiment or folder)
+compare: $(READY)  ## Compare with another run (AGAINST=commit, experiment or folder)
 	@attn2seq compare -- "$$AGAINST"
 
 experiments: $(READY)  ## List DVC's experiments: scores, and the params each changed
 	@attn2seq experiments
 
-plots: $(READY)  ## Draw the curves of the workspace and all experiments (REVS="main my-experiment": of these)
+plots: $(READY)  ## Draw the curves of all experiments (REVS="main other": of these)
 	@attn2seq plots $(REVS)
 
-track: $(READY)  ## Add what is missing to MLflow (ALL=1: of every commit and experiment, and the champion)
+track: $(READY)  ## Add what MLflow lacks (ALL=1: of every commit and experiment)
 	@attn2seq track $(if $(ALL),--all)
 
 recipe: $(READY)  ## Write a recipe into params.yaml (NAME=multi30k-en-de)
@@ -81,10 +81,10 @@ demo: PORT ?= 8000
 demo: $(READY)  ## Serve a page on this machine to type sentences into (PORT=8000)
 	@attn2seq demo --port $(PORT)
 
-pictures: $(READY)  ## Retake the README's pictures of the pages (needs Chromium and the results of make repro)
+pictures: $(READY)  ## Retake the README's pictures (needs Chromium and make repro)
 	@PYTHONPATH=src:tests/tools python tests/tools/pictures.py
 
-experiment: $(READY)  ## Run an experiment or a grid (SET="-S train.learning_rate=0.001,0.0005", QUEUE=1)
+experiment: $(READY)  ## Run one, or a grid (SET="-S train.seed=1,2", QUEUE=1, JOBS=2)
 	@attn2seq experiment $(SET) $(if $(QUEUE),--queue) $(if $(JOBS),--jobs $(JOBS))
 
 register: export RUN := $(value RUN)
@@ -98,13 +98,13 @@ serve: $(READY)  ## Serve the champion on this machine (PORT=5001)
 reliability: $(READY)  ## Run the tests of every promise, and write docs/reliability.md
 	@python -m pytest -m promise --all-cases --promises docs/reliability.md
 
-tables: $(READY)  ## Make the tables of docs/results.md (hours; resumes where it was interrupted)
+tables: $(READY)  ## Make the tables of docs/results.md (hours; resumes)
 	@PYTHONPATH=src python -m benchmarks.tables $(TABLES)
 
-bench: $(READY)  ## Measure the project's speed and memory into benchmarks/results/ (SCRIPTS="latency": only that)
+bench: $(READY)  ## Measure speed and memory: benchmarks/results/ (SCRIPTS="latency")
 	@PYTHONPATH=src python -m benchmarks $(SCRIPTS)
 
-audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs a network)
+audit: $(READY)  ## Look up known vulnerabilities of the packages (needs a network)
 	@said=$$(mktemp) && trap 'rm -f "$$said"' EXIT; \
 	if found=$$(pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 			-r constraints.txt 2>"$$said"); then \
@@ -116,8 +116,8 @@ audit: $(READY)  ## Look up known vulnerabilities of the pinned packages (needs 
 		echo "The packages could not be checked: the service did not answer for all of them. make audit needs a network."; exit 1; \
 	fi
 
-gc: $(READY)  ## List what can be removed from the caches, ask, and remove it (YES=1, ALL=1: interrupted trainings too)
+gc: $(READY)  ## List what the caches can spare, ask, remove it (YES=1, ALL=1)
 	@attn2seq gc $(if $(YES),--yes) $(if $(ALL),--all)
 
-clean:  ## Remove what stages wrote; DVC's cache, checkpoints, runs and committed results stay
+clean:  ## Remove what stages wrote; caches, runs and committed results stay
 	@git clean -fdXq -- data/raw data/prepared data/tokenized models results

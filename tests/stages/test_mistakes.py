@@ -74,19 +74,20 @@ MISTAKES: dict[str, tuple[dict[str, Any], Params, Files, str, list[str]]] = {
     ),
     "a file cut short": (
         {"files": [{"path": "mine.tsv.gz"}], "splits": {"train": {"file": "mine.tsv.gz"}}}, {},
-        {"mine.tsv.gz": gzip.compress(tsv(*LINES))[:-20]}, "prepare", ["mine.tsv.gz", "cut short"],
+        {"mine.tsv.gz": gzip.compress(tsv(*LINES))[:-20]}, "prepare",
+        ["data/local/mine.tsv.gz", "cut short"],
     ),
     "bytes that are not UTF-8": (
         {}, {}, {"mine.tsv": tsv(*LINES[:6]) + b"caf\xe9\tKaffee\n"}, "prepare",
-        ["mine.tsv, line 7: not UTF-8"],
+        ["data/local/mine.tsv, line 7: not UTF-8"],
     ),
     "sides of unequal length": (
         PARALLEL, {}, {"mine.en": b"a b\n" * 80, "mine.de": b"c d\n" * 79}, "prepare",
-        ["mine.en", "80", "mine.de", "79"],
+        ["data/local/mine.en", "80", "data/local/mine.de", "79"],
     ),
     "a missing column": (
         {}, {}, {"mine.tsv": tsv(*LINES[:3], "no tab here", *LINES[3:])}, "prepare",
-        ["mine.tsv, line 4: column 2 is missing"],
+        ["data/local/mine.tsv, line 4: column 2 is missing"],
     ),
     "splits larger than the corpus": (
         {"make_splits": {"dev": 60, "test": 60, "seed": 1}}, {}, {"mine.tsv": tsv(*LINES)},
@@ -159,6 +160,7 @@ def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
     answer = said.rpartition(f"{stage}: error: ")[2]
     for part in answers:
         assert part in answer
+    assert "data/raw" not in answer  # a copy, which nobody should mend
     for later in STAGES[STAGES.index(stage) :]:
         assert not (root / OUTPUTS[later]).exists(), later
     assert not list(root.rglob("*.new")), "half-written output"
