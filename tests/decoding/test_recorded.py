@@ -11,8 +11,9 @@ from attn2seq.batching.batch import pad_batch
 from attn2seq.decoding import recorded
 from attn2seq.decoding.beam import beam_search
 from attn2seq.decoding.greedy import greedy_search
-from attn2seq.decoding.recorded import Outputs, RecordedSteps, record_on_gpu, tensors
+from attn2seq.decoding.recorded import Outputs, RecordedSteps, tensors
 from attn2seq.decoding.search import Found
+from attn2seq.model.encoder import Encoded
 from attn2seq.model.seq2seq import Seq2Seq
 
 SOURCES = [[5, 6, 7, 8] * 5, [9], [4, 10], [11, 5, 6], [7] * 9, [8, 9, 10]]
@@ -53,6 +54,13 @@ def alike(found: list[list[Found]], expected: list[list[Found]]) -> None:
             assert left.attn_weights_TS == pytest.approx(right.attn_weights_TS, abs=1e-4)
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each shape is recorded when it is met first."""
+    monkeypatch.setattr(recorded, "MET_BEFORE", 0)
+
+
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_a_search_finds_the_same(
@@ -74,6 +82,42 @@ def test_a_search_finds_the_same(
     assert made
 
 
+def test_a_shape_is_recorded_when_it_is_met_for_the_third_time(
+    small_model: Callable[..., Seq2Seq],
+) -> None:
+    made: list[int] = []
+    model = small_model().eval()
+    steps = RecordedSteps(model, stand_in(made))
+    settings = decode_settings(beam_size=1, max_length_factor=0.0, max_length_offset=0)
+    counts = []
+    for source in ([5], [6, 7], [8], [9, 4]):  # one step each, of one token
+        batch = pad_batch([source])
+        alike(
+            greedy_search(steps, *batch, settings, True),
+            greedy_search(model, *batch, settings, True),
+        )
+        counts.append(len(made))
+    assert counts == [0, 0, 1, 1]
+
+
+def test_a_sentence_alone_is_encoded_without_padding(small_model: Callable[..., Seq2Seq]) -> None:
+    """Torch's layers take sentences of one length as they are, and others packed."""
+    model = small_model().eval()
+    widths: list[int] = []
+    encode = model.encode
+
+    def noting(src_BS: torch.Tensor, src_lengths_B: torch.Tensor) -> Encoded:
+        widths.append(src_BS.shape[1])
+        return encode(src_BS, src_lengths_B)
+
+    model.encode = noting  # type: ignore[method-assign]
+    padded = RecordedSteps(model, stand_in([])).encode(*pad_batch([[5, 6, 7]]))
+    assert widths == [4]
+    assert padded.encoded.src_mask_BS.shape == (1, 16)
+    assert padded.encoded.src_mask_BS.sum() == 4
+
+
+@pytest.mark.usefixtures("at_once")
 def test_equal_shapes_are_recorded_once(small_model: Callable[..., Seq2Seq]) -> None:
     made: list[int] = []
     steps = RecordedSteps(small_model().eval(), stand_in(made))
@@ -85,6 +129,7 @@ def test_equal_shapes_are_recorded_once(small_model: Callable[..., Seq2Seq]) -> 
     assert len(made) == 2
 
 
+@pytest.mark.usefixtures("at_once")
 def test_many_rows_are_not_recorded(
     small_model: Callable[..., Seq2Seq], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +145,7 @@ def test_many_rows_are_not_recorded(
     assert not made
 
 
+@pytest.mark.usefixtures("at_once")
 def test_the_recording_not_used_for_longest_goes(
     small_model: Callable[..., Seq2Seq], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,18 +158,3 @@ def test_the_recording_not_used_for_longest_goes(
         greedy_search(steps, *pad_batch([[5] * length]), settings)
         counts.append(len(made))
     assert counts == [1, 2, 2, 3, 3, 4]
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_graph_finds_the_same(
-    small_model: Callable[..., Seq2Seq], variant: dict[str, object]
-) -> None:
-    model = small_model(**variant).eval().to("cuda")
-    steps = RecordedSteps(model, record_on_gpu)
-    settings = decode_settings(beam_size=3, max_length_factor=1.0, max_length_offset=6)
-    for sources in (SOURCES, SOURCES[::-1]):
-        batch = pad_batch(sources, "cuda")
-        alike(
-            beam_search(steps, *batch, settings, True), beam_search(model, *batch, settings, True)
-        )

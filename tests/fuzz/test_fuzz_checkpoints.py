@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> tuple[CheckpointFolder, list[str]]:
 
 def state(step: int) -> dict[str, Any]:
     weights = {"w": torch.full((3, 3), float(step))}
-    return {"step": step, "weights": weights, "random": random_states()}
+    return {"step": step, "weights": weights, "random": random_states(torch.device("cpu"))}
 
 
 def test_damaged_checkpoints(tally: Tally, folder: tuple[CheckpointFolder, list[str]]) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attn2seq.batching.batch import make_batch
-from attn2seq.model.copying import mix_copies
+from attn2seq.model.copying import add_at, add_in_order, mix_copies
 from attn2seq.model.seq2seq import Seq2Seq
 
 
@@ -86,3 +86,16 @@ def test_a_word_of_the_source_becomes_likelier(
     assert weights is not None
     torch.testing.assert_close(copied.exp()[:, batch.src_BS[0]], weights)
     assert copied.exp()[0, [4, 8, 9]].max() < 1e-6
+
+
+def test_ids_are_added_in_order_where_a_gpu_would_add_them_in_any() -> None:
+    """The way of a GPU, which sums equal ids one after the other, gives what a CPU's does."""
+    torch.manual_seed(4)
+    probs, copied = torch.rand(5, 9), torch.rand(5, 12)
+    source = torch.randint(0, 9, (5, 12))
+    expected = probs.clone()
+    for row, ids in enumerate(source.tolist()):
+        for place, token in enumerate(ids):
+            expected[row, token] += copied[row, place]
+    for add in (add_at, add_in_order):
+        torch.testing.assert_close(add(probs, source, copied), expected)

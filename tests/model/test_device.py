@@ -1,20 +1,26 @@
 """Where the model runs: what `auto` stands for, and a GPU that is not there."""
 
 import os
+from typing import Any
 
 import pytest
 import torch
+from torch.backends.cudnn import rnn as cudnn_rnn
 
 from attn2seq.errors import UserError
 from attn2seq.model.device import (
     cpu_threads,
     describe_device,
     fix_cublas_workspace,
+    full_precision,
+    memory_told,
+    moved,
     pick_device,
     pick_number_type,
     repeatable,
     tune_cpu,
 )
+from attn2seq.model.recurrent import RecurrentLayer
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -107,3 +113,68 @@ def test_only_what_repeats_where_it_is_wanted() -> None:
         values.put_(places, torch.ones(2))
     with pytest.raises(RuntimeError, match="another"), repeatable(True, "train.deterministic"):
         raise RuntimeError("another fault")
+
+
+@pytest.mark.parametrize(("cell", "weights"), [("lstm", 8), ("gru", 8), ("rnn", 8), ("lrn", 0)])
+def test_bfloat16_weights_lie_in_one_piece_where_cudnn_reads_them(
+    monkeypatch: pytest.MonkeyPatch, cell: str, weights: int
+) -> None:
+    """Torch's own way leaves bfloat16 out. Here no cuDNN is there: what it would be told counts."""
+    told: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(torch, "cudnn_is_acceptable", lambda weight: True)
+    monkeypatch.setattr(torch, "_cudnn_rnn_flatten_weight", lambda *given: told.append(given))
+    monkeypatch.setattr(cudnn_rnn, "get_cudnn_mode", lambda mode: mode)
+    layer = RecurrentLayer(cell, 3, 5, bidirectional=True)
+    assert moved(layer, CPU, torch.float32) is layer
+    assert not told  # torch has done it
+    moved(layer, CPU, torch.bfloat16)
+    assert all(weight.dtype == torch.bfloat16 for weight in layer.parameters())
+    assert [(len(given[0]), *given[1:]) for given in told] == (
+        [(weights, 4, 3, layer.rnn.mode, 5, 0, 1, True, True)] if weights else []
+    )
+
+
+def test_a_cpu_lays_no_weights_together() -> None:
+    moved(RecurrentLayer("lstm", 3, 5, bidirectional=False), CPU, torch.bfloat16)
+
+
+def precision() -> tuple[bool, bool]:
+    products = torch.backends.cuda.matmul
+    return torch.backends.cudnn.allow_tf32, products.allow_bf16_reduced_precision_reduction
+
+
+def test_float32_is_float32_within_the_block_and_as_before_after_the_last() -> None:
+    usual = precision()
+    assert usual != (False, False)
+    first, second = full_precision(), full_precision()  # as two threads have them
+    first.__enter__()
+    second.__enter__()
+    assert precision() == (False, False)
+    assert torch.backends.cudnn.rnn.fp32_precision != "tf32"
+    first.__exit__(None, None, None)
+    assert precision() == (False, False)
+    second.__exit__(None, None, None)
+    assert precision() == usual
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    ],
+)
+def test_each_way_in_which_a_gpu_runs_out_of_memory_is_told(error: RuntimeError) -> None:
+    with (
+        pytest.raises(UserError, match=r"^out of memory on the GPU: lower it$"),
+        memory_told(lambda: "lower it"),
+    ):
+        raise error
+
+
+def test_another_error_of_a_gpu_is_not_taken_for_memory() -> None:
+    with pytest.raises(RuntimeError, match="illegal"), memory_told(lambda: "lower it"):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from attn2seq.batching.batch import pad_batch
 from attn2seq.model.encoder import RecurrentEncoder
+from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
+from attn2seq.tokenization.tokenizer import PAD_ID
 
 MakeSettings = Callable[..., ModelSettings]
 LENGTHS = torch.tensor([2, 4, 1])
@@ -173,3 +176,17 @@ def test_variational_dropout_leaves_a_sentence_the_same_units(
     lost = states[1] == 0
     assert lost.any()
     assert bool((lost == lost[0]).all()) is variational
+
+
+def test_further_positions_are_padding(small_model: Callable[..., Seq2Seq]) -> None:
+    model = small_model()
+    encoded = model.encode(*pad_batch([[5, 6, 7], [8]]))
+    wider = encoded.widened(2)
+    assert wider.src_mask_BS.tolist() == [[True] * 4 + [False] * 2, [True] * 2 + [False] * 4]
+    assert (wider.src_BS[:, 4:] == PAD_ID).all()
+    tokens = torch.tensor([3, 4])
+    expected = model.decode_step(tokens, model.initial_state(encoded), encoded)
+    found = model.decode_step(tokens, model.initial_state(wider), wider)
+    torch.testing.assert_close(found[0], expected[0])
+    torch.testing.assert_close(found[1][:, :4], expected[1])
+    assert (found[1][:, 4:] == 0).all()

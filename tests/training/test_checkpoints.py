@@ -162,10 +162,28 @@ def draw() -> list[float]:
 
 def test_random_generators_go_on_where_they_stood(folder: CheckpointFolder) -> None:
     draw()
-    folder.save(1, random_states())
+    folder.save(1, random_states(torch.device("cpu")))
     expected = [draw(), draw()]
     states = folder.load()
     assert states is not None
-    restore_random_states(states)
+    restore_random_states(states, torch.device("cpu"))
     assert [draw(), draw()] == expected
     assert draw() not in expected
+
+
+def test_of_several_gpus_only_the_one_that_trains_is_kept(
+    folder: CheckpointFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it goes on, others may be there, or fewer."""
+    second = torch.device("cuda", 1)
+    states = {torch.device("cuda", place): torch.tensor([place, 7]) for place in range(2)}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: states[device])
+    folder.save(1, random_states(second))
+    saved = folder.load()
+    assert saved is not None
+    set_back: dict[torch.device, list[int]] = {}
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: set_back.update({device: state.tolist()})
+    )
+    restore_random_states(saved, torch.device("cuda", 0))
+    assert set_back == {torch.device("cuda", 0): [1, 7]}

@@ -33,7 +33,7 @@ def test_equals_torch(
     smoothing: float,
     chunk: int,
 ) -> None:
-    monkeypatch.setattr(loss_module, "CHUNK_ROWS", {"cpu": chunk})
+    monkeypatch.setattr(loss_module, "CPU_ROWS", chunk)
     model = small_model()
     output = model.output
     readout = torch.randn(8, output.in_features, requires_grad=True)
@@ -71,7 +71,7 @@ def test_in_bfloat16_loss_and_gradients_stay_near_those_in_float32(
     monkeypatch: pytest.MonkeyPatch, small_model: Callable[..., Seq2Seq], chunk: int
 ) -> None:
     """Summed over 100 chunks, too."""
-    monkeypatch.setattr(loss_module, "CHUNK_ROWS", {"cpu": chunk})
+    monkeypatch.setattr(loss_module, "CPU_ROWS", chunk)
     model = small_model()
     readout = torch.randn(400, model.output.in_features)
     targets = [*torch.randint(4, 20, (399,)).tolist(), EOS_ID]
@@ -100,7 +100,7 @@ def test_a_batch_costs_what_its_tokens_cost_one_by_one(
     chunk: int,
 ) -> None:
     """Each token's loss from the step-by-step distribution, smoothed by the textbook formula."""
-    monkeypatch.setattr(loss_module, "CHUNK_ROWS", {"cpu": chunk})
+    monkeypatch.setattr(loss_module, "CPU_ROWS", chunk)
     model, batch = small_model(copying=copying), make_batch(SOURCES, TARGETS)
     smoothed = torch.zeros(())
     for source, target in zip(SOURCES, TARGETS, strict=True):
@@ -125,3 +125,14 @@ def test_repeated_looks_cost_their_weight(small_model: Callable[..., Seq2Seq]) -
     added = losses[1] - losses[0]
     torch.testing.assert_close(losses[2] - losses[0], 2 * added)
     torch.testing.assert_close(added, decoded.repeated_BT[batch.tgt_out_BT != 0].sum())
+
+
+def test_a_chunk_of_a_gpu_holds_a_gibibyte_of_logits_whatever_the_vocabulary() -> None:
+    """And its places can be counted in 32 bits, as some of its libraries do."""
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    for vocabulary in (1, 2000, 32_000, 300_000, 2**29):
+        rows = loss_module.rows_at_once(vocabulary, gpu)
+        assert rows >= 1
+        assert rows == 1 or rows * vocabulary * 4 <= 2**30
+        assert loss_module.rows_at_once(vocabulary, cpu) == 512
+    assert loss_module.rows_at_once(32_000, gpu) == 8388

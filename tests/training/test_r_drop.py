@@ -29,7 +29,7 @@ def reference(model: Seq2Seq, first: torch.Tensor, second: torch.Tensor) -> torc
 def test_the_divergence_and_its_gradient_in_chunks(
     small_model: Callable[..., Seq2Seq], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss, "CHUNK_ROWS", {"cpu": 3})
+    monkeypatch.setattr(loss, "CPU_ROWS", 3)
     model = small_model()
     readouts = [torch.randn(8, 12, requires_grad=True) for _ in range(2)]
     first, second = readouts

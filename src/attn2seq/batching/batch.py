@@ -62,6 +62,8 @@ def pad_batch(
     `pad_batch([[7], [8, 9]])` gives rows `7 eos pad` and `8 9 eos`, and lengths `2 3`.
     """
     lengths_B = torch.tensor([len(ids) + 1 for ids in sources])
+    if torch.device(device).type == "cuda":
+        lengths_B = lengths_B.pin_memory()
     return _moved(_pad(sources, last=EOS_ID), device), lengths_B
 
 

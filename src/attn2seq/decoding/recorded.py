@@ -5,26 +5,28 @@ itself. Replayed, all of them start at once.
 
 A graph reads and writes the same memory each time, so a step's inputs are copied to where its graph
 reads them, and its outputs from where it leaves them. Rows are filled up to a power of two and
-sources to a multiple of 16 positions, so that few shapes have to be recorded.
+sources to a multiple of 16 positions, so that few shapes have to be recorded; and a shape is only
+when it is met for the third time, since recording takes as long as many steps.
 
 Shapes: B batch, S source positions, N rows of a step, V target vocabulary.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from threading import Lock
-from typing import Any, Generic
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from attn2seq.decoding.search import E, S, StepModel
-from attn2seq.tokenization.tokenizer import PAD_ID
+from attn2seq.decoding.search import S, StepModel
 
 MOST_ROWS = 64  # a guess, for want of a GPU: with more, an operation outlasts its start
 SOURCE_MULTIPLE = 16
 KEPT = 32  # recordings; the one that was not used for longest goes first
+MET_BEFORE = 2  # times that a shape is done as it comes, before it is recorded
 
 Outputs = tuple[Tensor, Tensor | None, Any]
 Shapes = tuple[tuple[torch.Size, torch.dtype], ...]
@@ -32,8 +34,26 @@ Shapes = tuple[tuple[torch.Size, torch.dtype], ...]
 Record = Callable[[Callable[[], Outputs]], tuple[Outputs, Callable[[], object]]]
 
 
-def record_on_gpu(step: Callable[[], Outputs]) -> tuple[Outputs, Callable[[], object]]:
-    """The step as a CUDA graph."""
+class GraphRecorder:
+    """Records steps as CUDA graphs, which share the memory of what no step hands on.
+
+    They may, because they are replayed one at a time, and what a step hands on is copied before
+    the next is replayed.
+    """
+
+    @cached_property
+    def _pool(self) -> Any:
+        return torch.cuda.graph_pool_handle()
+
+    def __call__(self, step: Callable[[], Outputs]) -> tuple[Outputs, Callable[[], object]]:
+        """The outputs, and what computes them again."""
+        return record_on_gpu(step, self._pool)
+
+
+def record_on_gpu(
+    step: Callable[[], Outputs], pool: Any = None
+) -> tuple[Outputs, Callable[[], object]]:
+    """The step as a CUDA graph, with memory from the pool."""
     aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):  # libraries choose their kernels at the first calls
@@ -42,9 +62,24 @@ def record_on_gpu(step: Callable[[], Outputs]) -> tuple[Outputs, Callable[[], ob
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
     # Of this thread alone: what others do meanwhile neither enters the graph nor breaks it.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    with torch.cuda.graph(graph, pool, capture_error_mode="thread_local"):
         outputs = step()
     return outputs, graph.replay
+
+
+class Widening(Protocol):
+    """An encoded source batch that can take more padding."""
+
+    def select(self, index_N: Tensor, /) -> Self:
+        """The sentences at `index_N`."""
+        ...
+
+    def widened(self, missing: int, /) -> Self:
+        """With so many more positions, which are padding."""
+        ...
+
+
+E = TypeVar("E", bound=Widening)
 
 
 @dataclass(frozen=True)
@@ -74,15 +109,17 @@ class RecordedSteps(Generic[E, S]):
 
     _lock = Lock()  # of all models: torch captures all graphs in one stream
 
-    def __init__(self, model: StepModel[E, S], record: Record = record_on_gpu) -> None:
-        self.model, self.record = model, record
+    def __init__(self, model: StepModel[E, S], record: Record | None = None) -> None:
+        self.model, self.record = model, record or GraphRecorder()
+        self._met: Counter[Shapes] = Counter()
         self._recordings: OrderedDict[Shapes, _Recording[E, S]] = OrderedDict()
 
     def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Padded[E]:
         """The source batch; lengths count eos."""
         width = src_BS.shape[1]
-        src_BS = nn.functional.pad(src_BS, (0, -width % SOURCE_MULTIPLE), value=PAD_ID)
-        return Padded(self.model.encode(src_BS, src_lengths_B), width)
+        # Afterwards: the encoder need not read the padding, and sentences of one length stay so.
+        encoded = self.model.encode(src_BS, src_lengths_B)
+        return Padded(encoded.widened(-width % SOURCE_MULTIPLE), width)
 
     def initial_state(self, encoded: Padded[E]) -> S:
         """The state before the first target token."""
@@ -93,13 +130,13 @@ class RecordedSteps(Generic[E, S]):
     ) -> tuple[Tensor, Tensor | None, S]:
         """From the last tokens to the next ones' distribution, as the model's own."""
         rows, width = len(tokens_N), encoded.width
-        if rows > MOST_ROWS:
+        if rows > MOST_ROWS or not self._met_often(rows, state, encoded):
             log_probs_NV, attn_weights_NS, after = self.model.decode_step(
                 tokens_N, state, encoded.encoded
             )
             return log_probs_NV, _cut(attn_weights_NS, rows, width), after
         with self._lock:
-            filled_M = torch.arange(1 << (rows - 1).bit_length(), device=tokens_N.device)
+            filled_M = torch.arange(filled(rows), device=tokens_N.device)
             recording = self._recording(tokens_N, state, encoded, filled_M.clamp_(max=rows - 1))
             recording.replay()
             log_probs_MV, attn_weights_MS, after = recording.outputs
@@ -108,6 +145,13 @@ class RecordedSteps(Generic[E, S]):
                 _cut(attn_weights_MS, rows, width),
                 after.select(filled_M[:rows]),
             )
+
+    def _met_often(self, rows: int, state: S, encoded: Padded[E]) -> bool:
+        """Whether these shapes are worth a recording, now that they are met once more."""
+        shapes = ((torch.Size([filled(rows)]), torch.int64), *_row_shapes((state, encoded)))
+        with self._lock:
+            self._met[shapes] += 1
+            return self._met[shapes] > MET_BEFORE
 
     def _recording(
         self, tokens_N: Tensor, state: S, encoded: Padded[E], filled_M: Tensor
@@ -139,6 +183,11 @@ class RecordedSteps(Generic[E, S]):
         return _Recording(tokens_M, state, inputs, encoded, outputs, replay)
 
 
+def filled(rows: int) -> int:
+    """The power of two that rows are filled up to."""
+    return 1 << (rows - 1).bit_length()
+
+
 def _cut(attn_weights_NS: Tensor | None, rows: int, width: int) -> Tensor | None:
     return None if attn_weights_NS is None else attn_weights_NS[:rows, :width].clone()
 
@@ -157,6 +206,11 @@ def tensors(value: object) -> Iterator[Tensor]:
 
 def _shapes(value: object) -> Shapes:
     return tuple((tensor.shape, tensor.dtype) for tensor in tensors(value))
+
+
+def _row_shapes(value: object) -> Shapes:
+    """Without the first dimension, which is that of the rows."""
+    return tuple((tensor.shape[1:], tensor.dtype) for tensor in tensors(value))
 
 
 def _copy(value: object, place: object) -> None:

@@ -17,7 +17,13 @@ from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings, SearchOptions, requested_settings
 from attn2seq.decoding.translation import EMPTY, Hypothesis, Translation
 from attn2seq.errors import UserError
-from attn2seq.model.device import cpu_threads, memory_told, pick_device, pick_number_type
+from attn2seq.model.device import (
+    cpu_threads,
+    full_precision,
+    memory_told,
+    pick_device,
+    pick_number_type,
+)
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.preparing.cleaning import normalise_text, normalise_texts
 from attn2seq.preparing.settings import UnicodeForm
@@ -107,7 +113,11 @@ class Translator:
         begun = None if prefix is None else self._prefixes(prefix, len(lines))
         given = {"beam_size": beam_size, "nbest": nbest, **options}
         settings = requested_settings(self.settings.model_dump(), given)
-        with memory_told(lambda: _too_large(settings)), cpu_threads(settings.threads):
+        with (
+            memory_told(lambda: _too_large(settings)),
+            cpu_threads(settings.threads),
+            full_precision(),
+        ):
             return self._translate(lines, settings, attention_maps, progress, begun)
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[float]:
@@ -133,7 +143,11 @@ class Translator:
         src, tgt = _checked(sources, "source"), _checked(targets, "target")
         if len(src) != len(tgt):
             raise UserError(f"{len(src):,} sources, but {len(tgt):,} targets: give one each")
-        with memory_told(lambda: _too_large(settings)), cpu_threads(settings.threads):
+        with (
+            memory_told(lambda: _too_large(settings)),
+            cpu_threads(settings.threads),
+            full_precision(),
+        ):
             readers, _ = self._read(src, settings.max_source_length)
             tgt_ids = self.tgt_tokenizer.encode(normalise_texts(tgt, self.unicode_form))
             return score_all(readers, tgt_ids, settings, self.device, progress)

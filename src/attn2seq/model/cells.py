@@ -112,7 +112,7 @@ class Directions(nn.Module):
         device = inputs_BTI.device
         if lengths_B is None:
             lengths_B = torch.full((batch,), positions, device=device)
-        lengths_B = lengths_B.to(device)
+        lengths_B = lengths_B.to(device, non_blocking=True)
         count = len(self.cells)
         if state is None:
             zeros_BD = inputs_BTI.new_zeros(batch, count * self.size)

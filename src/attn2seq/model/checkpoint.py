@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from attn2seq.config import shown
 from attn2seq.errors import UserError
 from attn2seq.model.config_file import CONFIG, TRAINED_FORMAT, ModelConfig, read_config
+from attn2seq.model.device import moved
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import vocabulary_size
 
@@ -68,7 +69,7 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Se
         # Not strict: a tied weight has two names and is saved under one.
         model.load_state_dict(weights, strict=False)
     _check_digest(path, config.weights_sha256, digest.result())
-    return model.to(device, dtype).eval()
+    return moved(model, device, dtype).eval()
 
 
 def _check_fit(path: Path, config: ModelConfig, weights: dict[str, Tensor]) -> None:

@@ -39,4 +39,19 @@ def mix_copies(
     # A switch that has closed leaves exact zeros, whose logarithm would have no gradient.
     smallest = torch.finfo(probs_NV.dtype).tiny
     # Nor may rounding make a probability of more than one.
-    return probs_NV.scatter_add(1, src_NS, copied_NS).clamp(smallest, 1.0).log()
+    return add_at(probs_NV, src_NS, copied_NS).clamp(smallest, 1.0).log()
+
+
+def add_at(probs_NV: Tensor, src_NS: Tensor, copied_NS: Tensor) -> Tensor:
+    """The probabilities with those of the source ids added; an id may stand in several places."""
+    if probs_NV.device.type == "cpu":
+        return probs_NV.scatter_add(1, src_NS, copied_NS)
+    return add_in_order(probs_NV, src_NS, copied_NS)
+
+
+def add_in_order(probs_NV: Tensor, src_NS: Tensor, copied_NS: Tensor) -> Tensor:
+    """The same for a GPU, where scatter_add adds equal ids in an order that changes from run to
+    run. This sorts them first.
+    """
+    rows_N1 = torch.arange(len(src_NS), device=src_NS.device).unsqueeze(1)
+    return probs_NV.index_put((rows_N1, src_NS), copied_NS, accumulate=True)

@@ -3,11 +3,14 @@
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import RLock
+from threading import Lock, RLock
+from typing import TypeVar
 
 import torch
+from torch import nn
+from torch.backends.cudnn import rnn as cudnn_rnn
 
 from attn2seq.errors import UserError
 
@@ -34,6 +37,75 @@ def pick_number_type(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def moved(model: Module, device: torch.device, number_type: torch.dtype) -> Module:
+    """The model itself, on the device and in that number type."""
+    model.to(device, number_type)
+    for layer in model.modules():
+        if isinstance(layer, nn.RNNBase):
+            _flatten_weights(layer)
+    return model
+
+
+def _flatten_weights(layer: nn.RNNBase) -> None:
+    """Lay the weights in one piece, as cuDNN reads them; else each call would copy all of them.
+
+    torch does so when a layer is moved, but leaves out bfloat16, although its cuDNN takes that.
+    """
+    weight = next(layer.parameters())
+    if weight.dtype != torch.bfloat16 or not torch.cudnn_is_acceptable(weight):
+        return
+    with torch.no_grad(), torch.cuda.device_of(weight):
+        torch._cudnn_rnn_flatten_weight(
+            [part for part in layer._flat_weights if part is not None],
+            4 if layer.bias else 2,
+            layer.input_size,
+            cudnn_rnn.get_cudnn_mode(layer.mode),
+            layer.hidden_size,
+            layer.proj_size,
+            layer.num_layers,
+            layer.batch_first,
+            layer.bidirectional,
+        )
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Within the block a GPU computes in the number type that it is asked for.
+
+    By default recurrent layers in float32 multiply in TF32, with 10 bits of 23, and products of
+    bfloat16 may be summed in bfloat16. The settings are the process's; the last block to end puts
+    them back.
+    """
+    with _PRECISION:
+        if not _PRECISION_BLOCKS:
+            _USUAL_PRECISION[:] = _set_precision(False, False)
+        _PRECISION_BLOCKS.append(None)
+    try:
+        yield
+    finally:
+        with _PRECISION:
+            _PRECISION_BLOCKS.pop()
+            if not _PRECISION_BLOCKS:
+                _set_precision(*_USUAL_PRECISION)
+
+
+_PRECISION = Lock()
+_PRECISION_BLOCKS: list[None] = []
+_USUAL_PRECISION: list[bool] = []
+
+
+def _set_precision(tf32: bool, bfloat16_sums: bool) -> tuple[bool, bool]:
+    """Returns what was set before."""
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, products.allow_bf16_reduced_precision_reduction
+    cudnn.allow_tf32 = tf32
+    products.allow_bf16_reduced_precision_reduction = bfloat16_sums
+    return before
+
+
 @contextmanager
 def repeatable(wanted: bool, key: str) -> Iterator[None]:
     """Within the block, if wanted, only operations that repeat to the byte on a GPU, too.
@@ -52,11 +124,6 @@ def repeatable(wanted: bool, key: str) -> Iterator[None]:
         ) from None
     finally:
         torch.use_deterministic_algorithms(False)
-
-
-def for_device(sizes: Mapping[str, int], device: torch.device) -> int:
-    """The size that suits the kind of device; that of a CPU where none is given for it."""
-    return sizes.get(device.type, sizes["cpu"])
 
 
 def describe_device(device: torch.device) -> str:
@@ -115,6 +182,13 @@ def tune_cpu() -> None:
 
 # What the allocators of torch and oneDNN say on a CPU.
 CPU_SIGNS = ("can't allocate memory", "not enough memory", "could not create a memory")
+# What the libraries say that take a GPU's memory without torch's allocator.
+GPU_SIGNS = (
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "DEVICE_ALLOCATION_FAILED",
+)
 
 
 @contextmanager
@@ -125,7 +199,9 @@ def memory_told(remedy: Callable[[], str]) -> Iterator[None]:
     except MemoryError:
         raise UserError(f"out of memory: {remedy()}") from None
     except RuntimeError as error:
-        on_gpu = isinstance(error, torch.OutOfMemoryError)
+        on_gpu = isinstance(error, torch.OutOfMemoryError) or any(
+            sign in str(error) for sign in GPU_SIGNS
+        )
         if not on_gpu and not any(sign in str(error) for sign in CPU_SIGNS):
             raise
         raise UserError(f"out of memory{' on the GPU' if on_gpu else ''}: {remedy()}") from None

@@ -13,6 +13,7 @@ from attn2seq.model.cells import State
 from attn2seq.model.dropout import dropout
 from attn2seq.model.recurrent import RecurrentLayer
 from attn2seq.model.settings import ModelSettings
+from attn2seq.tokenization.tokenizer import PAD_ID
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,21 @@ class Encoded:
             self.enc_states_BSH[index_N],
             None if self.keys_BSA is None else self.keys_BSA[index_N],
             select_states(self.final_states, index_N),
+        )
+
+    def widened(self, missing: int) -> "Encoded":
+        """With so many more source positions, which are padding."""
+
+        def wider(part: Tensor, value: int = 0) -> Tensor:
+            past_positions = (0, 0) * (part.dim() - 2)
+            return nn.functional.pad(part, (*past_positions, 0, missing), value=value)
+
+        return Encoded(
+            wider(self.src_BS, PAD_ID),
+            wider(self.src_mask_BS),
+            wider(self.enc_states_BSH),
+            None if self.keys_BSA is None else wider(self.keys_BSA),
+            self.final_states,
         )
 
 

@@ -132,7 +132,8 @@ def at_places(values_BT: Tensor, batch: Batch) -> Tensor:
 def _reversed(src_BS: Tensor, src_lengths_B: Tensor) -> Tensor:
     """Each sentence from its last token to its first, eos still behind them."""
     places_S = torch.arange(src_BS.shape[1], device=src_BS.device)
-    index_BS = src_lengths_B.to(src_BS.device).unsqueeze(1) - 2 - places_S
+    lengths_B = src_lengths_B.to(src_BS.device, non_blocking=True)
+    index_BS = lengths_B.unsqueeze(1) - 2 - places_S
     return src_BS.gather(1, torch.where(index_BS < 0, places_S, index_BS))
 
 

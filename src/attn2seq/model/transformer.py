@@ -114,7 +114,7 @@ class TransformerEncoder(nn.Module):
     def forward(self, placed_BSE: Tensor, lengths_B: Tensor) -> tuple[Tensor, tuple[State, ...]]:
         """The states `enc_states_BSH`, and what a recurrent decoder may start from: their mean."""
         x_BSW = placed_BSE
-        src_mask_BS = ~past_ends(x_BSW, lengths_B.to(x_BSW.device)).squeeze(-1)
+        src_mask_BS = ~past_ends(x_BSW, lengths_B.to(x_BSW.device, non_blocking=True)).squeeze(-1)
         for layer in self.layers:
             x_BSW = layer(x_BSW, src_mask_BS)
         enc_states_BSH = self.norm(x_BSW)

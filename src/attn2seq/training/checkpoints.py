@@ -107,23 +107,25 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def random_states() -> dict[str, Any]:
-    """The states of all random generators, in kinds that load without pickle."""
+def random_states(device: torch.device) -> dict[str, Any]:
+    """The states of all random generators that training on this device draws from, in kinds that
+    load without pickle.
+    """
     numpy_state: Any = np.random.get_state(legacy=True)
     name, keys, position, has_gauss, cached = numpy_state
     return {
         "python": random.getstate(),
         "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
 
 
-def restore_random_states(states: dict[str, Any]) -> None:
-    """Set all random generators back."""
+def restore_random_states(states: dict[str, Any], device: torch.device) -> None:
+    """Set all of them back."""
     random.setstate(states["python"])
     name, keys, *rest = states["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(states["torch"])
-    if states["cuda"]:
-        torch.cuda.set_rng_state_all(states["cuda"])
+    if states["cuda"] is not None:
+        torch.cuda.set_rng_state(states["cuda"], device)

@@ -45,7 +45,9 @@ def evaluate_pairs(
         if decoded.attn_weights_BTS is not None:
             attends = True
             followed += alignment(decoded.attn_weights_BTS, batch.tgt_out_BT != PAD_ID).sum()
-        for targets_C, *at in chunks(targets_N, *positions(decoded, batch)):
+        for targets_C, *at in chunks(
+            model.tgt_vocabulary_size, targets_N, *positions(decoded, batch)
+        ):
             log_probs_CV = model.log_probs(*at)
             nats -= log_probs_CV.gather(1, targets_C.unsqueeze(1)).double().sum()
             correct += (log_probs_CV.argmax(1) == targets_C).sum()
@@ -75,6 +77,7 @@ def alignment(attn_weights_BTS: Tensor, tgt_mask_BT: Tensor) -> Tensor:
     weights = attn_weights_BTS.double()
     places_S = torch.arange(weights.shape[2], dtype=weights.dtype, device=weights.device)
     attended_BT = centred(weights @ places_S)
-    target_BT = centred(mask_BT.cumsum(1))
+    # Of whole numbers: a sum of floats that runs on repeats on no GPU in every version of torch.
+    target_BT = centred(tgt_mask_BT.cumsum(1).double())
     scale_B = (attended_BT.square().sum(1) * target_BT.square().sum(1)).sqrt()
     return (attended_BT * target_BT).sum(1) / scale_B.clamp(min=1e-9)

@@ -13,7 +13,7 @@ from attn2seq.ahead import ahead
 from attn2seq.batching.batch import Batch, Pairs
 from attn2seq.batching.sampler import BatchLimits
 from attn2seq.errors import StoppedError, UserError
-from attn2seq.model.device import memory_told
+from attn2seq.model.device import full_precision, memory_told
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training.averaging import CheckpointAverage
 from attn2seq.training.checkpoints import (
@@ -81,6 +81,7 @@ class Trainer:
         self.save_at, self.say_at = started + FIRST_SAVE_S, started + SILENCE_S
         self.model.train()
         with (
+            full_precision(),
             memory_told(self._too_little),
             tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar,
         ):
@@ -249,7 +250,7 @@ class Trainer:
             "progress": {**vars(self.progress)},
             "average": self.average.state(),
             "history": self.history.rows,
-            "random": random_states(),
+            "random": random_states(self.device),
         }
 
     def _resume(self) -> None:
@@ -262,5 +263,5 @@ class Trainer:
         if not self.progress.finished:
             self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         self.history.restore(state["history"])
-        restore_random_states(state["random"])
+        restore_random_states(state["random"], self.device)
         self.say(f"resuming from the checkpoint of step {self.optimizer.step_number}")

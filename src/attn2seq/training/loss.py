@@ -14,11 +14,12 @@ from torch.utils.checkpoint import checkpoint
 
 from attn2seq.batching.batch import Batch
 from attn2seq.model.decoder import Decoded
-from attn2seq.model.device import for_device
 from attn2seq.model.seq2seq import Seq2Seq, at_places, positions
 
-# Enough for efficient products; on a GPU so many that few products fill it.
-CHUNK_ROWS = {"cpu": 512, "cuda": 8192}
+# Enough for efficient products on a CPU.
+CPU_ROWS = 512
+# On a GPU few products fill it; a gibibyte in float32, of which three or so are held at once.
+GPU_LOGITS = 2**28
 
 
 def sequence_loss(
@@ -43,7 +44,7 @@ def sequence_loss(
     targets_N, at = at_places(batch.tgt_out_BT, batch), positions(decoded, batch)
     loss: Tensor
     if len(at) > 1:  # a mixture with words that are copied
-        loss = sum_in_chunks(smoothed_nats, targets_N, *at)
+        loss = sum_in_chunks(smoothed_nats, model.tgt_vocabulary_size, targets_N, *at)
     else:
         weights = model.output.weight, model.output.bias
         loss = _CrossEntropy.apply(  # type: ignore[no-untyped-call]
@@ -54,16 +55,26 @@ def sequence_loss(
     return loss
 
 
-def chunks(*values_N: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The same rows of each, as many at once as suit the device."""
-    size = for_device(CHUNK_ROWS, values_N[0].device)
+def chunks(vocabulary: int, *values_N: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The same rows of each, as many at once as suit the device and the size of the vocabulary."""
+    size = rows_at_once(vocabulary, values_N[0].device)
     return zip(*(values.split(size) for values in values_N), strict=True)
 
 
-def sum_in_chunks(loss_of: Callable[..., Tensor], *values_N: Tensor) -> Tensor:
+def rows_at_once(vocabulary: int, device: torch.device) -> int:
+    """How many rows of logits a chunk has."""
+    return CPU_ROWS if device.type == "cpu" else max(1, GPU_LOGITS // vocabulary)
+
+
+def sum_in_chunks(loss_of: Callable[..., Tensor], vocabulary: int, *values_N: Tensor) -> Tensor:
     """The sum of `loss_of` over chunks of the values, computed once more in the backward pass."""
+    parts = chunks(vocabulary, *values_N)
+    # Nothing in them is drawn at random: no generator's state is kept for the second time.
     return torch.stack(
-        [checkpoint(loss_of, *part, use_reentrant=False) for part in chunks(*values_N)]
+        [
+            checkpoint(loss_of, *part, use_reentrant=False, preserve_rng_state=False)
+            for part in parts
+        ]
     ).sum()
 
 
@@ -86,7 +97,7 @@ class _CrossEntropy(torch.autograd.Function):
         loss = torch.zeros((), device=readout_NR.device)
         of_readout, of_weight = [], torch.zeros_like(weight_VR)
         of_bias = torch.zeros_like(bias_V, dtype=torch.float32)
-        for readout_CR, targets_C in chunks(readout_NR, targets_N):
+        for readout_CR, targets_C in chunks(len(weight_VR), readout_NR, targets_N):
             targets_C1 = targets_C.unsqueeze(1)
             logits_CV = F.linear(readout_CR, weight_VR, bias_V).float()
             log_probs_CV = logits_CV.log_softmax(1)

@@ -66,7 +66,7 @@ def divergence(model: Seq2Seq, first: tuple[Tensor, ...], second: tuple[Tensor, 
         back = F.kl_div(log_p_CV, log_q_CV, reduction="sum", log_target=True)
         return (forth + back) / 2
 
-    return sum_in_chunks(of_chunk, *first, *second)
+    return sum_in_chunks(of_chunk, model.tgt_vocabulary_size, *first, *second)
 
 
 def sampled_share(settings: TrainSettings, step: int) -> float:
@@ -115,5 +115,6 @@ def _draw(log_probs_NV: Tensor) -> Tensor:
     The largest p / e, with e exponentially distributed, is drawn with probability p. Unlike
     torch.multinomial this bears a diverged model, which the loop then reports.
     """
-    log_probs_NV[:, [BOS_ID, PAD_ID]] = -torch.inf
+    for token in (BOS_ID, PAD_ID):  # a list of them would have to be sent to a GPU
+        log_probs_NV[:, token] = -torch.inf
     return (log_probs_NV - torch.empty_like(log_probs_NV).exponential_().log()).argmax(1)

@@ -66,10 +66,11 @@ class Optimizer:
             if master.grad is None:
                 master.grad = torch.zeros_like(master)
             grads.append(master.grad)
-        norm = float(nn.utils.get_total_norm(grads))
+        total_norm = nn.utils.get_total_norm(grads)
+        norm = float(total_norm)
         max_norm = self.settings.clip_norm or float("inf")
         if norm > max_norm:  # not otherwise: it would multiply every gradient by one
-            nn.utils.clip_grads_with_norm_(self.masters, max_norm, torch.tensor(norm))
+            nn.utils.clip_grads_with_norm_(self.masters, max_norm, total_norm)
         if norm == norm and norm != float("inf"):
             self._update()
         for master in self.masters:

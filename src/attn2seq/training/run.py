@@ -11,6 +11,7 @@ from attn2seq.batching.batch import Pairs
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.checkpoint import load_model, save_model
 from attn2seq.model.config_file import differing
+from attn2seq.model.device import moved
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 from attn2seq.preparing.settings import START_FOLDER
@@ -61,7 +62,7 @@ def train_model(
     start_from_vectors(model, tokenized, say)
     if (tokenized / START_FOLDER).is_dir():
         start_from_model(model, tokenized / START_FOLDER, say)
-    model.to(device, number_type)
+    moved(model, device, number_type)
     count = sum(parameter.numel() for parameter in model.parameters())
     train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
     say(f"{len(train_pairs):,} training pairs, {len(dev_pairs):,} dev pairs, {count:,} parameters")

@@ -26,7 +26,9 @@ def padded_lstm(
     lengths_B = lengths_B.to(inputs_BTI.device)
     padding_BT1 = past_ends(inputs_BTI, lengths_B)
     # The order of torch's gates is input, forget, cell, output.
-    of_gates_4 = inputs_BTI.new_tensor([_SHUT, _OPEN, 0.0, _SHUT])
+    of_gates_4 = inputs_BTI.new_zeros(4)
+    for gate, value in ((0, _SHUT), (1, _OPEN), (3, _SHUT)):
+        of_gates_4[gate] = value
     of_padding_G1 = of_gates_4.repeat_interleave(lstm.hidden_size).unsqueeze(1)
     weights = [
         torch.cat([weight, of_padding_G1], dim=1) if name.startswith("weight_ih") else weight

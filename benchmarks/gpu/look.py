@@ -1,0 +1,36 @@
+"""The machine: versions, the GPU, and how fast it multiplies and copies."""
+
+import platform
+import subprocess
+
+import numpy as np
+import torch
+
+from benchmarks.gpu.workspace import device, say
+from benchmarks.limit import product_flops
+from benchmarks.machine import commit, cpu_model
+
+CLOCKS = "clocks.sm,clocks.mem,driver_version,memory.total"
+
+
+def main() -> None:
+    where = device()
+    say(
+        {
+            "commit": commit(),
+            "versions": f"Python {platform.python_version()}, torch {torch.__version__}, "
+            f"numpy {np.__version__}, cuDNN {torch.backends.cudnn.version()}",
+            "CPU": f"{cpu_model()}, {torch.get_num_threads()} threads",
+        }
+    )
+    if where.type == "cuda":
+        say({"GPU": torch.cuda.get_device_properties(where)})
+        asked = ["nvidia-smi", f"--query-gpu={CLOCKS}", "--format=csv,noheader"]
+        say({CLOCKS: subprocess.run(asked, capture_output=True, text=True).stdout.strip()})
+        for number_type in (torch.bfloat16, torch.float32):
+            flops = product_flops(number_type, where)
+            say({f"products, {number_type}, TFLOP/s": f"{flops / 1e12:.0f}"})
+
+
+if __name__ == "__main__":
+    main()
