@@ -1,6 +1,9 @@
 """The search for settings: its ranges, what it does with trials, and how it goes on."""
 
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +94,47 @@ def test_what_was_interrupted_is_tried_again(
     tune("bahdanau-2015", Path("ranges.yaml"), 5)
     assert len(points) == 6
     assert points[3] == points[2]
+
+
+# Stands for DVC: first the commit's curve is in the copy, then a worse and worse one.
+EXPERIMENT = """
+import signal, sys, time
+from pathlib import Path
+folder = Path(".dvc/tmp/exps/standalone/copy")
+curve = folder / "results/train/history.csv"
+curve.parent.mkdir(parents=True)
+(folder / "params.yaml").write_text("train: {seed: 7}")
+curve.write_text(Path("results/train/history.csv").read_text())
+time.sleep(1.5)
+for step in range(1, 200):
+    curve.write_text("step,dev_loss\\n" + "".join(f"{k},{k}\\n" for k in range(1, step + 1)))
+    time.sleep(0.1)
+"""
+
+
+def test_a_trial_that_falls_behind_ends_early(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workspace / "results/train").mkdir(parents=True)
+    (workspace / "results/train/history.csv").write_text("step,dev_loss\n1000,0.001\n")
+    for command in ("init -q", "add results", "-c user.name=a -c user.email=b commit -qm c"):
+        subprocess.run(["git", *command.split()], cwd=workspace, check=True)
+    monkeypatch.setattr(tune_module, "POLL_S", 0.1)
+    monkeypatch.setattr(tune_module, "checked_corpus", lambda point: "phrasebook-en-de")
+    monkeypatch.setattr(tune_module, "_command", lambda *_: [sys.executable, "-c", EXPERIMENT])
+    reported: dict[int, float] = {}
+
+    class Stub:
+        def report(self, value: float, step: int) -> None:
+            reported[step] = value
+
+        def should_prune(self) -> bool:
+            return len(reported) == 5
+
+    begun = time.monotonic()
+    assert tune_module._run(Stub(), "x", ["train.seed=7"], workspace, True) == "pruned"  # type: ignore[arg-type]
+    assert time.monotonic() - begun < 18  # of the 20 that the whole would take
+    assert reported == {step: -step for step in range(1, 6)}
 
 
 def test_other_ranges_are_another_search(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ A trial whose dev loss is worse than the median of those before it at the same s
 search is kept in .cache/tune/ and goes on where it was left.
 """
 
+import io
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from attn2seq.cli.experiment import checked_corpus, identity
 from attn2seq.config import Settings, flat_params, plain, read_yaml
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS, judged_by
+from attn2seq.runs.circumstances import git
 from attn2seq.runs.experiment_results import result_rows
 from attn2seq.whole import whole_file
 from attn2seq.workspace.paths import CACHE, CATALOGUE, HISTORY, PARAMS, RECIPES
@@ -207,10 +209,10 @@ def _run(
     except UserError as error:
         print(error, file=sys.stderr)
         return None
-    settings = [part for override in point for part in ("-S", override)]
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *settings]
     # In a group of its own, since DVC waits for its stages, and they alone know how to stop.
-    with subprocess.Popen(command, env=os.environ | identity(), start_new_session=True) as process:
+    with subprocess.Popen(
+        _command(name, point), env=os.environ | identity(), start_new_session=True
+    ) as process:
         try:
             for step, loss in _dev_losses(process, point, root):
                 trial.report(-loss if maximise else loss, step)
@@ -228,10 +230,19 @@ def _run(
     return result_rows(root, [name], [corpus])[0].dev
 
 
+def _command(name: str, point: Sequence[str]) -> list[str]:
+    settings = [part for override in point for part in ("-S", override)]
+    return [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *settings]
+
+
 def _dev_losses(
     process: "subprocess.Popen[bytes]", point: Sequence[str], root: Path
 ) -> Iterator[tuple[int, float]]:
-    """Each look at dev of the experiment's training, as it is written in its copy."""
+    """Each look at dev of the experiment's training, as it is written in its copy.
+
+    Until training begins, the copy has the curve that its commit has.
+    """
+    committed = git(root, "show", f"HEAD:{HISTORY}")
     wanted = {key: value.strip('"') for key, _, value in (each.partition("=") for each in point)}
     begun, seen = time.time(), 0
     while process.poll() is None:
@@ -240,7 +251,10 @@ def _dev_losses(
             folder = path.parents[len(HISTORY.parts) - 1]
             if path.stat().st_mtime < begun or not _holds(folder / PARAMS, wanted):
                 continue
-            looks = pd.read_csv(path, on_bad_lines="skip").dropna(subset=["dev_loss"])
+            curve = path.read_bytes()
+            if curve == committed or not curve:
+                continue
+            looks = pd.read_csv(io.BytesIO(curve), on_bad_lines="skip").dropna(subset=["dev_loss"])
             for step, loss in looks[["step", "dev_loss"]].itertuples(index=False):
                 if step > seen:
                     seen = int(step)

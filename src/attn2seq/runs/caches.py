@@ -26,13 +26,14 @@ from attn2seq.workspace.paths import (
     CACHE,
     CHECKPOINTS,
     DOWNLOADS,
+    DVC_LOCK,
     DVC_YAML,
     PARAMS,
 )
 
 MANY_BYTES = 3_000_000_000  # from here on `make repro` mentions the caches
 # What tells which files of DVC's cache a commit names.
-NAMING = ("dvc.lock", "dvc.yaml", "*.dvc")
+NAMING = (str(DVC_LOCK), str(DVC_YAML), "*.dvc")
 
 
 @dataclass(frozen=True)

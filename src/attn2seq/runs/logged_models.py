@@ -5,7 +5,7 @@ from typing import Any
 
 # Besides mlflow.
 PACKAGES = (
-    "numpy", "pydantic", "ruamel.yaml", "sacrebleu", "safetensors", "sentencepiece", "torch",
+    "numpy", "pydantic", "regex", "ruamel.yaml", "sacrebleu", "safetensors", "sentencepiece", "torch",
 )  # fmt: skip
 
 
