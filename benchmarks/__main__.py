@@ -25,6 +25,7 @@ SCRIPTS = (
     "training_step",
     "decoding",
     "latency",
+    "checkpoints",
     "data_stages",
     "start_up",
     "step_profile",

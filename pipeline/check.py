@@ -1,6 +1,9 @@
 """Look at the whole of params.yaml and the corpus's catalogue entry before any work starts."""
 
+import pipeline.environment  # noqa: F401  (first: it may end the stage)
+from attn2seq.preparing.settings import DownloadSettings
 from attn2seq.workspace.check_params import check_params, check_surroundings, warnings_of
+from attn2seq.workspace.local_files import checked_text
 from attn2seq.workspace.paths import CATALOGUE, CHECKED, ENSEMBLE, LOCAL
 from attn2seq.workspace.stage import Stage, run_stage
 
@@ -12,7 +15,8 @@ def main(stage: Stage) -> None:
     for warning in warnings_of(stage.params, CATALOGUE):
         stage.say(f"warning: {warning}")
     CHECKED.parent.mkdir(parents=True, exist_ok=True)
-    CHECKED.write_text("params.yaml is sound\n", encoding="utf-8")
+    text = checked_text(stage.settings(DownloadSettings, "download"), CATALOGUE, LOCAL)
+    CHECKED.write_text(text, encoding="utf-8")
     stage.say("params.yaml is valid")
 
 

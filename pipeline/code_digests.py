@@ -1,5 +1,6 @@
 """Note what code each stage runs, module by module: the stages depend on these notes."""
 
+import pipeline.environment  # noqa: F401  (first: it may end the stage)
 from attn2seq.config import read_yaml
 from attn2seq.whole import whole_file
 from attn2seq.workspace.code_digests import is_generated, stage_digests, text_of

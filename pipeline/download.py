@@ -9,7 +9,8 @@ from attn2seq.model.config_file import FILES
 from attn2seq.preparing.settings import START_FOLDER, DownloadSettings
 from attn2seq.sources.download import Places, download_corpus, resolve_mirror
 from attn2seq.sources.vectors import find_vectors
-from attn2seq.workspace.paths import CATALOGUE, DOWNLOADS, LOCAL, RAW
+from attn2seq.workspace.local_files import refuse_other_files
+from attn2seq.workspace.paths import CATALOGUE, CHECKED, DOWNLOADS, LOCAL, RAW
 from attn2seq.workspace.stage import Stage, main_root, run_stage
 
 
@@ -17,6 +18,7 @@ def main(stage: Stage) -> None:
     """Read data/catalogue and data/local, write data/raw."""
     settings = stage.settings(DownloadSettings)
     entry = read_catalogue_entry(CATALOGUE, settings.corpus)
+    refuse_other_files(CHECKED, settings, CATALOGUE, LOCAL)
     wanted = {"src": settings.src_vectors, "tgt": settings.tgt_vectors}
     vectors = {side: find_vectors(CATALOGUE, LOCAL, name) for side, name in wanted.items() if name}
     stage.say(f"{entry.title} ({entry.name}), licence: {entry.licence}")
@@ -35,6 +37,7 @@ def main(stage: Stage) -> None:
             start = {f"{START_FOLDER}/{name}": folder / name for name in FILES}
             stage.say(f"training starts from {settings.start_from}")
         learnt = download_corpus(entry, RAW, places, stage.say, vectors, start)
+    refuse_other_files(CHECKED, settings, CATALOGUE, LOCAL)  # edited since
     if learnt:
         path = CATALOGUE / f"{settings.corpus}.yaml"
         write_digests(path, learnt)

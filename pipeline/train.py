@@ -56,6 +56,11 @@ def main(stage: Stage) -> float:
     root = main_root()
     speed = root / TIMINGS / f"train-{fingerprint}.csv"
     resumed = any((root / CHECKPOINTS / fingerprint).glob("step-*.pt"))
+    if not resumed:
+        stage.say(
+            "from step 0, since no training of exactly these settings, data and code was begun "
+            "before; to train a model further, name it in download.start_from"
+        )
     # What is shown of the machine, besides what the training's name follows from.
     machine["processor"] = processor()
     with (

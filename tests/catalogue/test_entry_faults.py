@@ -71,6 +71,10 @@ def test_a_malformed_key_is_described_at_its_place(
     ("changes", "expected"),
     [
         ({"header": True, "columns": {"src": "english", "tgt": "german"}}, []),
+        # In the file as '\\t' or bare, which YAML takes as it stands.
+        ({"delimiter": "\\t"},
+         ["delimiter: a backslash and the letter t, which no line holds; in double quotes, "
+          '"\\t", YAML reads it as the character that is meant']),
         ({"columns": {"src": 1, "tgt": 2, "references": [3, "more"]}},
          ["columns: 'more' is a name; set header: true, or give a number"]),
         ({"files": [{"path": "a/mine.tsv"}]}, []),

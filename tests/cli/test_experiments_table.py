@@ -8,6 +8,7 @@ import pytest
 from tracked_workspace import run_stages, write_lock
 
 from attn2seq.cli.experiments import Row, list_experiments, table
+from attn2seq.metrics import METRICS
 
 DEFAULTS = {
     "download.corpus": "toy", "model.cell": "lstm", "train.seed": "1", "report.sentences": "10",
@@ -72,6 +73,18 @@ def test_many_changes_go_on_below() -> None:
     assert max(map(len, lines)) <= 80
     assert sum("a_rather_long_name" in line for line in lines) > 5
     assert all(name.replace("__", ".") in "\n".join(lines) for name in many)
+    place = lines.index(f"  {name}")  # whole, as `dvc exp apply` needs it
+    assert lines[place + 1].split() == ["2.00"]
+
+
+def test_all_metrics_and_a_branch_with_a_long_name_fit() -> None:
+    scores = dict.fromkeys(METRICS, 12.34)
+    branch = "feature/" + "a-very-long-branch-name-" * 4
+    for judge in METRICS:
+        there = {judge: 1.0} | scores
+        lines = table([(Row(branch, DEFAULTS, there), [Row("n" * 100, DEFAULTS, there)])])
+        assert max(map(len, lines)) <= 80
+        assert "12.34" in lines[-1] + lines[-2]
 
 
 def git(root: Path, *arguments: str) -> str:

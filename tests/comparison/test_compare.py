@@ -9,7 +9,7 @@ import pytest
 from attn2seq.comparison.compare import ComparedSplit, compare_runs, differing_params
 from attn2seq.comparison.runs import Run
 from attn2seq.comparison.sentences import differing_sentences, outcomes
-from attn2seq.comparison.table import comparison_lines
+from attn2seq.comparison.table import comparison_lines, recorded_lines
 from attn2seq.errors import UserError
 from attn2seq.evaluation.settings import EvaluateSettings
 
@@ -122,6 +122,23 @@ def test_the_table_fits_a_terminal(
     unknown = comparison_lines(ours, replace(theirs, params={}), compared, 100)
     assert unknown[-1] == "the params of greedy are not known"
     assert comparison_lines(ours, ours, compared, 100)[-1] == "no param differs"
+
+
+def test_long_names_and_values_fit_a_terminal(
+    compared: dict[str, ComparedSplit], ours: Run, theirs: Run
+) -> None:
+    folder = "/mnt/somewhere/" + "a-folder-with-a-long-name/" * 5
+    models = " ".join(f"model-number-{number}" for number in range(9))
+    first = replace(ours, params=ours.params | {"decode.ensemble": models, "train.seed": "1"})
+    second = replace(theirs, name=folder, params=first.params | {"decode.ensemble": folder})
+    for lines in (
+        comparison_lines(first, second, compared, 100),
+        recorded_lines(first, replace(second, lacks="results/x"), "no remedy"),
+    ):
+        assert max(map(len, lines)) <= 80
+        told = "".join(line.strip() for line in lines)
+        assert told.count(folder) == 2  # the name, and the value
+        assert "  decode.ensemble" in lines
 
 
 def test_sentences_that_differ_most_come_first(ours: Run, theirs: Run) -> None:

@@ -1,6 +1,9 @@
 """A user at the wrong moment: a fault in a late section, an edit during a stage, Ctrl-C."""
 
+import os
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from finished_steps import stages_run
@@ -29,6 +32,23 @@ def test_late_faults_are_all_told_before_any_stage_runs(built: Repository) -> No
     assert (built.root / "dvc.lock").read_bytes() == before
     assert (built.root / "results/report/index.html").is_file()
     assert (built.root / "models/model/model.safetensors").is_file()
+
+
+@pytest.mark.promise("mistakes")
+def test_another_python_removes_no_output(built: Repository, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    bare = tmp_path / "bin/python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n', encoding="utf-8")
+    bare.chmod(0o755)
+    path = f"PATH={bare.parent}{os.pathsep}{os.environ['PATH']}"
+    built.set_params({"decode.beam_size": 3})
+    said = built.run("env", path, sys.executable, "-m", "dvc", "repro", status=255)
+    assert stages_run(said) == ["check"]
+    assert "lacks the packages" in said
+    assert "Traceback" not in said
+    assert (built.root / "results/decode/test/hypotheses.txt").is_file()
+    assert (built.root / "models/model/model.safetensors").is_file()
+    assert stages_run(built.dvc("repro", "decode")) == ["check", "decode"]
 
 
 @pytest.mark.promise("edited")

@@ -1,5 +1,6 @@
 """A run that starts from a trained model of another corpus, through all stages."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,3 +49,26 @@ def test_weights_and_vocabularies_of_the_model_that_a_run_starts_from(
     before, after = (load_file(in_tmp_path / each / "model.safetensors") for each in folders)
     for name, weight in before.items():
         np.testing.assert_allclose(after[name], weight, rtol=2**-8)  # bfloat16 rounds
+
+
+def test_a_longer_training_says_that_it_begins_anew_and_how_a_model_is_trained_further(
+    built_project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More steps are another training: its bytes are those of one that never ended earlier."""
+    yaml = YAML(typ="safe")
+    params = yaml.load(built_project / "params.yaml")
+    params["train"]["max_steps"] += 12
+    yaml.dump(params, built_project / "params.yaml")
+    run_stages(built_project, "train")
+    said = capsys.readouterr().err
+    assert "train: from step 0, since no training of exactly these settings" in said
+    assert "to train a model further, name it in download.start_from" in said
+    # The remedy: its first evaluation on dev is about as good as the model's best.
+    shutil.copytree(built_project / "models/trained", built_project / "data/local/base")
+    best = json.loads((built_project / "results/train/metrics.json").read_text())["dev_loss"]
+    params["download"]["start_from"] = "data/local/base"
+    params["train"] |= {"learning_rate": 1e-12, "max_steps": 12}
+    yaml.dump(params, built_project / "params.yaml")
+    run_stages(built_project, "train")
+    further = json.loads((built_project / "results/train/metrics.json").read_text())["dev_loss"]
+    assert further == pytest.approx(best, rel=0.01)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from finished_steps import stages_run
 from ruamel.yaml import YAML
 from tiny_project import PROJECT, run_stages, write_params
 from tiny_repository import Repository
+
+from attn2seq.workspace.stage import run_stage
 
 yaml = YAML(typ="safe")
 PAIRS = [(f"the {word} number {i}", f"die {word} Nummer {i}") for word in "abcdef"
@@ -82,10 +85,41 @@ def test_an_unknown_sha256_is_filled_in_by_the_stage(
 
 
 @pytest.mark.slow
-def test_a_local_file_that_changes_is_noticed(built: Repository) -> None:
+def test_only_local_files_that_are_named_are_noticed(built: Repository) -> None:
     assert stages_run(built.dvc("repro", "prepare")) == []
-    with (built.root / "data/local/reversed.train.tsv").open("a", encoding="utf-8") as file:
+    local = built.root / "data/local"
+    (local / "notes.txt").write_text("another corpus\n", encoding="utf-8")
+    (local / "README.md").write_text("edited\n", encoding="utf-8")
+    assert stages_run(built.dvc("repro", "prepare")) == ["check"]
+    with (local / "reversed.train.tsv").open("a", encoding="utf-8") as file:
         file.write("abcdefgh\tHGFEDCBA\n")
-    assert stages_run(built.dvc("repro", "prepare")) == ["download", "prepare"]
+    assert stages_run(built.dvc("repro", "prepare")) == ["check", "download", "prepare"]
     account = json.loads((built.root / "results/prepare/metrics.json").read_text("utf-8"))
     assert account["train"]["read"] == 401
+    # A queued experiment sees what git tracks: here the file as it was committed.
+    built.run("git", "checkout", "--", "data/local/reversed.train.tsv")
+    (local / "reversed.dev.tsv").unlink()
+    said = built.dvc("repro", "prepare", status=255)
+    assert stages_run(said) == ["check"]
+    assert "data/local/reversed.dev.tsv is missing" in said
+
+
+def test_a_local_file_edited_after_check_is_not_fetched_under_its_old_digest(
+    in_tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("data/catalogue", "data/local"):
+        (in_tmp_path / folder).mkdir(parents=True)
+    yaml.dump(readme_entries()["delimited"], in_tmp_path / "data/catalogue/mine.yaml")
+    (in_tmp_path / "data/local/mine.tsv").write_text(TEXTS["mine.tsv"], encoding="utf-8")
+    write_params(in_tmp_path, "phrasebook-en-de", {"download": {"corpus": "mine"}})
+    run_stages(in_tmp_path, "check")
+    (in_tmp_path / "data/local/mine.tsv").write_text("a\tb\n", encoding="utf-8")
+    for broken, told in ((False, "tells of other files in data/local"), (True, "is missing")):
+        if broken:
+            (in_tmp_path / "results/check/ok").unlink()
+        with pytest.raises(SystemExit):
+            run_stage("download", import_module("pipeline.download").main)
+        said = capsys.readouterr().err
+        assert f"download: error: results/check/ok {told}" in said
+        assert not (in_tmp_path / "data/raw").exists()
+    run_stages(in_tmp_path, "download")  # check among them: the remedy that is told

@@ -104,7 +104,7 @@ def interrupt(process: subprocess.Popen[str]) -> str:
 def make_repository(root: Path) -> Repository:
     """The project's files, the tiny corpus and its params, committed."""
     repository = Repository(root)
-    _copy_project(root)
+    copy_project(root)
     write_corpus(root / "data/local")
     (root / "data/catalogue/reversed.yaml").write_text(CATALOGUE_ENTRY, encoding="utf-8")
     repository.set_params(PARAMS)
@@ -143,8 +143,8 @@ def set_identity(repository: Repository) -> None:
         repository.run("git", "config", key, value)
 
 
-def _copy_project(root: Path) -> None:
-    """What git holds, or would hold after `git add .`."""
+def copy_project(root: Path, with_results: bool = False) -> None:
+    """What git holds, or would hold after `git add .`; without this repository's own results."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -154,7 +154,8 @@ def _copy_project(root: Path) -> None:
     if listed.returncode:
         pytest.skip(f"{PROJECT} is no git checkout, so its files cannot be told from others")
     for name in listed.stdout.decode().split("\0"):
-        # Listed too: files deleted since the last commit, and the results of this repository.
-        if (PROJECT / name).is_file() and not name.startswith(("results/", "dvc.lock")):
+        # Files deleted since the last commit are listed, too.
+        is_result = name.startswith(("results/", "dvc.lock"))
+        if (PROJECT / name).is_file() and (with_results or not is_result):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes((PROJECT / name).read_bytes())

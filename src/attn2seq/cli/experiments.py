@@ -104,9 +104,9 @@ def _part(groups: Sequence[Group], corpus: str) -> Iterator[str]:
     for baseline, rows in of_corpus:
         # Its own scores are of another corpus, where experiments changed that.
         scores = baseline.scores if baseline.corpus == corpus else {}
-        yield _line(baseline.name, scores, shown)
+        yield from _lines(baseline.name, scores, shown)
         for row in _sorted(rows, shown):
-            yield _line(f"  {row.name}", row.scores, shown)
+            yield from _lines(f"  {row.name}", row.scores, shown)
             yield from wrap(" ".join(_changes(row, baseline)), WIDTH, initial_indent=" " * 6,
                             subsequent_indent=" " * 6, break_on_hyphens=False)  # fmt: skip
 
@@ -151,9 +151,15 @@ def _sorted(rows: Sequence[Row], shown: Sequence[str]) -> list[Row]:
     )
 
 
-def _line(label: str, scores: Mapping[str, float | None], shown: Sequence[str]) -> str:
+def _lines(label: str, scores: Mapping[str, float | None], shown: Sequence[str]) -> Iterator[str]:
+    """A long name has lines of its own: cut short, `dvc exp apply` would not know it."""
     cells = "".join(_cell(scores.get(name), name) for name in shown)
-    return f"{label[: NAME_WIDTH - 1]:{NAME_WIDTH}}{cells}".rstrip()
+    if len(label) >= NAME_WIDTH:
+        indent = " " * (len(label) - len(label.lstrip()))
+        yield from wrap(label.strip(), WIDTH, initial_indent=indent, subsequent_indent=indent,
+                        break_on_hyphens=False)  # fmt: skip
+        label = ""
+    yield f"{label:{NAME_WIDTH}}{cells}".rstrip()
 
 
 def _changes(row: Row, baseline: Row) -> Iterator[str]:

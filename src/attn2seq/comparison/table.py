@@ -1,6 +1,6 @@
 """The comparison of two runs as lines for a terminal, none wider than 80 columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
 from attn2seq.comparison.compare import LEVEL, ComparedScore, ComparedSplit, differing_params
@@ -61,8 +61,10 @@ def recorded_lines(ours: Run, theirs: Run, remedy: str) -> list[str]:
 
 def _who(title: str, run: Run) -> list[str]:
     facts = ", ".join(f"{key} {value}" for key, value in run.facts.items())
-    lines = [f"{title:10}{run.name}"]
-    return lines + wrap(facts, WIDTH, initial_indent=" " * 10, subsequent_indent=" " * 10)
+    beside = " " * 10
+    lines = wrap(run.name, WIDTH, initial_indent=f"{title:10}", subsequent_indent=beside,
+                 break_on_hyphens=False)  # fmt: skip
+    return lines + wrap(facts, WIDTH, initial_indent=beside, subsequent_indent=beside)
 
 
 def _row(name: str, score: ComparedScore) -> str:
@@ -95,6 +97,18 @@ def _params_lines(ours: Run, theirs: Run) -> list[str]:
         return ["no param differs"]
     names = max(len("params that differ"), *(len(name) + 2 for name in differing))
     width = max(len("this"), *(len(first) for first, _ in differing.values()))
+    second_width = max(len("against"), *(len(second) for _, second in differing.values()))
+    if names + width + second_width + 4 > WIDTH:
+        return ["params that differ", *_below_each_other(differing)]
     lines = [f"{'params that differ':{names}}  {'this':{width}}  against"]
     return lines + [f"{'  ' + name:{names}}  {first:{width}}  {second}"
                     for name, (first, second) in differing.items()]  # fmt: skip
+
+
+def _below_each_other(differing: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """For values of which two have no room in a line."""
+    for name, (first, second) in differing.items():
+        yield f"  {name}"
+        for title, value in (("this", first), ("against", second)):
+            yield from wrap(value, WIDTH, initial_indent=f"    {title:9}",
+                            subsequent_indent=" " * 13, break_on_hyphens=False)  # fmt: skip

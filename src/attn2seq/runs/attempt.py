@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from attn2seq.errors import UserError
@@ -36,7 +37,9 @@ class Attempt:
 def attempt(root: Path, train_fingerprint: str, resumed: bool) -> Iterator[Attempt]:
     """The attempt that is `resumed`, or a new one; `root` is the main repository."""
     path = root / SNAPSHOTS / f"{train_fingerprint}.attempt.json"
-    noted = json.loads(path.read_text(encoding="utf-8")) if resumed and path.is_file() else {}
+    noted: dict[str, Any] = {}
+    with suppress(OSError, ValueError):  # without the note it counts as another attempt
+        noted = json.loads(path.read_text(encoding="utf-8")) if resumed else {}
     going_on = Attempt(
         noted.get("token", uuid4().hex[:16]), noted.get("seconds", 0.0), time.monotonic()
     )
