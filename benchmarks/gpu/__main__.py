@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TextIO
 
-from benchmarks.gpu.workspace import PLACES
+from benchmarks.gpu import PLACES
 from benchmarks.machine import ROOT
 
 SECONDS = 475.0  # of all parts together

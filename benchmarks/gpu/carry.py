@@ -18,7 +18,8 @@ import grimp
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from benchmarks.gpu.workspace import CARRIED, CORPORA, DATA, PARAMS
+from benchmarks.gpu import CARRIED
+from benchmarks.gpu.workspace import CORPORA, DATA, PARAMS
 from benchmarks.machine import ROOT
 from benchmarks.tables.runs import tokenized
 

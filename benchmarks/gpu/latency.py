@@ -13,7 +13,8 @@ from attn2seq.decoding.recorded import RecordedSteps
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.translator import Translator
 from attn2seq.model.device import fix_cublas_workspace, tune_cpu
-from benchmarks.gpu.workspace import PLACES, device, rehearsal, say
+from benchmarks.gpu import PLACES
+from benchmarks.gpu.workspace import device, rehearsal, say
 from benchmarks.limit import synchronize
 
 SENTENCES = 3 if rehearsal() else 100

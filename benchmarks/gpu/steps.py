@@ -32,7 +32,8 @@ from attn2seq.training.epochs import plan_epoch
 from attn2seq.training.objective import batch_loss
 from attn2seq.training.optimizer import Optimizer
 from attn2seq.training.settings import TrainSettings
-from benchmarks.gpu.workspace import CARRIED, PARAMS, device, rehearsal, say
+from benchmarks.gpu import CARRIED
+from benchmarks.gpu.workspace import PARAMS, device, rehearsal, say
 from benchmarks.limit import synchronize
 
 WARM_UP, STEPS, PROFILED = (1, 2, 1) if rehearsal() else (20, 100, 5)

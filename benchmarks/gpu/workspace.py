@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from ruamel.yaml import YAML
 
+from benchmarks.gpu import CARRIED, PLACES
 from benchmarks.machine import ROOT
 from benchmarks.tables.runs import COPIED, Changes, Run, merged, run_stages
 
-CARRIED = ROOT / ".gpu"
-PLACES = ROOT / ".cache" / "gpu"
 DATA = ("data/prepared", "data/tokenized")
 PARAMS = "params.yaml"
 CORPORA = {
