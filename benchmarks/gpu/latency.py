@@ -1,6 +1,6 @@
 """One sentence's latency, with the steps recorded as CUDA graphs and without, greedy and beam 5.
 
-With the model that the part multi30k left, or else default's: medians over test sentences.
+With the model that the part default left: medians over test sentences.
 """
 
 import statistics
@@ -24,12 +24,10 @@ def main() -> None:
     tune_cpu()
     fix_cublas_workspace()
     where = device()
-    places = [PLACES / name for name in ("multi30k", "default")]
-    place = next((place for place in places if (place / "models/trained").is_dir()), None)
-    if place is None:
-        raise SystemExit("no trained model: the parts multi30k and default left none")
+    place = PLACES / "default"
+    if not (place / "models/trained").is_dir():
+        raise SystemExit("no trained model: the part default left none")
     sources = pd.read_parquet(place / "data/prepared/test.parquet")["src"].tolist()[:SENTENCES]
-    say({"model of": place.name})
     for number_type in ("float32", "bfloat16"):
         for beam_size in (1, 5):
             settings = decode_settings(where, number_type, beam_size)

@@ -5,7 +5,6 @@ checkpoint; another model copies words, which adds numbers in places that meet.
 """
 
 import hashlib
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.gpu.workspace import rehearsal, say, started
-from benchmarks.tables.runs import Changes, run_stages
+from benchmarks.tables.runs import Changes, environment_of, run_stages
 
 STEPS, BETWEEN = (6, 2) if rehearsal() else (60, 10)
 TRAIN = {
@@ -75,28 +74,22 @@ def trained(kind: str, way: str) -> str:
 
 
 def stop(place: Path, by: signal.Signals) -> None:
-    """Train, and stop it after its first checkpoint. Raises SystemExit where it was too fast."""
-    environment = os.environ | {"PYTHONPATH": packages(), "DVC_ROOT": str(place)}
+    """Train, and stop it after its first checkpoint. Raises RuntimeError where it was too fast."""
     with (
         (place / "stopped.txt").open("wb") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "pipeline.train"], cwd=place, env=environment,
+            [sys.executable, "-m", "pipeline.train"], cwd=place, env=environment_of(place),
             stdout=log, stderr=log,
         ) as process,
     ):  # fmt: skip
         while process.poll() is None:
-            if any(place.glob(".cache/checkpoints/*/step-*.sha256")):
+            if any(place.glob(".cache/checkpoints/*/step-*.pt")):
                 process.send_signal(by)
                 break
             time.sleep(POLL_SECONDS)
         process.wait()
-    if (place / "models/trained").exists() or not any(place.glob(".cache/checkpoints/*/step-*")):
+    if (place / "models/trained").exists() or not any(place.glob(".cache/checkpoints/*/step-*.pt")):
         raise RuntimeError(f"not stopped half-way; see {place / 'stopped.txt'}")
-
-
-def packages() -> str:
-    """The place's own code first, then what was carried."""
-    return os.pathsep.join(["src", os.environ.get("PYTHONPATH", "")])
 
 
 if __name__ == "__main__":

@@ -203,15 +203,22 @@ def _copy_tree(place: Path) -> None:
 
 def run_stages(place: Path, stages: Sequence[str]) -> None:
     """Scripts of pipeline/ in that folder, with caches of its own."""
-    environment = os.environ | {"PYTHONPATH": "src", "DVC_ROOT": str(place)}
-    if mirror := os.environ.get("CORPUS_MIRROR"):
-        environment["CORPUS_MIRROR"] = str((ROOT / mirror).resolve())
+    environment = environment_of(place)
     for stage in stages:
         command = [sys.executable, "-m", f"pipeline.{stage}"]
         with (place / "log.txt").open("ab") as log:
             ended = subprocess.run(command, cwd=place, env=environment, stdout=log, stderr=log)
         if ended.returncode:
             raise SystemExit(f"{place.name}: {stage} failed; see {place / 'log.txt'}")
+
+
+def environment_of(place: Path) -> dict[str, str]:
+    """That of a stage in that folder: its own code comes first."""
+    paths = ["src", *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "DVC_ROOT": str(place)}
+    if mirror := os.environ.get("CORPUS_MIRROR"):
+        environment["CORPUS_MIRROR"] = str((ROOT / mirror).resolve())
+    return environment
 
 
 def _read_result(place: Path, key: str, metric: str, made_by: tuple[str, str]) -> Result:
