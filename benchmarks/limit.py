@@ -34,35 +34,36 @@ def product_flops(
         torch.randn(count, size, device=device).to(number_type) for count in (rows, size)
     )
     product = partial(torch.nn.functional.linear, inputs, weight)
-    if torch.device(device).type == "cuda":
-        seconds = [seconds_on_gpu(product) for _ in range(WARM_UP + REPEATS)]
-    else:
-        seconds = [seconds_on_cpu(product) for _ in range(WARM_UP + REPEATS)]
-    return 2 * rows * size**2 / statistics.median(seconds[WARM_UP:])
+    timed = seconds_on_gpu if torch.device(device).type == "cuda" else seconds_on_cpu
+    return 2 * rows * size**2 / statistics.median(timed(product)[WARM_UP:])
 
 
-def seconds_on_cpu(product: Callable[[], object]) -> float:
-    """Of one."""
-    started = time.perf_counter()
-    product()
-    return time.perf_counter() - started
+def seconds_on_cpu(product: Callable[[], object]) -> list[float]:
+    """Of each repeat."""
+    seconds = []
+    for _ in range(WARM_UP + REPEATS):
+        started = time.perf_counter()
+        product()
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
-def seconds_on_gpu(product: Callable[[], object]) -> float:
-    """Of one among many that are one graph: the host starts them at once."""
+def seconds_on_gpu(product: Callable[[], object]) -> list[float]:
+    """Of one among many that are one graph, for each replay of it: the host starts all at once."""
     product()  # the library chooses its kernel at the first call
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         for _ in range(IN_A_GRAPH):
             product()
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    graph.replay()
-    start.record()
-    graph.replay()
-    end.record()
-    end.synchronize()
-    seconds: float = start.elapsed_time(end) / 1000 / IN_A_GRAPH
+    seconds = []
+    for _ in range(WARM_UP + REPEATS):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        seconds.append(start.elapsed_time(end) / 1000 / IN_A_GRAPH)
     return seconds
 
 

@@ -71,9 +71,9 @@ def test_no_step_waits_for_the_gpu_where_nothing_is_packed(
 ) -> None:
     model = moved(small_model(**variant), gpu, torch.float32).train()
     batch = make_batch([[5, 6, 7]] * 4, [[8, 9], [4, 5], [6], [7]], gpu)
-    for _ in range(2):  # the first one loads what the libraries need
+    for mode in ("default", "error"):  # the first time loads what the libraries need
         torch.cuda.synchronize()
-        torch.cuda.set_sync_debug_mode("error" if _ else "default")
+        torch.cuda.set_sync_debug_mode(mode)
         try:
             sequence_loss(model, model(batch), batch, 0.1).backward()
         finally:

@@ -212,3 +212,30 @@ def test_two_fresh_processes_write_the_same_bytes(
         )
     assert contents[0] == contents[1]
     assert len(contents[0][1].splitlines()) > 3
+
+
+def test_the_largest_batch_is_tried_and_leaves_nothing(trainer: Callable[..., Trainer]) -> None:
+    """As a GPU has it before the first step."""
+    changes = {"max_steps": 4, "embedding_dropout": 0.3, "accumulate_batches": 2}
+    expected = digest(trainer("untried", **changes).run())
+    made = trainer("tried", **changes)
+    tried: list[int] = []
+    make = made.epoch.batch
+
+    def noting(indices: Any, device: torch.device) -> Any:
+        batch = make(indices, device)
+        tried.append(batch.src_BS.numel() + batch.tgt_out_BT.numel())
+        return batch
+
+    object.__setattr__(made.epoch, "batch", noting)
+    made.model.train()
+    made.try_largest()
+    every = [
+        batch.src_BS.numel() + batch.tgt_out_BT.numel()
+        for step in made.epoch.steps
+        for batch in (make(indices, made.device) for indices in step)
+    ]
+    assert tried == [max(every)]
+    assert len(set(every)) > 1
+    assert all(master.grad is None for master in made.optimizer.masters)
+    assert digest(made.run()) == expected

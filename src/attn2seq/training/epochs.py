@@ -24,6 +24,11 @@ class Epoch:
     steps: list[list[Indices]]  # the batches of each optimizer step, in the order they are trained
     too_long: int  # pairs with a side longer than max_tokens
 
+    def size(self, indices: Indices) -> int:
+        """Tokens of the batch at `indices`, both sides, eos and padding counted."""
+        longest = (int(side.lengths[indices].max()) for side in (self.pairs.src, self.pairs.tgt))
+        return len(indices) * sum(min(length, self.max_tokens) + 1 for length in longest)
+
     def batch(self, indices: Indices, device: torch.device) -> Batch:
         """The pairs at `indices`, each side cut to `max_tokens` and then given its eos, padded."""
         sources, targets = (

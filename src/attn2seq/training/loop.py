@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,8 @@ class Trainer:
         started, first_step = self.clock(), self.optimizer.step_number
         self.save_at, self.say_at = started + FIRST_SAVE_S, started + SILENCE_S
         self.model.train()
+        if self.device.type == "cuda":
+            self.try_largest()
         with (
             full_precision(),
             memory_told(self._too_little),
@@ -101,6 +104,19 @@ class Trainer:
                 else:
                     self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         return self._kept_weights()
+
+    def try_largest(self) -> None:
+        """Compute the epoch's largest batch, and forget it.
+
+        On a GPU: what memory does not hold is then reported at once, and all other batches find
+        room in what this one took. Neither weights nor random numbers change.
+        """
+        largest = max(chain.from_iterable(self.epoch.steps), key=self.epoch.size)
+        states = random_states(self.device)
+        with full_precision():
+            self._add_gradients(self.epoch.batch(largest, self.device), 1)
+        self.optimizer.drop_gradients()
+        restore_random_states(states, self.device)
 
     def _make(self, step: list[Indices]) -> list[Batch]:
         return [self.epoch.batch(indices, self.device) for indices in step]

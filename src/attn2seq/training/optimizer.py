@@ -73,9 +73,13 @@ class Optimizer:
             nn.utils.clip_grads_with_norm_(self.masters, max_norm, total_norm)
         if norm == norm and norm != float("inf"):
             self._update()
+        self.drop_gradients()
+        return norm
+
+    def drop_gradients(self) -> None:
+        """Forget the gradients taken since the last step."""
         for master in self.masters:
             master.grad = None
-        return norm
 
     def _update(self) -> None:
         for group in self.updates.param_groups:
