@@ -37,7 +37,7 @@ KINDS: dict[str, Changes] = {
     },
 }  # fmt: skip
 STOPPED_BY = {"float32": signal.SIGTERM, "bfloat16": signal.SIGKILL}
-AT_ONCE = 1 if rehearsal() else 3
+AT_ONCE = 1 if rehearsal() else 5
 POLL_SECONDS = 0.02
 
 

@@ -51,7 +51,8 @@ def device() -> torch.device:
 
 def started(corpus: str, name: str, *changes: Changes) -> Path:
     """A fresh workspace of that name, ready for the stage train."""
-    place, kind = PLACES / name, device().type
+    # auto, once it is known to be there: a driver may lie where `check` does not look for it.
+    place, kind = PLACES / name, "cpu" if device().type == "cpu" else "auto"
     shutil.rmtree(place, ignore_errors=True)
     for part in (*COPIED, *DATA, PARAMS):
         origin = (CARRIED / corpus if part in (*DATA, PARAMS) else ROOT) / part
