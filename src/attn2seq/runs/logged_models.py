@@ -5,7 +5,8 @@ from typing import Any
 
 # Besides mlflow.
 PACKAGES = (
-    "numpy", "pydantic", "regex", "ruamel.yaml", "sacrebleu", "safetensors", "sentencepiece", "torch",
+    "numpy", "pydantic", "regex", "ruamel.yaml", "sacrebleu", "safetensors", "sentencepiece",
+    "torch",
 )  # fmt: skip
 
 
