@@ -45,8 +45,7 @@ def main(folder: Path | None) -> None:
     measure(r1_place(), SENTENCES, False, watch)
     one = statistics.median(seconds)
     every = max(SAVE_EVERY_S, one / SAVE_SHARE)
-    megabytes = max(sizes) / 1e6
-    print(f"one checkpoint: {megabytes:.0f} MB, {one:.2f} s ({max(seconds):.2f} s at most)")
+    print(f"one checkpoint: {max(sizes) / 1e6:.0f} MB, {one:.2f} s, {max(seconds):.2f} s at most")
     print(f"share of the time, one each {every:.0f} s: {one / (every + one):.2%}")
     print(
         f"share of the first {FIRST_SAVE_S:.0f} s and their one: {one / (FIRST_SAVE_S + one):.2%}"

@@ -1,5 +1,6 @@
 """The command line as a whole: its verbs, their help, how it ends, and where it may be used."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -110,7 +111,12 @@ def test_a_mistake_is_told_with_the_verb(
 @pytest.mark.parametrize(
     ("raised", "status", "said"),
     [(KeyboardInterrupt, 130, ""), (BrokenPipeError, 0, ""),
-     (UserError("wrong"), 1, "attn2seq summary: error: wrong\n")],
+     (UserError("wrong"), 1, "attn2seq summary: error: wrong\n"),
+     (PermissionError(errno.EACCES, "Permission denied", "params.yaml"), 1,
+      "attn2seq summary: error: [Errno 13] Permission denied: 'params.yaml'\n"),
+     (OSError(errno.ENOSPC, "No space left on device"), 1,
+      "attn2seq summary: error: [Errno 28] No space left on device. Free some space (`make gc` "
+      "lists what can be removed)\n")],
 )  # fmt: skip
 def test_how_a_verb_ends(
     raised: BaseException, status: int, said: str, workspace: Path,

@@ -7,7 +7,7 @@ import pytest
 
 from attn2seq.cli.main import main
 from attn2seq.cli.summary import STAGES, scores_table, times_table
-from attn2seq.workspace.timings import note_seconds
+from attn2seq.workspace.timings import note_seconds, seconds_of
 
 METRICS = {
     "dev": {"bleu": 31.4159, "exact_match": 2.0, "word_error_rate": 100.0},
@@ -47,6 +47,33 @@ def test_times_are_those_of_the_results_that_are_there(tmp_path: Path) -> None:
         "train           61.2 s   models/trained"
     ]
     assert "decode      from cache   results/decode" in lines
+
+
+@pytest.mark.parametrize("damaged", ["", '{"dev": ', "[1]", '{"dev": 3}'])
+def test_damaged_scores_are_told_with_the_remedy(
+    damaged: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "results" / "evaluate").mkdir(parents=True)
+    (tmp_path / "results" / "evaluate" / "metrics.json").write_text(damaged)
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert main(["summary"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("attn2seq summary: error: results/evaluate/metrics.json is damaged")
+    assert "`make repro`" in said
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"seconds": null}'])
+def test_a_damaged_note_of_a_time_is_none(tmp_path: Path, damaged: str) -> None:
+    note_seconds(tmp_path, "train", {"a": "1"}, 5.0)
+    assert seconds_of(tmp_path, "train", {"a": "1"}) == 5.0
+    (note,) = (tmp_path / ".cache/timings").iterdir()
+    note.write_text(damaged)
+    assert seconds_of(tmp_path, "train", {"a": "1"}) is None
 
 
 def test_it_tells_where_to_look(

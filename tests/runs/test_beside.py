@@ -153,3 +153,8 @@ def test_an_attempt_lasts_until_training_begins_from_scratch(tmp_path: Path) -> 
     with attempt(tmp_path, "t", resumed=False) as third:
         assert third.token != first.token
         assert third.earlier_s == 0
+    (note,) = tmp_path.rglob("t.attempt.json")
+    note.write_text('{"tok')  # a power cut left half of it
+    with attempt(tmp_path, "t", resumed=True) as fourth:
+        assert fourth.token not in (first.token, third.token)
+        assert fourth.earlier_s == 0

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -67,17 +68,18 @@ def make_environment(root: Path) -> None:
 
 
 def serve(clone: Repository, command: str) -> None:
-    """Start it, wait until it answers with an address, and end it as a user does."""
-    with clone.start("bash", "-c", f"exec {command} --port {free_port()}") as process:
-        assert process.stdout is not None
-        said, until = "", time.monotonic() + 120
-        while "http://127.0.0.1" not in said and time.monotonic() < until:
-            line = process.stdout.readline()
-            assert line, f"{command} ended:\n{said}"
-            said += line
-        said += interrupt(process)
+    """Start it, wait until its page can be opened, and end it as a user does."""
+    port, answers = free_port(), False
+    with clone.start("bash", "-c", f"exec {command} --port {port}") as process:
+        until = time.monotonic() + 240
+        while not answers and process.poll() is None and time.monotonic() < until:
+            with socket.socket() as probe:
+                answers = probe.connect_ex(("127.0.0.1", port)) == 0
+            time.sleep(0.2)
+        said = interrupt(process)
+    assert answers, f"{command} served no page:\n{said}"
     assert process.returncode in (0, 130), said
-    assert "Traceback" not in said, said
+    assert "http://127.0.0.1" in said
 
 
 @pytest.mark.slow
@@ -103,8 +105,9 @@ def test_every_command_works_as_written(tmp_path: Path) -> None:
             if written in line:
                 unused.discard(written)
                 if "{experiment}" in put:
-                    names = clone.dvc("exp", "list", "--names-only").split()
-                    places["experiment"] = names[0]
+                    names = clone.dvc("exp", "list", "--name-only").split()
+                    # One whose model has attention, which a later command draws.
+                    places["experiment"] = next(name for name in names if "learning_rate" in name)
                 line = line.replace(written, put.format(**places))
         command = line.partition("  #")[0].strip()
         if command in NOT_RUN:

@@ -58,6 +58,20 @@ def test_a_slip_in_yaml_is_told_with_its_line_and_remedy(
         assert SLIPS[slip] in said, said
 
 
+@pytest.mark.parametrize("lock", ["", "- a\n", "schema: '2.0'\n", "stages:\n"])
+def test_a_lock_without_stages_is_told_with_the_remedy(
+    workspace: Path, lock: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workspace / "dvc.lock").write_text(lock, encoding="utf-8")
+    for verb in (["check"], ["experiments"], ["summary"], ["compare", "HEAD"], ["track"]):
+        assert main(verb) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"attn2seq {verb[0]}: error: dvc.lock lists no stages"), said
+        assert "`git checkout -- dvc.lock`" in said
+    (workspace / "dvc.lock").unlink()  # the other remedy
+    assert main(["check"]) == 0
+
+
 def test_the_remedy_of_a_merge_works(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def git(*arguments: str, status: int = 0) -> None:
         who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]

@@ -1,5 +1,6 @@
 """All verbs as one typer application."""
 
+import errno
 import sys
 from importlib.metadata import version as version_of
 from typing import Annotated, Any
@@ -28,6 +29,11 @@ class Verbs(TyperGroup):
         except BrokenPipeError:
             leave_stdout()
             status = 0
+        except OSError as error:  # a full disk, a file that may not be read
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = ". Free some space (`make gc` lists what can be removed)" if full else ""
+            print(f"attn2seq {ctx.invoked_subcommand}: error: {error}{remedy}", file=sys.stderr)
+            status = 1
         raise typer.Exit(status or 0)
 
 

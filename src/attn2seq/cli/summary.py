@@ -63,12 +63,28 @@ def times_table(root: Path, lock: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _read_scores(path: Path) -> dict[str, dict[str, Any]]:
+    """By split. Raises UserError where the file is not what evaluate writes."""
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        metrics = None
+    if not isinstance(metrics, dict) or not all(
+        isinstance(each, dict) for each in metrics.values()
+    ):
+        raise UserError(
+            f"{path} is damaged: it does not hold the scores of each split. `make repro` makes it "
+            "again"
+        )
+    return metrics
+
+
 def summary_lines() -> list[str]:
     """The lines to print. Raises UserError where there are no results yet."""
     root = main_root()
     if not SCORES.is_file():
         raise UserError(f"no results yet: {SCORES} is missing. `make repro` makes them")
-    metrics = json.loads(SCORES.read_text(encoding="utf-8"))
+    metrics = _read_scores(SCORES)
     facts = PREPARED / "corpus.json"
     judge = judged_by(json.loads(facts.read_text(encoding="utf-8"))) if facts.is_file() else None
     lock = read_yaml(DVC_LOCK) if DVC_LOCK.is_file() else {"stages": {}}

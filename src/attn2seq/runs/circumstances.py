@@ -10,6 +10,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,9 +118,12 @@ def sweep_of(root: Path, experiment: str | None) -> Sweep | None:
 
 
 def _sweeps(root: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Each note, and what is in it."""
-    paths = sorted((root / SWEEPS).glob("*.json"))
-    return [(path, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    """Each note that can be read, and what is in it."""
+    notes: list[tuple[Path, dict[str, Any]]] = []
+    for path in sorted((root / SWEEPS).glob("*.json")):
+        with suppress(ValueError):
+            notes.append((path, json.loads(path.read_text(encoding="utf-8"))))
+    return notes
 
 
 def git(root: Path, *arguments: str) -> bytes | None:

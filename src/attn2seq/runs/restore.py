@@ -277,10 +277,14 @@ def _from_cache(cache: Path, md5: str, target: Path) -> bool:
     if not md5.endswith(".dir"):
         _link(source, target)
         return True
-    entries = json.loads(source.read_text(encoding="utf-8"))
-    for item in entries:
-        _refuse_hostile(str(item["relpath"]), str(item["md5"]))
-    files = {item["relpath"]: cache / item["md5"][:2] / item["md5"][2:] for item in entries}
+    try:
+        entries = json.loads(source.read_text(encoding="utf-8"))
+        named = [(str(item["relpath"]), str(item["md5"])) for item in entries]
+    except (ValueError, KeyError, TypeError):  # damaged: as good as gone
+        return False
+    for path, file_md5 in named:
+        _refuse_hostile(path, file_md5)
+    files = {path: cache / file_md5[:2] / file_md5[2:] for path, file_md5 in named}
     if not all(file.exists() for file in files.values()):
         return False
     for path, file in files.items():

@@ -13,12 +13,22 @@ from attn2seq.workspace.paths import DVC_LOCK, DVC_YAML, PARAMS
 
 
 def check_files(root: Path) -> None:
-    """Raises ConfigError where DVC could not read one of its files, with line and remedy."""
-    from attn2seq.config import check_yaml  # only here, so that help waits for no pydantic
+    """Raises UserError where DVC could not read one of its files, with the remedy."""
+    from ruamel.yaml import YAML  # only here, so that help waits neither for this nor for pydantic
+
+    from attn2seq.config import check_yaml
 
     for name in (PARAMS, DVC_YAML, DVC_LOCK):
         if (root / name).is_file():
             check_yaml(Path(os.path.relpath(root / name)))
+    if (root / DVC_LOCK).is_file():
+        lock = YAML(typ="safe").load(root / DVC_LOCK)
+        if not isinstance(lock, dict) or not isinstance(lock.get("stages"), dict):
+            raise UserError(
+                f"{DVC_LOCK} lists no stages, as DVC writes them: `git checkout -- {DVC_LOCK}` "
+                "brings back the one of the last commit, or delete it, and `make repro` writes "
+                "another"
+            )
 
 
 def check_git(root: Path, needed_for: str | None = None) -> None:

@@ -19,10 +19,10 @@ def note_seconds(root: Path, stage: str, outs: Outs, seconds: float) -> None:
 
 def seconds_of(root: Path, stage: str, outs: Outs) -> float | None:
     """How long the stage took to make these outs; None where that is not known here."""
-    path = _path(root, stage, outs)
-    return (
-        float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.is_file() else None
-    )
+    try:
+        return float(json.loads(_path(root, stage, outs).read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):  # none, or one that a power cut left damaged
+        return None
 
 
 def _path(root: Path, stage: str, outs: Outs) -> Path:
