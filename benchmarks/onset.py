@@ -31,6 +31,7 @@ from attn2seq.model.attention import DotAttention
 from attn2seq.model.device import pick_number_type, tune_cpu
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
+from attn2seq.runs.circumstances import processor
 from attn2seq.seeding import seed_everything
 from attn2seq.tokenization.token_store import TokenStore
 from attn2seq.tokenization.tokenizer import Tokenizer
@@ -39,7 +40,7 @@ from attn2seq.training.history import History
 from attn2seq.training.loop import Trainer
 from attn2seq.training.settings import TrainSettings
 from attn2seq.whole import write_json
-from benchmarks.machine import ROOT, commit, cpu_model
+from benchmarks.machine import ROOT, commit
 
 RESULTS = ROOT / ".cache" / "onset"
 LOSS, ALIGNMENT, ENOUGH = 1.5, 0.4, 1.0
@@ -205,7 +206,7 @@ def run(name: str, seed: int, most_steps: int, tokenized: Path) -> dict[str, Any
         for row in history.rows
         if "dev_loss" in row
     ]
-    result = {"change": name, "seed": seed, "curve": curve, "commit": commit(), "cpu": cpu_model()}
+    result = {"change": name, "seed": seed, "curve": curve, "commit": commit(), "cpu": processor()}
     write_json(path, result)
     return result
 

@@ -6,9 +6,10 @@ import subprocess
 import numpy as np
 import torch
 
+from attn2seq.runs.circumstances import processor
 from benchmarks.gpu.workspace import device, say
 from benchmarks.limit import product_flops
-from benchmarks.machine import commit, cpu_model
+from benchmarks.machine import commit
 
 CLOCKS = "clocks.sm,clocks.mem,driver_version,memory.total"
 
@@ -20,7 +21,7 @@ def main() -> None:
             "commit": commit(),
             "versions": f"Python {platform.python_version()}, torch {torch.__version__}, "
             f"numpy {np.__version__}, cuDNN {torch.backends.cudnn.version()}",
-            "CPU": f"{cpu_model()}, {torch.get_num_threads()} threads",
+            "CPU": f"{processor()}, {torch.get_num_threads()} threads",
         }
     )
     if where.type == "cuda":

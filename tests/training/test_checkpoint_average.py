@@ -55,7 +55,7 @@ def test_the_average_is_what_training_gives(
         return real() if loss is None else {"dev_loss": loss, "dev_accuracy": 0.0}
 
     monkeypatch.setattr(made, "_dev_scores", scores)
-    monkeypatch.setattr(made, "_say_look", lambda *arguments: None)
+    monkeypatch.setattr(made, "_say_progress", lambda *arguments: None)
     found = made.run()
     expected = {
         name: sum(weights_at[step][name].double() for step in steps).float() / 2 for name in found

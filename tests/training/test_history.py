@@ -18,7 +18,7 @@ def test_worked_example(tmp_path: Path) -> None:
     history.add({"step": 1234567890, "epoch": 0.5, "train_loss": 2 / 3})
     history.add({"step": 2, "dev_loss": 1e-9, "dev_accuracy": 50.0})
     assert history.path.read_bytes().decode() == (
-        ",".join(COLUMNS) + "\n1234567890,0.5,0.666667,,,,,,\n2,,,,,,1e-09,,50\n"
+        ",".join(COLUMNS) + "\n1234567890,0.5,0.666667,,,,,,,\n2,,,,,,1e-09,,50,\n"
     )
 
 

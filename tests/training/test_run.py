@@ -179,7 +179,7 @@ def test_without_any_finite_dev_loss_the_old_model_stays(
 ) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
-    monkeypatch.setattr(loop, "evaluate_pairs", lambda *arguments: DevScores(math.nan, 0.0))
+    monkeypatch.setattr(loop, "evaluate_pairs", lambda *arguments: DevScores(math.nan, 0.0, None))
     with pytest.raises(
         UserError, match=r"the dev loss was never finite: lower train\.learning_rate"
     ):
