@@ -39,6 +39,7 @@ PROMISES = {
         "written",
         "fuzz": "Whatever a file, a params.yaml, a model or a command line holds: the right "
         "result, or an error with file and line or key",
+        "readme": "The README's commands work as they are written, in a fresh clone",
         "bounds": "No file takes memory beyond a stated bound, however much it unpacks to",
     },
     "Security": {

@@ -82,7 +82,8 @@ def serve(clone: Repository, command: str) -> None:
     assert "http://127.0.0.1" in said
 
 
-@pytest.mark.slow
+@pytest.mark.promise("readme")
+@pytest.mark.long
 @pytest.mark.timeout(2400)  # several trainings, one after the other
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_every_command_works_as_written(tmp_path: Path) -> None:

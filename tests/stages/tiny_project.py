@@ -43,6 +43,12 @@ def write_params(root: Path, recipe: str, changes: Mapping[str, Mapping[str, Any
     values = yaml.load(params)
     for section, sizes in (*TINY.items(), *changes.items()):
         values[section].update(sizes)
+    model = values["model"]
+    for part in ("encoder", "decoder"):
+        if model[part] == "transformer":  # whose layers are as wide as embeddings
+            model[f"{part}_hidden_size"] = model["embedding_size"]
+    if model["decoder"] == "transformer":
+        model["readout_size"] = 0
     yaml.dump(values, params)
 
 
