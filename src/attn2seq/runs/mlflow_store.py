@@ -243,6 +243,15 @@ class Runs:
         begun_ms = None
         if record.ended_s is not None:
             begun_ms = round(1000 * (record.ended_s - (record.seconds or 0)))
+            # Runs of one training began together: they keep the order in which they came.
+            earliest, latest = begun_ms, begun_ms + 999
+            near = self.client.search_runs(
+                [experiment],
+                f"attributes.start_time >= {earliest} AND attributes.start_time <= {latest}",
+                max_results=1,
+                order_by=["attributes.start_time DESC"],
+            )
+            begun_ms = near[0].info.start_time + 1 if near else begun_ms
         return self.client.create_run(experiment, begun_ms, tags, name)
 
     def _there(self, run_id: str, point: Point) -> set[int]:
