@@ -78,7 +78,7 @@ def new_corpus(
         *(f"{title:11}{text[:EXAMPLE_CHARACTERS]}" for pair in examples
           for title, text in zip(("example", ""), pair, strict=True)),
         f"judged by  {METRICS[judge].label} ({counts.scorable:,} targets have {MAX_ORDER} tokens, "
-        "which BLEU needs)",
+        f"which {METRICS['bleu'].label} needs)",
         *(f"copied     {place}" for place in copied),
         f"wrote      {path}: complete its title, licence and citation",
         *_how_to_go_on(name, counts, use),
