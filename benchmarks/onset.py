@@ -153,15 +153,18 @@ CHANGES = {
 }  # fmt: skip
 
 
-def crossing(steps: Sequence[float], values: Sequence[float], level: float) -> float | None:
+def crossing(
+    steps: Sequence[float], values: Sequence[float], level: float, rising: bool
+) -> float | None:
     """The step at which the values cross the level for good, in between by a straight line.
 
-    Steps 100, 200 with losses 2 and 1 cross 1.5 at 150. None where they have not crossed it.
+    Steps 100, 200 with losses 2 and 1 cross 1.5 at 150, falling. None where they end on the wrong
+    side, or were never there: alignment may begin high, while weights are still as drawn.
     """
-    sides = [value > level for value in values]
-    if sides[0] == sides[-1]:
+    reached = [value > level if rising else value < level for value in values]
+    if not reached[-1] or all(reached):
         return None
-    last = max(place for place, side in enumerate(sides) if side != sides[-1])
+    last = max(place for place, there in enumerate(reached) if not there)
     low, high = values[last], values[last + 1]
     return steps[last] + (steps[last + 1] - steps[last]) * (level - low) / (high - low)
 
@@ -223,7 +226,7 @@ def row(name: str, results: Sequence[Mapping[str, Any]], most_steps: int) -> str
         found = []
         for result in results:
             steps, values = ([look[key] for look in result["curve"]] for key in ("step", column))
-            found.append(crossing(steps, values, level))
+            found.append(crossing(steps, values, level, rising=column == "alignment"))
         if None in found:
             return f"after {most_steps:,} | " + ", ".join(
                 "-" if step is None else f"{step:,.0f}" for step in found
