@@ -5,6 +5,7 @@ from itertools import chain
 
 import pytest
 import torch
+from recorded_variants import SOURCES, VARIANTS
 from table_model import decode_settings
 
 from attn2seq.batching.batch import pad_batch
@@ -15,16 +16,6 @@ from attn2seq.decoding.recorded import Outputs, RecordedSteps, tensors
 from attn2seq.decoding.search import Found
 from attn2seq.model.encoder import Encoded
 from attn2seq.model.seq2seq import Seq2Seq
-
-SOURCES = [[5, 6, 7, 8] * 5, [9], [4, 10], [11, 5, 6], [7] * 9, [8, 9, 10]]
-VARIANTS: list[dict[str, object]] = [
-    {},
-    {"attention": "none"},
-    {"attention": "location", "cell": "gru"},
-    {"attention": "multi_head", "input_feeding": True, "decoder_layers": 2},
-    {"copying": True, "coverage": True},
-    {"context_into": "first_layer", "variational_dropout": True},
-]
 
 
 def stand_in(made: list[int]) -> Callable[..., tuple[Outputs, Callable[[], object]]]:
