@@ -13,7 +13,9 @@ from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS, judged_by
 from attn2seq.workspace.fingerprint import md5_of
-from benchmarks.machine import commit
+from attn2seq.workspace.paths import RECIPES
+from attn2seq.workspace.recipes import known_recipes
+from benchmarks.machine import ROOT, commit
 from benchmarks.tables.runs import Run, hardware, params_of
 
 CORPORA = "corpora"
@@ -34,10 +36,11 @@ def workspace_row(root: Path) -> RecordedRun:
     scores, signatures = _read(root, "evaluate/metrics"), _read(root, "evaluate/signatures")["test"]
     training = _read(root, "train/metrics")
     minutes, machine = trained_on(root)
+    recipe, changes = nearest_recipe(corpus, params)
     return RecordedRun(
-        name=corpus,
-        recipe=corpus,
-        changes=changes_from(params_of(Run(corpus, corpus, {})), params),
+        name=recipe,
+        recipe=recipe,
+        changes=changes,
         corpus=corpus,
         seeds=[params["train"]["seed"]],
         hardware=hardware(machine),
@@ -56,6 +59,15 @@ def workspace_row(root: Path) -> RecordedRun:
         commit=commit(),
         code=States(root).digest(corpus),
     )
+
+
+def nearest_recipe(corpus: str, params: dict[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Of the recipes named after the corpus the one with the fewest changes, and these."""
+    named = [name for name in known_recipes(ROOT / RECIPES) if name.startswith(corpus)]
+    names = named or [corpus]  # without any, `params_of` says so
+    changes = {name: changes_from(params_of(Run(name, name, {})), params) for name in names}
+    best = min(names, key=lambda name: sum(map(len, changes[name].values())))
+    return best, changes[best]
 
 
 def changes_from(recipe: dict[str, Any], params: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -19,8 +19,8 @@ from benchmarks.tables.records import (
     write_record,
     write_table,
 )
-from benchmarks.tables.runs import ROOT, Result, recorded
-from benchmarks.tables.workspace import CORPORA, changes_from, trained_on
+from benchmarks.tables.runs import ROOT, Result, Run, params_of, recorded
+from benchmarks.tables.workspace import CORPORA, changes_from, nearest_recipe, trained_on
 
 RECORDS = sorted((ROOT / RECORDED).glob("*.json"))
 TODAY, BEFORE = "11111111", "22222222"
@@ -143,3 +143,14 @@ def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     new = "\n## Table: y\n\n<!-- table y -->\n| three |\n<!-- end of table y -->\n"
     text = "a\n<!-- table x -->\n| one |\n| two |\n<!-- end of table x -->\nb\n"
     assert page.read_text(encoding="utf-8") == text + new
+
+
+@pytest.mark.parametrize("recipe", ["multi30k-en-de", "multi30k-en-de-lowercase"])
+def test_a_workspace_is_recorded_as_the_recipe_that_it_is_nearest_to(recipe: str) -> None:
+    params = params_of(Run(recipe, recipe, {"train": {"seed": 7}}))
+    assert nearest_recipe("multi30k-en-de", params) == (recipe, {"train": {"seed": 7}})
+
+
+def test_a_corpus_without_a_recipe_is_told() -> None:
+    with pytest.raises(UserError, match="no recipe mine"):
+        nearest_recipe("mine", {})

@@ -34,7 +34,7 @@ SCORED_BY = {
 def test_a_recipe_runs_through_all_stages(
     name: str, mirror: Path, in_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpus = name.removesuffix("-lowercase")
+    corpus = recipe_of(name)["download"]["corpus"]
     write_slice(PROJECT / "data" / "catalogue" / f"{corpus}.yaml", mirror, in_tmp_path)
     monkeypatch.setenv("CORPUS_MIRROR", str(in_tmp_path / "mirror"))
     write_params(in_tmp_path, name, {"tokenize": sizes_for_a_slice(name)})
@@ -59,9 +59,15 @@ def test_a_recipe_runs_through_all_stages(
     assert pairs["src"][0] in (results / "report/index.html").read_text(encoding="utf-8")
 
 
+def recipe_of(name: str) -> dict[str, Any]:
+    """What the recipe's file holds."""
+    values: dict[str, Any] = YAML(typ="safe").load(PROJECT / "recipes" / f"{name}.yaml")
+    return values
+
+
 def sizes_for_a_slice(name: str) -> dict[str, Any]:
     """So few lines have few pieces; those of Chinese are mostly its characters."""
-    tokenize = YAML(typ="safe").load(PROJECT / "recipes" / f"{name}.yaml")["tokenize"]
+    tokenize = recipe_of(name)["tokenize"]
     if tokenize.get("model_type", "unigram") != "unigram":
         return {}
     own_pieces = not tokenize.get("joint_vocabulary", True) and "tgt_model_type" not in tokenize
