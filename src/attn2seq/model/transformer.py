@@ -72,7 +72,7 @@ class Layer(nn.Module):
 
     def feed_forward(self, number: int, x_BTW: Tensor) -> Tensor:
         """max(0, x W1 + b1) W2 + b2, section 3.3, as sublayer `number`."""
-        inner = self._dropped(torch.relu(self.inner(self.before(number, x_BTW))))
+        inner = torch.relu(self.inner(self.before(number, x_BTW)))
         return self.after(number, x_BTW, self.outer(inner))
 
     def _dropped(self, x_BTW: Tensor) -> Tensor:
