@@ -155,7 +155,8 @@ def search(model: Seq2Seq, src_BS: Tensor, src_lengths_B: Tensor, tokenizer: Tok
     chapter("5. The real search (decoding/beam.py, decoding/ranking.py)")
     plain = {
         "search": "beam", "beam_size": BEAM, "nbest": BEAM, "coverage_penalty": 0.0, "mbr": "none",
-        "temperature": 1.0, "top_k": 0, "top_p": 1.0, "ensemble": [],
+        "temperature": 1.0, "top_k": 0, "top_p": 1.0, "no_repeat_ngram_size": 0,
+        "repetition_penalty": 1.0, "ensemble": [],
     }  # fmt: skip
     settings = DecodeSettings.model_validate(read_yaml(PARAMS)["decode"] | plain)
     print("A score is the log-probability divided by a penalty that grows with the length.\n")

@@ -34,6 +34,8 @@ def decode_settings(**overrides: Any) -> DecodeSettings:
         "min_length": 0,
         "max_length_factor": 0.0,
         "max_length_offset": 4,
+        "no_repeat_ngram_size": 0,
+        "repetition_penalty": 1.0,
         "temperature": 1.0,
         "top_k": 0,
         "top_p": 1.0,

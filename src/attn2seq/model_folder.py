@@ -16,7 +16,7 @@ from attn2seq.config import read_yaml, shown, validate
 from attn2seq.decoding.settings import DecodeSettings, requested_settings
 from attn2seq.errors import UserError
 from attn2seq.model.config_file import CONFIG, MEMBERS, read_config
-from attn2seq.packaging import Texts
+from attn2seq.packaging import Dialogue, Texts
 from attn2seq.preparing.settings import UnicodeForm
 
 if TYPE_CHECKING:
@@ -27,9 +27,12 @@ STANDARD: dict[str, Any] = {
     "device": "auto", "number_type": "float32", "threads": 0, "ensemble": [], "search": "beam",
     "beam_size": 5, "nbest": 1, "length_normalisation": "wu", "length_alpha": 1.0,
     "coverage_penalty": 0.0, "min_length": 0, "max_length_factor": 2.0, "max_length_offset": 20,
+    "no_repeat_ngram_size": 0, "repetition_penalty": 1.0,
     "temperature": 1.0, "top_k": 0, "top_p": 1.0, "sampling_seed": 1, "mbr": "none",
     "mbr_candidates": 20, "max_source_length": 500, "batch_tokens": 16000, "attention_maps": 0,
 }  # fmt: skip
+# Settings that came later than the format: folders packaged before them do not name them.
+ADDED = ("no_repeat_ngram_size", "repetition_penalty")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class ModelFolder:
     told_by: str  # where these settings are from, for messages
     if_unfit: str = ""  # what to do where this code cannot run the model
     complete: bool = False  # whether it is of the format that says all of this itself
+    dialogue: Dialogue | None = None  # how a source is made of turns, where targets are replies
 
     def translator(self, warn: Callable[[str], object], **overrides: Any) -> "Translator":
         """The model, ready to translate with its settings under the overrides that are not None.
@@ -75,13 +79,16 @@ def read_model_folder(path: Path) -> ModelFolder:
         source = str(path / CONFIG)
         texts = validate({"texts": Texts}, {"texts": config.texts}, source)["texts"]
         assert isinstance(texts, Texts)
-        return ModelFolder(path, config.decode, texts.unicode_form, source, complete=True)
+        return ModelFolder(
+            path, _whole(config.decode), texts.unicode_form, source,
+            complete=True, dialogue=texts.dialogue,
+        )  # fmt: skip
     decode = _beside(path / "decode.json")
     form = (_beside(path / "texts.json") or {}).get("unicode_form")
     unicode_form = known_form(form, str(path / "texts.json"))
     if decode is None:
         return ModelFolder(path, STANDARD, unicode_form, "the standard search")
-    return ModelFolder(path, decode, unicode_form, str(path / "decode.json"))
+    return ModelFolder(path, _whole(decode), unicode_form, str(path / "decode.json"))
 
 
 def known_form(form: object, told_by: str) -> UnicodeForm:
@@ -95,6 +102,10 @@ def known_form(form: object, told_by: str) -> UnicodeForm:
     raise UserError(
         f"{told_by}: unicode_form is {shown(form)}, not one of {', '.join(get_args(UnicodeForm))}"
     )
+
+
+def _whole(decode: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: STANDARD[name] for name in ADDED}, **decode}
 
 
 def _beside(path: Path) -> dict[str, Any] | None:

@@ -22,6 +22,13 @@ from attn2seq.whole import whole_folder
 CARD = "README.md"
 
 
+class Dialogue(Settings):
+    """How the source of a reply is made of the turns before it."""
+
+    context_turns: int
+    separator: str  # between the turns
+
+
 class Texts(Settings):
     """What a model's texts are: the section `texts` of its config.json."""
 
@@ -30,6 +37,7 @@ class Texts(Settings):
     src_lang: str
     tgt_lang: str
     unicode_form: UnicodeForm  # of the texts that it was trained with
+    dialogue: Dialogue | None = None  # where targets are replies
 
 
 def texts_of(facts: Mapping[str, Any], unicode_form: UnicodeForm, source: str) -> Texts:
@@ -37,7 +45,7 @@ def texts_of(facts: Mapping[str, Any], unicode_form: UnicodeForm, source: str) -
     values = {
         "corpus": facts.get("name"),
         "unicode_form": unicode_form,
-        **{key: facts.get(key) for key in ("task", "src_lang", "tgt_lang")},
+        **{key: facts.get(key) for key in ("task", "src_lang", "tgt_lang", "dialogue")},
     }
     texts = validate({"texts": Texts}, {"texts": values}, source)["texts"]
     assert isinstance(texts, Texts)
@@ -60,7 +68,7 @@ def write_model_folder(
     config = read_config(trained / CONFIG).model_dump()
     config |= {
         "format": COMPLETE_FORMAT,
-        "texts": texts.model_dump(),
+        "texts": texts.model_dump(exclude_none=True),
         "decode": decode.model_dump(),
     }
     with whole_folder(target) as folder:

@@ -132,6 +132,8 @@ def test_dialogues_of_dev_and_test_are_dropped_from_train(
     )
     assert account["train"]["dropped"]["dialogue_in_dev_or_test"] == pairs
     assert account["train"]["kept"] == 76052 - pairs
+    facts = json.loads((tmp_path / "prepared" / "corpus.json").read_text())
+    assert facts["dialogue"] == {"context_turns": 3, "separator": "<turn>"}
 
 
 def test_variants_of_a_word_become_references(

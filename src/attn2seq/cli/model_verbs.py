@@ -100,4 +100,45 @@ def demo(
     serve_demo(model, port, beam_size, nbest)
 
 
-VERBS = (translate, score, demo)
+def chat(
+    model: Model = None,
+    seed: Annotated[int, Option(metavar="N", help="Of the draws: another gives others.")] = 1,
+    temperature: Annotated[
+        float, Option(metavar="T", help="Below 1 the replies are safer, above 1 bolder.")
+    ] = 0.8,
+    top_p: Annotated[
+        float, Option(metavar="P", help="Draw from the fewest pieces of this probability.")
+    ] = 0.9,
+    repetition_penalty: Annotated[
+        float, Option(metavar="X", help="Makes pieces of a reply less probable again; 1 is none.")
+    ] = 1.2,
+    no_repeat_ngram_size: Annotated[
+        int, Option(metavar="N", help="No N pieces occur twice in a reply; 0 is off.")
+    ] = 3,
+) -> None:
+    """Talk with a model that was trained on dialogues.
+
+    A line is a turn; the model answers the last turns of both, as many as it was trained with. An
+    empty line begins a new conversation, Ctrl-D ends it. The same lines and seed give the same
+    replies.
+
+    \b
+    Examples:
+      attn2seq chat
+      attn2seq chat --temperature 0.5 --seed 7
+      printf 'Hello!\\nHow are you?\\n' | attn2seq chat
+    """
+    from attn2seq.cli.chat import hold_chat
+
+    hold_chat(
+        model,
+        search="sampling",
+        sampling_seed=seed,
+        temperature=temperature,
+        top_p=top_p,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram_size=no_repeat_ngram_size,
+    )
+
+
+VERBS = (translate, score, demo, chat)

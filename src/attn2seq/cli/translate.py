@@ -53,8 +53,7 @@ def load(
     model: str | None, verb: str, nbest: int | None = None, beam_size: int | None = None
 ) -> "Translator":
     """The model that the user means; stdout is UTF-8 from here on. Raises UserError."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale says
+    utf8_out()
 
     def warn(text: str) -> None:
         print(f"attn2seq {verb}: {text}", file=sys.stderr)
@@ -64,6 +63,12 @@ def load(
 
     tune_cpu()  # this process does nothing else
     return translator
+
+
+def utf8_out() -> None:
+    """Write UTF-8, whatever the locale says."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from attn2seq.decoding.ranking import (
     length_penalties,
     source_words,
 )
+from attn2seq.decoding.repetition import block_repeated_ngrams_
 from attn2seq.decoding.search import (
     E,
     Endings,
@@ -42,7 +43,7 @@ from attn2seq.decoding.search import (
     token_limits,
 )
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,9 @@ def _search(
     encoded = model.encode(src_BS, src_lengths_B).select(flatten_beam_dim(beam.previous_BK))
     state = model.initial_state(encoded)
     trace, left = Trace(), []
+    said_NP = src_BS.new_zeros(len(src_BS) * settings.beam_size, 0)
     for step in range(1, longest + 1):
-        tokens_N = flatten_beam_dim(beam.tokens_BK)
+        tokens_N, free_N = flatten_beam_dim(beam.tokens_BK), None
         log_probs_NV, attn_weights_NS, state = model.decode_step(tokens_N, state, encoded)
         trace.note(
             tokens_N,
@@ -128,7 +130,11 @@ def _search(
         )
         if step <= prefixes_BP.shape[1]:
             forced_B = prefixes_BP[beam.sentences_B, step - 1]
-            force_(log_probs_NV, forced_B.repeat_interleave(settings.beam_size))
+            forced_N = forced_B.repeat_interleave(settings.beam_size)
+            force_(log_probs_NV, forced_N)
+            free_N = forced_N == PAD_ID
+        if settings.no_repeat_ngram_size:
+            block_repeated_ngrams_(log_probs_NV, said_NP, settings.no_repeat_ngram_size, free_N)
         limits_N = beam.limits_B.repeat_interleave(settings.beam_size)
         forbid_(log_probs_NV, step, limits_N, nearest, settings.min_length)
         if settings.coverage_penalty:
@@ -143,7 +149,11 @@ def _search(
             beam = beam.select(index_B)
             # The rows of a sentence hold the same source: any order among them will do.
             encoded = encoded.select(flatten_beam_dim(beam.previous_BK))
-        state = state.select(flatten_beam_dim(beam.previous_BK))
+        previous_N = flatten_beam_dim(beam.previous_BK)
+        state = state.select(previous_N)
+        if settings.no_repeat_ngram_size:
+            tokens_N1 = flatten_beam_dim(beam.tokens_BK).unsqueeze(1)
+            said_NP = torch.cat([said_NP[previous_N], tokens_N1], dim=1)
     else:
         left.append(beam)
     return follow_endings(trace, best_endings(left, settings.candidates), src_lengths_B)

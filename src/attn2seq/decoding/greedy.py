@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attn2seq.batching.batch import TokenIds
 from attn2seq.decoding.ranking import length_penalties
+from attn2seq.decoding.repetition import block_repeated_ngrams_
 from attn2seq.decoding.search import (
     E,
     Endings,
@@ -27,11 +28,11 @@ from attn2seq.decoding.search import (
     token_limits,
 )
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID
+from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
-# From log_probs_NV (-inf where forbidden), the rows' numbers at the start, and the step (from 1) to
-# the next tokens and their log-probabilities.
-Choose = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
+# From log_probs_NV (-inf where forbidden), the pieces of each row so far, the rows' numbers at the
+# start, and the step (from 1) to the next tokens and their log-probabilities.
+Choose = Callable[[Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
 def greedy_search(
@@ -51,7 +52,9 @@ def greedy_search(
     return grow(model, src_BS, src_lengths_B, start, settings, _most_probable, keep_attention)
 
 
-def _most_probable(log_probs_NV: Tensor, places_N: Tensor, step: int) -> tuple[Tensor, Tensor]:
+def _most_probable(
+    log_probs_NV: Tensor, said_NP: Tensor, places_N: Tensor, step: int
+) -> tuple[Tensor, Tensor]:
     best_N, tokens_N = log_probs_NV.max(dim=-1)
     return tokens_N, best_N
 
@@ -109,16 +112,23 @@ def grow(
     alive_N = torch.ones_like(places_N, dtype=torch.bool)
     limits_N = start.limits_R
     tokens_N, previous_N = torch.full_like(places_N, BOS_ID), places_N
+    said_RT = torch.full((len(places_N), start.longest), PAD_ID, device=device)
     # Where each hypothesis ends: the call, its row there, and the nats so far.
     calls_R, rows_R = torch.zeros_like(places_N), torch.zeros_like(places_N)
     log_probs_R = torch.zeros(len(places_N), device=device)
     for step in range(1, start.longest + 1):
         log_probs_NV, attn_weights_NS, state = model.decode_step(tokens_N, state, encoded)
         trace.note(tokens_N, previous_N, attn_weights_NS if keep_attention else None)
+        said_NP, free_N = said_RT[places_N, : step - 1], None
         if step <= start.prefixes_RP.shape[1]:
-            force_(log_probs_NV, start.prefixes_RP[places_N, step - 1])
+            forced_N = start.prefixes_RP[places_N, step - 1]
+            force_(log_probs_NV, forced_N)
+            free_N = forced_N == PAD_ID
+        if settings.no_repeat_ngram_size:
+            block_repeated_ngrams_(log_probs_NV, said_NP, settings.no_repeat_ngram_size, free_N)
         forbid_(log_probs_NV, step, limits_N, start.nearest, settings.min_length)
-        tokens_N, chosen_N = choose(log_probs_NV, places_N, step)
+        tokens_N, chosen_N = choose(log_probs_NV, said_NP, places_N, step)
+        said_RT[places_N, step - 1] = tokens_N
         previous_N = torch.arange(len(tokens_N), device=device)
         log_probs_R[places_N] += torch.where(alive_N, chosen_N, 0.0)
         calls_R[places_N] += alive_N.long()

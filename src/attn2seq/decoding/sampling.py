@@ -18,12 +18,8 @@ from torch import Tensor
 
 from attn2seq.batching.batch import TokenIds
 from attn2seq.decoding.greedy import grow, start_rows
-from attn2seq.decoding.search import (
-    E,
-    Found,
-    S,
-    StepModel,
-)
+from attn2seq.decoding.repetition import penalise_said
+from attn2seq.decoding.search import E, Found, S, StepModel
 from attn2seq.decoding.settings import DecodeSettings
 
 WHOLE = 2**52  # a probability of 1 as an integer; one below 1 / WHOLE is never drawn
@@ -40,8 +36,8 @@ def sample(
     """`settings.candidates` hypotheses of each sentence, in the order drawn, some of them equal.
 
     The first is therefore a fair draw, however many follow it. `log_prob` is the model's own,
-    without temperature, top_k and top_p. `src_lengths_B` counts eos and lies on the CPU; `prefixes`
-    are target ids, one row a sentence, from which its samples go on.
+    without repetition_penalty, temperature, top_k and top_p. `src_lengths_B` counts eos and lies on
+    the CPU; `prefixes` are target ids, one row a sentence, from which its samples go on.
     """
     samples = settings.candidates
     start = start_rows(src_BS, src_lengths_B, settings, prefixes, samples)
@@ -52,8 +48,13 @@ def sample(
         row[:, :limit] = sentence_draws(settings.sampling_seed, source, samples, limit)
     uniform_RT = torch.from_numpy(uniform).flatten(0, 1).to(src_BS.device)
 
-    def choose(log_probs_NV: Tensor, places_N: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        tokens_N = draw_tokens(log_probs_NV, uniform_RT[places_N, step - 1], settings)
+    def choose(
+        log_probs_NV: Tensor, said_NP: Tensor, places_N: Tensor, step: int
+    ) -> tuple[Tensor, Tensor]:
+        ranked_NV = log_probs_NV
+        if settings.repetition_penalty != 1.0:
+            ranked_NV = penalise_said(log_probs_NV, said_NP, settings.repetition_penalty)
+        tokens_N = draw_tokens(ranked_NV, uniform_RT[places_N, step - 1], settings)
         return tokens_N, log_probs_NV.gather(1, tokens_N.unsqueeze(1)).squeeze(1)
 
     return grow(model, src_BS, src_lengths_B, start, settings, choose, keep_attention)

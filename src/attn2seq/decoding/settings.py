@@ -25,9 +25,11 @@ class SearchOptions(TypedDict, total=False):
     min_length: int
     max_length_factor: float
     max_length_offset: int
+    no_repeat_ngram_size: int
     temperature: float
     top_k: int
     top_p: float
+    repetition_penalty: float
     sampling_seed: int
     mbr: Utility
     mbr_candidates: int
@@ -68,12 +70,16 @@ class DecodeSettings(Settings):
     # most pieces of a hypothesis: this times the source's pieces ...
     max_length_offset: int = Field(ge=0)
     # ... plus this many
+    no_repeat_ngram_size: int = Field(ge=0, le=100)
+    # pieces of the shortest sequence that a hypothesis may not repeat (Paulus et al. 2018); 0: any
     temperature: float = Field(ge=0.001, le=100)
     # what log-probabilities are divided by before a token is drawn
     top_k: int = Field(ge=0)
     # a token is drawn from this many, the most probable ones; 0: from all
     top_p: float = Field(gt=0, le=1)
     # ... and from the fewest whose probabilities sum to this share
+    repetition_penalty: float = Field(ge=1, le=100)
+    # factor of the log-probabilities of pieces already drawn (Keskar et al. 2019); 1: none
     sampling_seed: int = Field(ge=0)
     # seed of the draws
     mbr: Utility
@@ -129,6 +135,7 @@ class DecodeSettings(Settings):
             ("temperature", self.temperature, 1.0),
             ("top_k", self.top_k, 0),
             ("top_p", self.top_p, 1.0),
+            ("repetition_penalty", self.repetition_penalty, 1.0),
         ):
             if value != off:
                 return (

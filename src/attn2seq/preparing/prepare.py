@@ -82,6 +82,8 @@ def prepare_corpus(
                 share = hygiene[split]["sources_in_train_percent"]
                 say(f"{split}: {known:,} of its sources ({share:.1f}%) also occur in train")
         facts = {name: getattr(entry, name) for name in FACTS}
+        if (form := entry.dialogues) is not None:
+            facts["dialogue"] = {"context_turns": form.context_turns, "separator": form.separator}
         write_json(folder / "corpus.json", facts | {"judged_by": judge})
     counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
     write_json(metrics, {**counts, "hygiene": hygiene})

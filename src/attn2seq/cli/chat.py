@@ -1,0 +1,88 @@
+"""A conversation in the terminal: turns in, replies out."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Unpack
+
+from attn2seq.api import find_model
+from attn2seq.cli.translate import lines_of, utf8_out
+from attn2seq.cli.workspace import choose_model
+from attn2seq.decoding.settings import SearchOptions
+from attn2seq.decoding.translator import Translator
+from attn2seq.errors import UserError
+from attn2seq.packaging import Dialogue
+
+BEGINNING = "An empty line begins a new conversation, Ctrl-D ends it."
+
+
+class Conversation:
+    """A model that replies, and the turns so far."""
+
+    def __init__(self, translator: Translator, dialogue: Dialogue) -> None:
+        self.translator, self.dialogue = translator, dialogue
+        self.turns: list[str] = []
+
+    def reply(self, turn: str) -> str:
+        """The model's answer to this turn and those before it; both are turns from now on.
+
+        Of turns that are too long together, the earliest are left out.
+        """
+        self.turns.append(turn)
+        context = self.turns[-self.dialogue.context_turns :]
+        while (
+            len(context) > 1 and self._pieces(context) > self.translator.settings.max_source_length
+        ):
+            context = context[1:]
+        [translation] = self.translator.translate([self._source(context)])
+        self.turns.append(translation.text)
+        return translation.text
+
+    def _source(self, turns: Sequence[str]) -> str:
+        return f" {self.dialogue.separator} ".join(turns)
+
+    def _pieces(self, turns: Sequence[str]) -> int:
+        return len(self.translator.src_tokenizer.encode([self._source(turns)])[0])
+
+
+def hold_chat(model: str | None, **options: Unpack[SearchOptions]) -> None:
+    """Answer the lines of standard input until it ends. Raises UserError."""
+    utf8_out()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = find_model(choose_model(model), Path(scratch))
+        if folder.dialogue is None:
+            raise UserError(
+                f"{folder.path} was not trained on dialogues: its config.json names no turns. "
+                "`attn2seq recipe dailydialog` writes the settings of a model that is"
+            )
+        # What ranks the hypotheses of a beam is of no use to draws.
+        translator = folder.translator(_warn, nbest=1, mbr="none", coverage_penalty=0.0, **options)
+    conversation = Conversation(translator, folder.dialogue)
+    typed = sys.stdin.isatty()
+    if typed:
+        print(BEGINNING)
+    with lines_of(None) as lines:
+        for line in _turns(lines, typed):
+            if line.strip():
+                print(("model> " if typed else "") + conversation.reply(line.strip()), flush=True)
+            else:
+                conversation.turns.clear()
+                print("(a new conversation)" if typed else "", flush=True)
+
+
+def _turns(lines: Iterator[str], typed: bool) -> Iterator[str]:
+    """The lines, each asked for by a prompt where they are typed."""
+    while True:
+        if typed:
+            print("you> ", end="", flush=True)
+        try:
+            yield next(lines)
+        except StopIteration:
+            if typed:
+                print()
+            return
+
+
+def _warn(text: str) -> None:
+    print(f"attn2seq chat: {text}", file=sys.stderr)
