@@ -85,6 +85,18 @@ METRICS = {
     "rouge1": Metric("ROUGE-1", "points", True, 2, "texts", "words shared"),
     "rouge2": Metric("ROUGE-2", "points", True, 2, "texts", "word pairs shared"),
     "rougeL": Metric("ROUGE-L", "points", True, 2, "texts", "words shared, in order"),
+    "rouge1_mean": Metric(
+        "ROUGE-1, mean", "points", True, 2, "texts", "words shared, mean of the references",
+        on_request=True,
+    ),
+    "rouge2_mean": Metric(
+        "ROUGE-2, mean", "points", True, 2, "texts", "word pairs shared, mean of the references",
+        on_request=True,
+    ),
+    "rougeL_mean": Metric(
+        "ROUGE-L, mean", "points", True, 2, "texts",
+        "words shared, in order, mean of the references", on_request=True,
+    ),
     "exact_match": Metric("Exact match", "%", True, 2, "texts", "sentences equal to a reference"),
     "perplexity": Metric("Perplexity", "", False, 3, "tokens", "per token of the reference"),
     "bits_per_character": Metric(

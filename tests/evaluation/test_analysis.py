@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from attn2seq.evaluation.analysis import analyse, count_words, repeats
+from attn2seq.evaluation.analysis import analyse, count_words, lead_scores, repeats, variety
 from attn2seq.evaluation.scores import score_split
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.evaluation.texts import CorpusFacts, SplitTexts
@@ -50,3 +50,28 @@ def test_buckets_copies_and_repetitions(make_split: MakeSplit) -> None:
     assert (rare["low"], rare["high"], rare["exact_match"]) == (1, 4, 100.0)
     assert found["copies"] == {"in_reference": 3, "in_hypothesis": 2}
     assert found["repetition"] == {"hypotheses": 50.0, "references": 0.0}
+
+
+def test_variety_by_hand() -> None:
+    assert variety(["Yes, yes.", "No", "yes yes", "No"]) == {
+        "distinct_1": pytest.approx(100 * 2 / 6, abs=1e-4),
+        "distinct_2": 50.0,  # "yes yes" twice
+        "most_frequent": {"text": "No", "share": 50.0},
+        "mean_words": 1.5,
+    }
+    assert variety([""])["distinct_2"] == 0.0
+
+
+def test_the_lead_is_as_long_as_the_mean_reference(make_split: MakeSplit) -> None:
+    split = make_split(
+        hypotheses=["x", "x"],
+        references=[["a b", "a c e f"], ["u v w"]],
+        sources=["a b c d e", "w v u"],
+    )
+    found = lead_scores(split)
+    assert found["words"] == 3
+    # "a b c" shares 2 of its 3 words with "a b" and 2 with the 4 of "a c e f".
+    first = [2 * 2 / (3 + 2), 2 * 2 / (3 + 4)]
+    assert found["best"]["rouge1"] == pytest.approx(50 * (max(first) + 1), abs=1e-3)
+    assert found["mean"]["rouge1"] == pytest.approx(50 * (sum(first) / 2 + 1), abs=1e-3)
+    assert found["mean"]["rouge2"] < found["best"]["rouge2"] < 100

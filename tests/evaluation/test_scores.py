@@ -122,11 +122,19 @@ def test_rows_of_sentences(make_split: MakeSplit) -> None:
     assert list(rows["src_words"]) == [2, 2]
 
 
+FULL = {"rouge1": 100.0, "rouge2": 100.0, "rougeL": 100.0}
+
+
 @pytest.fixture
 def inputs(tmp_path: Path) -> tuple[Path, Path]:
     prepared, decoded = tmp_path / "prepared", tmp_path / "decode"
     prepared.mkdir()
-    facts = {"tgt_lang": "de", "bleu_tokenizer": "13a", "metrics": ["accuracy"]}
+    facts = {
+        "tgt_lang": "de",
+        "bleu_tokenizer": "13a",
+        "metrics": ["accuracy"],
+        "task": "summarisation",
+    }
     (prepared / "corpus.json").write_text(json.dumps(facts))
     for split, size in (("train", 8), ("dev", 3), ("test", 4)):
         texts = [f"line {place} of {split}" for place in range(size)]
@@ -151,6 +159,9 @@ def test_writes_the_same_bytes_twice(inputs: tuple[Path, Path], tmp_path: Path) 
     assert json.loads((first / "metrics.json").read_text()) == metrics
     assert metrics["test"]["accuracy"] == 75.0
     assert metrics["dev"]["exact_match"] == pytest.approx(66.6667)
+    # Sources and references are the same lines.
+    lead = json.loads((first / "analysis.json").read_text())["test"]["lead"]
+    assert (lead["words"], lead["best"], lead["mean"]) == (4, FULL, FULL)
 
 
 def test_sentences_of_both_splits(inputs: tuple[Path, Path], tmp_path: Path) -> None:

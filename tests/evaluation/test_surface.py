@@ -158,6 +158,13 @@ def test_rouge_best_reference_counts_and_sentences_are_averaged() -> None:
     assert found["rouge1"].score() == pytest.approx(50.0)
 
 
+def test_rouge_of_the_mean_reference() -> None:
+    found = rouge_measures(["a b", "x"], [["c d", "a b"], ["y"]], "mean")
+    assert found["rouge1"].score() == pytest.approx(25.0)
+    assert "|refs:mean|" in found["rouge1"].signature
+    assert "|refs:best|" in rouge_measures(["a"], [["a"]])["rouge1"].signature
+
+
 def test_case_is_no_difference_to_rouge() -> None:
     assert rouge_measures(["ÜBER"], [["über"]])["rouge1"].score() == pytest.approx(100.0)
 

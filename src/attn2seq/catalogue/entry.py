@@ -30,7 +30,13 @@ Reader = Literal[
     "xliff", "sgm", "documents", "dialogues", "generated",
 ]  # fmt: skip
 
-Judge = Literal["accuracy", "word_error_rate", "bleu", "moses_bleu", "chrf", "ter", "exact_match"]
+Judge = Literal[
+    "accuracy", "word_error_rate", "bleu", "moses_bleu", "chrf", "ter", "exact_match",
+    "rouge1", "rouge2", "rougeL", "rouge1_mean", "rouge2_mean", "rougeL_mean",
+]  # fmt: skip
+OnRequest = Literal[
+    "accuracy", "moses_bleu", "word_error_rate", "rouge1_mean", "rouge2_mean", "rougeL_mean"
+]
 
 
 def _column(value: object) -> int | str:
@@ -200,9 +206,7 @@ class CatalogueEntry(Settings):
     bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"]
     """How sacreBLEU cuts texts: 13a for most languages, zh for Chinese, char for other scripts
     without spaces, none for texts that are tokens already."""
-    metrics: list[Literal["accuracy", "moses_bleu", "word_error_rate"]] = Field(
-        default_factory=list
-    )
+    metrics: list[OnRequest] = Field(default_factory=list)
     """Scores on top of the usual ones."""
     judged_by: Judge | None = None
     """The score that heads tables, and by whose value on dev the best of several models is chosen.

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attn2seq.evaluation.measures import Measure
+from attn2seq.evaluation.surface import rouge_measures
 from attn2seq.evaluation.texts import SplitTexts, split_words
 
 # Lower bounds of the buckets; each reaches to the next one's bound.
@@ -36,6 +38,10 @@ def analyse(
             "references": _share_repeating(split.targets),
         },
         "copies": _copied(split),
+        "variety": {
+            "hypotheses": variety(split.hypotheses),
+            "references": variety(split.targets),
+        },
     }
 
 
@@ -80,6 +86,46 @@ def repeats(text: str) -> bool:
 
 def _share_repeating(texts: list[str]) -> float:
     return round(100 * sum(map(repeats, texts)) / len(texts), 4)
+
+
+def variety(texts: Sequence[str]) -> dict[str, Any]:
+    """Whether texts say different things: a model of replies may say much the same to everything.
+
+    `distinct_1` and `distinct_2` are the percentages of different words and word pairs among all
+    (Li et al. 2016, arXiv 1510.03055), in lower case; `most_frequent` is the text that occurs most
+    often, with its percentage; `mean_words` the mean length.
+    """
+    words = [split_words(text.lower()) for text in texts]
+    singles = [word for line in words for word in line]
+    pairs = [pair for line in words for pair in pairwise(line)]
+    [(text, times)] = Counter(" ".join(text.split()) for text in texts).most_common(1)
+    return {
+        "distinct_1": _share(len(set(singles)), len(singles)),
+        "distinct_2": _share(len(set(pairs)), len(pairs)),
+        "most_frequent": {"text": text, "share": _share(times, len(texts))},
+        "mean_words": round(len(singles) / len(texts), 4),
+    }
+
+
+def _share(part: int, whole: int) -> float:
+    return round(100 * part / max(whole, 1), 4)
+
+
+def lead_scores(split: SplitTexts) -> dict[str, Any]:
+    """ROUGE of the lead baseline, which a summary worth its name beats.
+
+    It is the first words of each source, as many as the references have on average.
+    """
+    texts = [text for references in split.references for text in references]
+    words = max(1, round(sum(len(split_words(text)) for text in texts) / len(texts)))
+    leads = [" ".join(split_words(source)[:words]) for source in split.sources]
+    best = rouge_measures(leads, split.references)
+    mean = rouge_measures(leads, split.references, "mean")
+    return {
+        "words": words,
+        "best": {name: round(measure.score(), 4) for name, measure in best.items()},
+        "mean": {name: round(measure.score(), 4) for name, measure in mean.items()},
+    }
 
 
 def _copied(split: SplitTexts) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pandas as pd
 
 from attn2seq.config import nearest
 from attn2seq.errors import UserError
-from attn2seq.evaluation.analysis import analyse, count_words
+from attn2seq.evaluation.analysis import analyse, count_words, lead_scores
 from attn2seq.evaluation.measures import Measure, Numbers, mean_measure
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.evaluation.surface import (
+    ROUGE,
     moses_measure,
     rouge_measures,
     sentence_bleu,
@@ -64,6 +66,8 @@ def evaluate(
         split = read_split(prepared / f"{name}.parquet", decoded / name)
         scored[name] = score_split(split, corpus, settings)
         analyses[name] = analyse(split, scored[name].measures, train_counts)
+        if corpus.task == "summarisation":
+            analyses[name]["lead"] = lead_scores(split)
     metrics = {name: scores.metrics for name, scores in scored.items()}
     write_json(output / "signatures.json", {name: s.signatures for name, s in scored.items()})
     write_json(output / "analysis.json", analyses)
@@ -117,7 +121,8 @@ def asked_measures(split: SplitTexts, corpus: CorpusFacts) -> dict[str, Measure]
     """The metrics that a corpus asks for on top of the usual ones.
 
     `accuracy` is exact match of labels; `word_error_rate` is that of pronunciations: the share of
-    words whose hypothesis equals no reference; `moses_bleu` is what `moses_measure` says.
+    words whose hypothesis equals no reference; `moses_bleu` is what `moses_measure` says;
+    `rouge1_mean` and its like take the mean of the references and not the best.
     Raises UserError for an unknown name.
     """
     known: dict[str, Callable[[], Measure]] = {
@@ -126,6 +131,7 @@ def asked_measures(split: SplitTexts, corpus: CorpusFacts) -> dict[str, Measure]
             1 - _matches(split), "words equal to no reference|case:mixed|space:collapsed"
         ),
         "moses_bleu": lambda: moses_measure(split.hypotheses, split.references, corpus.tgt_lang),
+        **{f"{name}_mean": partial(_rouge_mean, split, name) for name in ROUGE},
     }
     for name in corpus.extra_metrics:
         if name not in known:
@@ -133,6 +139,10 @@ def asked_measures(split: SplitTexts, corpus: CorpusFacts) -> dict[str, Measure]
             hint = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
             raise UserError(f"metric {name!r} of the corpus is unknown ({hint})")
     return {name: known[name]() for name in corpus.extra_metrics}
+
+
+def _rouge_mean(split: SplitTexts, name: str) -> Measure:
+    return rouge_measures(split.hypotheses, split.references, "mean")[name]
 
 
 def _matches(split: SplitTexts) -> Numbers:

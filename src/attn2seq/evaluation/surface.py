@@ -4,9 +4,10 @@ BLEU (Papineni et al. 2002), chrF (Popović 2015) and TER (Snover et al. 2006) c
 (Post 2018), cased and on plain text as a reader sees it; ROUGE (Lin 2004) from rouge-score.
 """
 
+import statistics
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import sacremoses
@@ -131,19 +132,25 @@ class UnicodeTokenizer:
 
 
 def rouge_measures(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    of_references: Literal["best", "mean"] = "best",
 ) -> dict[str, Measure]:
-    """ROUGE's F scores, averaged over sentences; of several references the best one counts."""
+    """ROUGE's F scores, averaged over sentences.
+
+    Of several references the best one counts, for each score by itself, or the mean of all.
+    """
     scorer = RougeScorer(list(ROUGE), tokenizer=UnicodeTokenizer())
-    found = [
-        scorer.score_multi(list(texts), hypothesis)
-        for hypothesis, texts in zip(hypotheses, references, strict=True)
-    ]
+    join = {"best": max, "mean": statistics.fmean}[of_references]
+    rows = []
+    for hypothesis, texts in zip(hypotheses, references, strict=True):
+        found = [scorer.score(text, hypothesis) for text in texts]
+        rows.append([join([float(one[name].fmeasure) for one in found]) for name in ROUGE])
     signature = (
-        f"case:lower|tok:unicode-words|f:1|refs:best|mean:sentences|"
+        f"case:lower|tok:unicode-words|f:1|refs:{of_references}|mean:sentences|"
         f"rouge-score:{version('rouge-score')}"
     )
+    columns = np.array(rows).T
     return {
-        name: mean_measure(np.array([float(row[name].fmeasure) for row in found]), signature)
-        for name in ROUGE
+        name: mean_measure(column, signature) for name, column in zip(ROUGE, columns, strict=True)
     }

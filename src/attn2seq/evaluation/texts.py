@@ -46,6 +46,7 @@ class CorpusFacts:
     tgt_lang: str
     bleu_tokenizer: str
     extra_metrics: tuple[str, ...]
+    task: str = ""
 
 
 def read_corpus_facts(path: Path) -> CorpusFacts:
@@ -53,7 +54,10 @@ def read_corpus_facts(path: Path) -> CorpusFacts:
     facts = read_json(path)
     try:
         return CorpusFacts(
-            str(facts["tgt_lang"]), str(facts["bleu_tokenizer"]), tuple(facts["metrics"] or ())
+            str(facts["tgt_lang"]),
+            str(facts["bleu_tokenizer"]),
+            tuple(facts["metrics"] or ()),
+            str(facts["task"]),
         )
     except KeyError as error:
         raise UserError(f"{path} has no key {error}; run prepare again") from None
