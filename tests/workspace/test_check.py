@@ -267,7 +267,7 @@ def test_what_sound_params_need_on_this_machine(
     YAML(typ="safe").dump(values, catalogue / "mine.yaml")
     params["download"] |= {"corpus": "mine", "src_vectors": "own.txt"}
     params["train"]["device"] = "cuda"
-    monkeypatch.setattr(check_params_module, "_has_nvidia_driver", lambda: False)
+    monkeypatch.setattr(check_params_module, "has_nvidia_driver", lambda: False)
     with pytest.raises(ConfigError) as caught:
         check_surroundings(params, catalogue, local, tmp_path)
     told = str(caught.value).split("\n")
@@ -278,7 +278,7 @@ def test_what_sound_params_need_on_this_machine(
     (local / "sub").mkdir(parents=True)
     (local / "sub/mine.tsv").touch()
     (local / "own.txt").touch()
-    monkeypatch.setattr(check_params_module, "_has_nvidia_driver", lambda: True)
+    monkeypatch.setattr(check_params_module, "has_nvidia_driver", lambda: True)
     check_surroundings(params, catalogue, local, tmp_path)
 
 

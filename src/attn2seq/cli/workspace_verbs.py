@@ -111,6 +111,21 @@ def check() -> None:
         print(f"check: {told}", file=sys.stderr)
 
 
+def doctor() -> int:
+    """Look for what is amiss in installation and workspace.
+
+    Packages, device, corpus mirror, disk, git, DVC's cache and MLflow's store. Works anywhere; in a
+    workspace it looks at that, too. The exit status is 1 where something is broken.
+
+    \b
+    Example:
+      attn2seq doctor
+    """
+    from attn2seq.cli.doctor import examine
+
+    return examine()
+
+
 def summary() -> None:
     """Print scores, times and where the results are.
 
@@ -161,4 +176,4 @@ def gc(
     make_room(yes, everything)
 
 
-VERBS = (new, recipe, check, summary, results, gc)
+VERBS = (new, recipe, check, doctor, summary, results, gc)

@@ -90,7 +90,7 @@ def check_surroundings(
     if isinstance(decode, DecodeSettings):
         faults += _ensemble_faults(decode.ensemble, ensemble)
     for section, settings in (("train", train), ("decode", decode)):
-        if getattr(settings, "device", None) == "cuda" and not _has_nvidia_driver():
+        if getattr(settings, "device", None) == "cuda" and not has_nvidia_driver():
             faults.append(
                 f"{section}.device: cuda, but no NVIDIA driver is installed on this machine: set "
                 "it to auto, which takes a GPU where there is one, or to cpu"
@@ -145,7 +145,7 @@ def _start_faults(download: DownloadSettings, model: Settings | None) -> list[st
     ]
 
 
-def _has_nvidia_driver() -> bool:
+def has_nvidia_driver() -> bool:
     """Whether a GPU may be there; torch, which knows, takes seconds to be imported."""
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
