@@ -5,7 +5,7 @@ BLEU (Papineni et al. 2002), chrF (Popović 2015) and TER (Snover et al. 2006) c
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -141,7 +141,7 @@ def rouge_measures(
     Of several references the best one counts, for each score by itself, or the mean of all.
     """
     scorer = RougeScorer(list(ROUGE), tokenizer=UnicodeTokenizer())
-    join = {"best": max, "mean": statistics.fmean}[of_references]
+    join: Callable[[list[float]], float] = max if of_references == "best" else statistics.fmean
     rows = []
     for hypothesis, texts in zip(hypotheses, references, strict=True):
         found = [scorer.score(text, hypothesis) for text in texts]
