@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability tables bench audit gc clean
+.PHONY: help repro test lint check-types docs ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability tables bench audit gc clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -118,6 +118,12 @@ audit: $(READY)  ## Look up known vulnerabilities of the packages (needs a netwo
 
 gc: $(READY)  ## List what the caches can spare, ask, remove it (YES=1, ALL=1)
 	@attn2seq gc $(if $(YES),--yes) $(if $(ALL),--all)
+
+docs: PORT ?= 8080
+docs: $(READY)  ## Build the documentation, and serve it on this machine (PORT=8080)
+	@PYTHONPATH=src python docs/site/pages.py .cache/site && zensical build --strict
+	@echo "http://127.0.0.1:$(PORT)/index.html, until Ctrl-C"
+	@python -m http.server $(PORT) --bind 127.0.0.1 --directory site 2>/dev/null || true
 
 clean:  ## Remove what stages wrote; caches, runs and committed results stay
 	@git clean -fdXq -- data/raw data/prepared data/tokenized models results
