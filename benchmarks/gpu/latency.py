@@ -55,7 +55,8 @@ def decode_settings(where: torch.device, number_type: str, beam_size: int) -> De
             "search": "beam", "beam_size": beam_size, "nbest": 1, "length_normalisation": "wu",
             "length_alpha": 1.0, "coverage_penalty": 0.0, "min_length": 0,
             "max_length_factor": 2.0, "max_length_offset": 20, "temperature": 1.0, "top_k": 0,
-            "top_p": 1.0, "no_repeat_ngram_size": 0, "repetition_penalty": 1.0, "sampling_seed": 1, "mbr": "none", "mbr_candidates": 20,
+            "top_p": 1.0, "no_repeat_ngram_size": 0, "repetition_penalty": 1.0, "sampling_seed": 1,
+            "mbr": "none", "mbr_candidates": 20,
             "max_source_length": 500, "batch_tokens": 16000, "attention_maps": 0,
         }
     )  # fmt: skip
