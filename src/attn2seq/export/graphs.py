@@ -125,7 +125,9 @@ def write_graphs(model: Seq2Seq, folder: Path) -> None:
     The model's parts are replaced: it is of no use for anything else. Raises UserError where the
     exporter cannot write the model.
     """
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # Of the exporter's age, and of what a trace fixes: the check is what tells.
+        warnings.simplefilter("ignore")
         source, given = example(model)
         exportable(model)
         encoder, step = Encoder(model), Step(model, list(given))
@@ -136,19 +138,16 @@ def write_graphs(model: Seq2Seq, folder: Path) -> None:
 def _write(module: nn.Module, given: Named, outputs: list[str], path: Path) -> None:
     axes: Any = {name: _axes(name) for name in (*given, *outputs)}
     try:
-        with warnings.catch_warnings():
-            # Of the exporter's age, and of what a trace fixes: the check is what tells.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module.eval(),
-                tuple(given.values()),
-                path,
-                input_names=list(given),
-                output_names=outputs,
-                dynamic_axes=axes,
-                opset_version=OPSET,
-                dynamo=False,
-            )
+        torch.onnx.export(
+            module.eval(),
+            tuple(given.values()),
+            path,
+            input_names=list(given),
+            output_names=outputs,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
