@@ -88,7 +88,7 @@ def _check_packages() -> None:
     if missing:
         raise UserError(
             f"export needs {' and '.join(missing)}, which this environment lacks: install them "
-            "with `pip install attn2seq[export]`"
+            "with pip install 'attn2seq[export]'"
         )
 
 
