@@ -13,6 +13,7 @@ import argparse
 import runpy
 import statistics
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ from benchmarks.machine import ROOT
 from benchmarks.tables.runs import Run, trained
 
 DEFAULT = Run("bench-default-trained", "phrasebook-en-de", {})
-TURNS, ALONE, TOGETHER = 5, 40, 1000
+TURNS, ALONE, TOGETHER = 3, 40, 1000
+SINGLY = "example"  # which takes one sentence after the other anyway
 Translate = Callable[[list[str], int], list[str]]  # texts and beam size
 
 
@@ -111,39 +113,42 @@ def measure(
     ways: dict[str, Translate], sources: list[str], references: list[str], beam_size: int
 ) -> None:
     """One line for each way."""
+    singly = sources[:: max(1, len(sources) // ALONE)][:ALONE]
     alone: dict[str, list[float]] = {name: [] for name in ways}
     together: dict[str, list[float]] = {name: [] for name in ways}
     bleu: dict[str, float] = {}
     for turn in range(TURNS + 1):
         for name, translate in ways.items():
-            # One pass to warm up, whose texts are scored.
-            started = perf_counter()
-            texts = translate(sources, beam_size)
-            seconds = perf_counter() - started
-            singly = sources[:: len(sources) // ALONE][:ALONE]
-            for source in singly[: None if turn else 5]:
-                started = perf_counter()
-                translate([source], beam_size)
-                if turn:
-                    alone[name].append(perf_counter() - started)
-            if turn:
-                together[name].append(seconds)
-            else:
-                bleu[name] = sacrebleu.corpus_bleu(texts, [references]).score
-    first = next(iter(ways))
+            if not turn:  # to warm up, and for the texts
+                bleu[name] = sacrebleu.corpus_bleu(
+                    translate(sources, beam_size), [references]
+                ).score
+                continue
+            for source in singly:
+                alone[name].append(_seconds(translate, [source], beam_size))
+            if not name.startswith(SINGLY):
+                together[name].append(_seconds(translate, sources, beam_size))
     for name in ways:
-        shares = [
-            statistics.median(
-                mine / torchs for mine, torchs in zip(times[name], times[first], strict=True)
-            )
-            for times in (alone, together)
-        ]
         print(
-            f"{name:18}{search(beam_size):8}{1000 * statistics.median(alone[name]):>7.1f}"
-            f"{shares[0]:>9.2f}{statistics.median(together[name]):>8.2f}{shares[1]:>9.2f}"
-            f"{bleu[name]:>7.2f}",
+            f"{name:18}{search(beam_size):8}"
+            f"{_told(alone, name, 1000, 1)}{_told(together, name, 1, 2)}{bleu[name]:>7.2f}",
             flush=True,
         )
+
+
+def _seconds(translate: Translate, texts: list[str], beam_size: int) -> float:
+    started = perf_counter()
+    translate(texts, beam_size)
+    return perf_counter() - started
+
+
+def _told(times: dict[str, list[float]], name: str, factor: int, digits: int) -> str:
+    """The median, and the median share of what the first way took in the same turn."""
+    if not times[name]:
+        return f"{'':17}"
+    torchs = times[next(iter(times))]
+    share = statistics.median(mine / one for mine, one in zip(times[name], torchs, strict=True))
+    return f"{factor * statistics.median(times[name]):>8.{digits}f}{share:>9.2f}"
 
 
 def ways_of(place: Path, scratch: Path, threads: int) -> dict[str, Translate]:
@@ -175,6 +180,7 @@ def in_8_bits(model: nn.Module) -> Any:
     """The model with torch's own dynamic quantisation of its linear and LSTM layers."""
     from torch.ao.quantization import default_dynamic_qconfig, quantize_dynamic
 
+    warnings.simplefilter("ignore")  # of what torch will move to a package of its own
     exportable(model)  # type: ignore[arg-type]
     names = []
     for name, layer in model.named_modules():
