@@ -46,7 +46,7 @@ def largest_difference(model: Seq2Seq, folder: Path, tolerance: float = TOLERANC
     """Between the outputs of the model and of the graphs in `folder`, for sentences of random
     pieces; as a share of the largest value of a tensor where that is above 1.
 
-    Raises UserError where it is above the tolerance, or a shape differs.
+    Raises UserError where it is not below the tolerance, or a shape differs.
     """
     encoder, step = session(folder / ENCODER), session(folder / STEP)
     generator = np.random.default_rng(1)
@@ -84,7 +84,7 @@ def _compared(
     found = dict(zip(names, graph.run(names, inputs), strict=True))
     gaps = {name: _difference(name, array, wanted[name]) for name, array in found.items()}
     name, gap = max(gaps.items(), key=lambda item: item[1])
-    if not gap <= tolerance:
+    if not gap < tolerance:
         raise UserError(
             f"the exported model is not the model: its {name} differs by {gap:.2g} of the largest "
             f"value, more than {tolerance:g}; nothing was written"

@@ -34,11 +34,12 @@ def export_model(model: ModelFolder, target: Path, weights: Weights = "float32")
     """Write the model to the folder `target`; gives the largest difference to torch's results.
 
     With weights in float32 it must be rounding; `int8` rounds the weights after that was checked,
-    and may differ by any amount. Raises UserError where a package is missing, the folder is another
-    one, or the model cannot be written.
+    and may differ by any amount, if it is a number. Raises UserError where a package is missing,
+    the folder is another one, or the model cannot be written.
     """
     _check_packages()
-    if target.exists() and not (target / EXPORT).is_file() and any(target.iterdir()):
+    taken = target.is_file() or (target.is_dir() and any(target.iterdir()))
+    if taken and not (target / EXPORT).is_file():
         raise UserError(f"{target} is there and holds no exported model: name another folder")
     decode = validate({"decode": DecodeSettings}, {"decode": model.decode}, model.told_by)["decode"]
     assert isinstance(decode, DecodeSettings)
