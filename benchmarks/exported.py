@@ -1,11 +1,12 @@
 """One sentence's latency and 1,000 sentences: torch, ONNX Runtime, and 8-bit weights in each.
 
-    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.exported [WORKSPACE]
+    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.exported [--turns N] [WORKSPACE]
 
 Trains the default model at the first call, or takes that of a workspace whose stages have run up to
 train. All ways search with the same code, and differ in what computes the encoder and the step;
-`example` is examples/onnx_translate.py. Start-up and loading are not counted. Ways take turns, so
-that other work on the machine slows all of them; times are medians of the turns, and `of torch` is
+`example` is examples/onnx_translate.py, whose texts are those of `onnx`. Start-up and loading are not
+counted. Ways take turns, so that other work on the machine slows all of them; times are medians of
+the turns (of one thread: the processor's time, which other work does not add to), and `of torch` is
 the median share of the time that torch took in float32 in the same turn.
 """
 
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Self
 
 import numpy as np
@@ -38,7 +39,7 @@ from benchmarks.machine import ROOT
 from benchmarks.tables.runs import Run, trained
 
 DEFAULT = Run("bench-default-trained", "phrasebook-en-de", {})
-TURNS, ALONE, TOGETHER = 3, 40, 1000
+ALONE, TOGETHER = 40, 1000
 SINGLY = "example"  # which takes one sentence after the other anyway
 Translate = Callable[[list[str], int], list[str]]  # texts and beam size
 
@@ -94,58 +95,63 @@ def _run(graph: Any, given: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return dict(zip(names, graph.run(names, inputs), strict=True))
 
 
-def main(workspace: Path | None) -> None:
+def main(workspace: Path | None, turns: int) -> None:
     place = workspace or trained(DEFAULT)
     sources, references = flickr(place, "src")[:TOGETHER], flickr(place, "tgt")[:TOGETHER]
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as scratch:
         ways = ways_of(place, Path(scratch), threads)
-        print(f"{len(sources):,} sentences, {threads} threads; medians of {TURNS} turns")
+        print(f"{len(sources):,} sentences, {threads} threads; medians of {turns} turns")
         heading = (
             f"{'way':18}{'search':8}{'ms':>7}{'of torch':>9}{'s':>8}{'of torch':>9}{'BLEU':>7}"
         )
         print(heading, flush=True)
         for beam_size in (1, 5):
-            measure(ways, sources, references, beam_size)
+            measure(ways, sources, references, beam_size, turns)
 
 
 def measure(
-    ways: dict[str, Translate], sources: list[str], references: list[str], beam_size: int
+    ways: dict[str, Translate],
+    sources: list[str],
+    references: list[str],
+    beam_size: int,
+    turns: int,
 ) -> None:
     """One line for each way."""
     singly = sources[:: max(1, len(sources) // ALONE)][:ALONE]
     alone: dict[str, list[float]] = {name: [] for name in ways}
     together: dict[str, list[float]] = {name: [] for name in ways}
     bleu: dict[str, float] = {}
-    for turn in range(TURNS + 1):
+    for name, translate in ways.items():  # to warm up
+        translate(singly[:5], beam_size)
+    for _ in range(turns):
         for name, translate in ways.items():
-            if not turn:  # to warm up, and for the texts
-                bleu[name] = sacrebleu.corpus_bleu(
-                    translate(sources, beam_size), [references]
-                ).score
-                continue
             for source in singly:
-                alone[name].append(_seconds(translate, [source], beam_size))
+                alone[name].append(_timed(translate, [source], beam_size)[0])
             if not name.startswith(SINGLY):
-                together[name].append(_seconds(translate, sources, beam_size))
+                seconds, texts = _timed(translate, sources, beam_size)
+                together[name].append(seconds)
+                bleu[name] = sacrebleu.corpus_bleu(texts, [references]).score
     for name in ways:
         print(
             f"{name:18}{search(beam_size):8}"
-            f"{_told(alone, name, 1000, 1)}{_told(together, name, 1, 2)}{bleu[name]:>7.2f}",
+            f"{_told(alone, name, 1000, 1)}{_told(together, name, 1, 2)}"
+            + (f"{bleu[name]:>7.2f}" if name in bleu else ""),
             flush=True,
         )
 
 
-def _seconds(translate: Translate, texts: list[str], beam_size: int) -> float:
-    started = perf_counter()
-    translate(texts, beam_size)
-    return perf_counter() - started
+def _timed(translate: Translate, texts: list[str], beam_size: int) -> tuple[float, list[str]]:
+    clock = process_time if torch.get_num_threads() == 1 else perf_counter
+    started = clock()
+    translations = translate(texts, beam_size)
+    return clock() - started, translations
 
 
 def _told(times: dict[str, list[float]], name: str, factor: int, digits: int) -> str:
     """The median, and the median share of what the first way took in the same turn."""
     if not times[name]:
-        return f"{'':17}"
+        return ""
     torchs = times[next(iter(times))]
     share = statistics.median(mine / one for mine, one in zip(times[name], torchs, strict=True))
     return f"{factor * statistics.median(times[name]):>8.{digits}f}{share:>9.2f}"
@@ -170,7 +176,7 @@ def ways_of(place: Path, scratch: Path, threads: int) -> dict[str, Translate]:
         example = runpy.run_path(str(ROOT / "examples" / "onnx_translate.py"))
         program = example["OnnxTranslator"](folder, threads=threads)
         translator = load(place, number_type="float32")
-        translator.steps = [OnnxModel(folder, program.facts, threads)]  # type: ignore[list-item]
+        translator.steps = [OnnxModel(folder, program.facts, threads)]
         ways[f"onnx {kind}"] = _library(translator)
         ways[f"example {kind}"] = _example(program)
     return ways
@@ -181,7 +187,7 @@ def in_8_bits(model: nn.Module) -> Any:
     from torch.ao.quantization import default_dynamic_qconfig, quantize_dynamic
 
     warnings.simplefilter("ignore")  # of what torch will move to a package of its own
-    exportable(model)  # type: ignore[arg-type]
+    exportable(model)
     names = []
     for name, layer in model.named_modules():
         if isinstance(layer, DeferredLinear):
@@ -210,4 +216,6 @@ def _example(program: Any) -> Translate:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("workspace", nargs="?", type=Path, help="whose trained model to take")
-    main(parser.parse_args().workspace)
+    parser.add_argument("--turns", type=int, default=5, metavar="N", help="default: 5")
+    given = parser.parse_args()
+    main(given.workspace, given.turns)

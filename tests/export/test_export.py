@@ -143,7 +143,7 @@ def test_what_cannot_be_exported(
         export_model(model, taken)
     assert (taken / "thesis.txt").read_text() == "years of work"
     monkeypatch.setattr("attn2seq.export.folder.PACKAGES", ("onnx", "no_such_package"))
-    with pytest.raises(UserError, match=r"needs no_such_package.*pip install attn2seq\[export\]"):
+    with pytest.raises(UserError, match=r"needs no_such_package.*pip install 'attn2seq\[export\]'"):
         export_model(model, target)
     monkeypatch.undo()
     with monkeypatch.context() as patch:
