@@ -1,13 +1,14 @@
 """One sentence's latency and 1,000 sentences: torch, ONNX Runtime, and 8-bit weights in each.
 
-    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src python -m benchmarks.exported [--turns N] [WORKSPACE]
+    CORPUS_MIRROR=../shared/corpora PYTHONPATH=src \\
+        python -m benchmarks.exported [--turns N] [WORKSPACE]
 
 Trains the default model at the first call, or takes that of a workspace whose stages have run up to
 train. All ways search with the same code, and differ in what computes the encoder and the step;
-`example` is examples/onnx_translate.py, whose texts are those of `onnx`. Start-up and loading are not
-counted. Ways take turns, so that other work on the machine slows all of them; times are medians of
-the turns (of one thread: the processor's time, which other work does not add to), and `of torch` is
-the median share of the time that torch took in float32 in the same turn.
+`example` is examples/onnx_translate.py, whose texts are those of `onnx`. Start-up and loading are
+not counted. Ways take turns, so that other work on the machine slows all of them; times are medians
+of the turns (of one thread: the processor's time, which other work adds little to), and `of torch`
+is the median share of the time that torch took in float32 in the same turn.
 """
 
 import argparse
@@ -122,7 +123,7 @@ def measure(
     alone: dict[str, list[float]] = {name: [] for name in ways}
     together: dict[str, list[float]] = {name: [] for name in ways}
     bleu: dict[str, float] = {}
-    for name, translate in ways.items():  # to warm up
+    for translate in ways.values():  # to warm up
         translate(singly[:5], beam_size)
     for _ in range(turns):
         for name, translate in ways.items():
