@@ -131,7 +131,7 @@ def export(
     \b
     Examples:
       attn2seq export exported
-      attn2seq export --model models:/phrasebook-en-de@champion --weights int8 exported
+      attn2seq export --weights int8 --model HEAD~1 exported
     """
     from attn2seq.cli.export import export as export_to
 
