@@ -14,7 +14,6 @@ import os
 import statistics
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from attn2seq.model.device import cpu_threads, tune_cpu
@@ -37,11 +36,14 @@ def main(place: Path) -> None:
     speeds: dict[tuple[str, bool], list[float]] = {}
     for _ in range(TURNS):
         for busy in (False, True):
-            with subprocess.Popen(COUNTING) if busy else nullcontext() as counting:
+            counting = subprocess.Popen(COUNTING) if busy else None
+            try:
                 for way in WAYS:
                     speeds.setdefault((way, busy), []).append(_measured(place, way))
+            finally:
                 if counting is not None:
                     counting.kill()
+                    counting.wait()
     medians = {key: statistics.median(values) for key, values in speeds.items()}
     columns = f"{'alone':>9}{'of default':>11}{'beside':>9}{'of default':>11}{'kept':>7}"
     print(f"{'waiting':14}{columns}")
