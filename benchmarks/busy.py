@@ -69,7 +69,7 @@ def _measured(place: Path, way: str) -> float:
 
 def _measure(place: Path, threads: int) -> float:
     tune_cpu()
-    watch = Watch(warm_up=15, windows=5, steps=5)
+    watch = Watch(warm_up=6, windows=3, steps=3)
     with cpu_threads(threads):
         return measure(place, SENTENCES, False, watch).tokens_per_second
 
