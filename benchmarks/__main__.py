@@ -25,6 +25,7 @@ SCRIPTS = (
     "training_step",
     "decoding",
     "latency",
+    "exported",
     "checkpoints",
     "data_stages",
     "start_up",

@@ -8,7 +8,10 @@ from tiny_model import VOCABULARY
 
 
 def tiny_tokenizer(
-    texts: Sequence[str], model_type: str = "unigram", normalisation: str = "nmt_nfkc"
+    texts: Sequence[str],
+    model_type: str = "unigram",
+    normalisation: str = "nmt_nfkc",
+    symbols: Sequence[str] = (),
 ) -> bytes:
     """A sentencepiece model of as many pieces as the tiny model has, learnt from the texts."""
     written = io.BytesIO()
@@ -23,5 +26,6 @@ def tiny_tokenizer(
         eos_id=3,
         minloglevel=2,
         normalization_rule_name=normalisation,
+        user_defined_symbols=list(symbols),
     )
     return written.getvalue()

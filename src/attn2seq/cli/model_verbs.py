@@ -1,5 +1,6 @@
 """The verbs that use a trained model."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -141,4 +142,41 @@ def chat(
     )
 
 
-VERBS = (translate, score, demo, chat)
+class ExportFormat(StrEnum):
+    """What other runtimes read."""
+
+    ONNX = "onnx"
+
+
+class ExportWeights(StrEnum):
+    """What an exported model's weights are stored as."""
+
+    FLOAT32 = "float32"
+    INT8 = "int8"
+
+
+def export(
+    folder: Annotated[Path, Argument(metavar="FOLDER", help="Where to write it.")],
+    model: Model = None,
+    format: Annotated[ExportFormat, Option("--format", help="The form.")] = ExportFormat.ONNX,
+    weights: Annotated[
+        ExportWeights, Option("--weights", help="int8 rounds them to 8 bits.")
+    ] = ExportWeights.FLOAT32,
+) -> None:
+    """Write a trained model for programs without torch.
+
+    The folder holds the encoder and one step of the decoder as ONNX graphs, the vocabularies, and
+    export.json, which says how they belong together. The graphs are compared with torch before the
+    folder appears. `examples/onnx_translate.py` translates with it.
+
+    \b
+    Examples:
+      attn2seq export exported
+      attn2seq export --weights int8 --model HEAD~1 exported
+    """
+    from attn2seq.cli.export import export as export_to
+
+    export_to(model, folder, weights.value)
+
+
+VERBS = (translate, score, demo, chat, export)
