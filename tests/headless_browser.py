@@ -54,4 +54,4 @@ def _browse(path: Path, tmp_path: Path, *options: str) -> str:
     assert BROWSER is not None
     profile = f"--user-data-dir={tmp_path / 'profile'}"
     command = [BROWSER, *QUIET, profile, *options, path.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from made_once import made_once
 from tracked_workspace import run_stages, write_lock, write_workspace
 
 from attn2seq.runs import show as track
@@ -19,7 +20,10 @@ SET_BY_MLFLOW = (
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database without runs, made once: its migrations take a second."""
-    root = tmp_path_factory.mktemp("database")
+    return made_once(tmp_path_factory, "empty_database", _make_database)
+
+
+def _make_database(root: Path) -> Path:
     Runs(track.store_of(root, None), 5)
     return root / "mlflow.db"
 

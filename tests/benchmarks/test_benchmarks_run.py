@@ -17,7 +17,7 @@ import torch
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training.loop import Trainer
 from benchmarks import __main__ as bench
-from benchmarks import gnmt_gpu, training_step
+from benchmarks import gnmt_gpu, limit, training_step
 from benchmarks.gnmt import LONGEST, synthetic_pairs
 from benchmarks.limit import multiply_adds, training_flop
 from benchmarks.training_step import Watch
@@ -52,7 +52,8 @@ def stand_in_trainer() -> SimpleNamespace:
     )
 
 
-def test_the_measured_windows_come_after_the_warm_up() -> None:
+def test_the_measured_windows_come_after_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(limit.SIZES, "cpu", 64)  # its product would take seconds
     watch = Watch(warm_up=3, windows=2, steps=4)
     trainer = stand_in_trainer()
     watch.trainer = cast(Trainer, trainer)
@@ -110,8 +111,11 @@ def test_multiply_adds_are_those_of_a_source_and_of_a_target_token(
     assert training_flop(model, 2, 3) == 6 * (2 * src + 3 * tgt)
 
 
-def test_gnmt_prints_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_gnmt_prints_its_rows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Tiny; that translations are as long as their sources it sees to itself."""
+    monkeypatch.setitem(limit.SIZES, "cpu", 64)
     gnmt_gpu.main(gnmt_gpu.TINY)
     _, _, *rows = capsys.readouterr().out.splitlines()
     assert [row[:34].rstrip() for row in rows] == [

@@ -175,7 +175,7 @@ def test_the_command_serves_this_machine_until_ctrl_c(
                 f"attn2seq demo: error: port {found[2]} cannot be used (Address"
             )
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate()
         finally:
             process.kill()
     assert (process.returncode, errors) == (0, "")

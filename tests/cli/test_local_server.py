@@ -36,7 +36,7 @@ def test_the_server_ends_with_its_starter(number: int, status: int) -> None:
         assert starter.stdout.readline() == "serving\n"
         starter.send_signal(number)  # to it alone
         # The output ends when both have ended.
-        assert starter.communicate(timeout=60) == ("", None)
+        assert starter.communicate() == ("", None)
     assert starter.returncode == status
 
 
@@ -44,5 +44,5 @@ def test_a_server_that_ends_by_itself() -> None:
     usual = signal.getsignal(signal.SIGTERM)
     with served([sys.executable, "-c", "raise SystemExit(3)"]) as server:
         assert signal.getsignal(signal.SIGTERM) is not usual
-        assert server.wait(timeout=60) == 3
+        assert server.wait() == 3
     assert signal.getsignal(signal.SIGTERM) is usual

@@ -192,7 +192,7 @@ def test_a_reader_that_leaves_is_no_error(place: Path, folder: Path) -> None:
     assert process.stdout.readline().strip()
     process.stdout.close()
     assert process.stderr.read() == b""
-    assert process.wait(timeout=60) == 0
+    assert process.wait() == 0
 
 
 def test_ctrl_c_leaves_quietly(place: Path, folder: Path) -> None:

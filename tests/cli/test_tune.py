@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +95,10 @@ def test_what_was_interrupted_is_tried_again(
     assert points[3] == points[2]
 
 
-# Stands for DVC: first the commit's curve is in the copy, then a worse and worse one.
+# Stands for DVC: first the commit's curve is in the copy, then a worse and worse one, without end:
+# a trial that nobody ended would not end.
 EXPERIMENT = """
-import signal, sys, time
+import itertools, time
 from pathlib import Path
 folder = Path(".dvc/tmp/exps/standalone/copy")
 curve = folder / "results/train/history.csv"
@@ -106,7 +106,7 @@ curve.parent.mkdir(parents=True)
 (folder / "params.yaml").write_text("train: {seed: 7}")
 curve.write_text(Path("results/train/history.csv").read_text())
 time.sleep(1.5)
-for step in range(1, 200):
+for step in itertools.count(1):
     curve.write_text("step,dev_loss\\n" + "".join(f"{k},{k}\\n" for k in range(1, step + 1)))
     time.sleep(0.1)
 """
@@ -131,9 +131,7 @@ def test_a_trial_that_falls_behind_ends_early(
         def should_prune(self) -> bool:
             return len(reported) == 5
 
-    begun = time.monotonic()
     assert tune_module._run(Stub(), "x", ["train.seed=7"], workspace, True) == "pruned"  # type: ignore[arg-type]
-    assert time.monotonic() - begun < 18  # of the 20 that the whole would take
     assert reported == {step: -step for step in range(1, 6)}
 
 

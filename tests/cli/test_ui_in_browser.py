@@ -94,7 +94,7 @@ def test_the_links_show_charts_and_a_comparison(
                               "document.querySelector('iframe')?.src")  # fmt: skip
             # Told to end, it takes MLflow's server along, which takes its workers.
             served.terminate()
-            assert served.wait(timeout=60) == 128 + signal.SIGTERM
+            assert served.wait() == 128 + signal.SIGTERM
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", int(command[-1])), timeout=60)
         finally:

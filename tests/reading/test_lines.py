@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn2seq.errors import UserError
@@ -35,6 +35,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     assert list(read_lines(tmp_path, "t")) == [(1, inside), (2, "second"), (3, ""), (4, "last")]
 
 
+@settings(deadline=None, database=None)  # a busy machine is no fault
 @given(st.lists(st.text("aé\u2028\ufeff\r", max_size=6)), st.booleans(), st.integers(1, 9))
 def test_lines_are_the_same_whatever_is_read_at_once(
     given_lines: list[str], ended: bool, block: int

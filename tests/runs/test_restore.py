@@ -65,7 +65,7 @@ def dvc(root: Path, *arguments: str) -> None:
 def test_committed_states_and_experiments_come_back(
     bare: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The stages are run by DVC itself: its lock, its cache, its experiments.
+    # The lock, the cache and the experiment are those that DVC itself writes.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     (bare / ".gitignore").write_text("/mlflow.db*\n/mlartifacts/\n/.cache/\n__pycache__/\n")
     git(bare, "init")
@@ -76,7 +76,8 @@ def test_committed_states_and_experiments_come_back(
     dvc(bare, "config", "core.analytics", "false")
     git(bare, "add", ".")
     git(bare, "commit", "-m", "code")
-    dvc(bare, "repro", "--quiet")
+    run_stages(bare)
+    dvc(bare, "commit", "--quiet", "--force")
     git(bare, "add", ".")
     git(bare, "commit", "-m", "first run")
     dvc(bare, "exp", "run", "--quiet", "--name", "wide", "-S", "decode.beam_size=9")

@@ -1,11 +1,10 @@
-"""Sources by name: test sets of sacreBLEU, files of the hub, data sets of mtdata."""
+"""Sources by name: test sets of sacreBLEU and files of the hub."""
 
 import gzip
 import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -21,48 +20,12 @@ from attn2seq.catalogue.entry import CatalogueEntry
 from attn2seq.errors import UserError
 from attn2seq.reading.readers import read_rows
 from attn2seq.reading.row import Row
-from attn2seq.sources import download, named
+from attn2seq.sources import named
 from attn2seq.sources.download import Places, download_corpus
 
+Make = Callable[..., CatalogueEntry]
 COMMIT = "0123456789" * 4
 HUB = f"hub:me/set@{COMMIT}/data/train-00000-of-00001.parquet"
-Make = Callable[..., CatalogueEntry]
-
-
-def with_source(source: str, **changes: Any) -> dict[str, Any]:
-    """Changes for an entry whose train is in mine.tsv, and dev from a source."""
-    sha256 = {} if source.startswith("sacrebleu") else {"sha256": "unknown"}
-    return {
-        "splits": {"train": {"file": "mine.tsv"}, "dev": {"source": source, **sha256}},
-        "make_splits": {"test": 1, "seed": 1}, **changes,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def make(tmp_path: Path, write_entry: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Make:
-    """An entry out of the catalogue; its own file is in data/local."""
-    monkeypatch.setattr(download, "RETRIES", 0)
-    (tmp_path / "local").mkdir()
-    (tmp_path / "local/mine.tsv").write_text("a\tb\n", encoding="utf-8")
-
-    def entry(**changes: Any) -> CatalogueEntry:
-        return read_catalogue_entry(write_entry(**changes), "mine")
-
-    return entry
-
-
-@pytest.fixture
-def dev(tmp_path: Path) -> Callable[..., list[Row]]:
-    """Downloads, and reads dev."""
-
-    def rows(entry: CatalogueEntry, mirror: Path | str | None = None) -> list[Row]:
-        places = Places(tmp_path / "local", tmp_path / "cache", mirror)
-        learnt = download_corpus(entry, tmp_path / "raw", places, lambda _: None)
-        if learnt:
-            write_digests(tmp_path / "catalogue/mine.yaml", learnt)
-        return list(read_rows(tmp_path / "raw", read_raw_entry(tmp_path / "raw"), "dev"))
-
-    return rows
 
 
 TEST_SET = tarball(
@@ -104,35 +67,39 @@ def test_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "mirror"
 
 
-def test_a_test_set_of_sacrebleu(make: Make, dev: Any, test_sets: Path, tmp_path: Path) -> None:
-    assert dev(make(**with_source("sacrebleu:wmt14/en-de")), test_sets) == [
+def test_a_test_set_of_sacrebleu(
+    with_source: Make, dev: Any, test_sets: Path, tmp_path: Path
+) -> None:
+    assert dev(with_source("sacrebleu:wmt14/en-de"), test_sets) == [
         Row(1, "Go!", ["Los!"]), Row(2, "Stop!", ["Halt!"]),
     ]  # fmt: skip
     names = {path.name for path in (tmp_path / "raw").iterdir()}
     assert names == {"corpus.yaml", "mine.tsv", "wmt14.en-de.src", "wmt14.en-de.ref"}
 
 
-def test_a_test_set_with_two_references(make: Make, dev: Any, test_sets: Path) -> None:
-    entry = make(**with_source("sacrebleu:wmt14/en-fr", tgt_lang="fr"))
+def test_a_test_set_with_two_references(with_source: Make, dev: Any, test_sets: Path) -> None:
+    entry = with_source("sacrebleu:wmt14/en-fr", tgt_lang="fr")
     assert dev(entry, test_sets)[1] == Row(2, "Stop!", ["Halt!", "Stopp!"])
 
 
-def test_a_test_set_in_xml(make: Make, dev: Any, test_sets: Path) -> None:
+def test_a_test_set_in_xml(with_source: Make, dev: Any, test_sets: Path) -> None:
     (test_sets / "mine/wmt21.test.tgz").write_bytes(XML_SET)
-    assert dev(make(**with_source("sacrebleu:wmt21/en-de")), test_sets) == [
+    assert dev(with_source("sacrebleu:wmt21/en-de"), test_sets) == [
         Row(1, "Go!", ["Los!"]),
     ]
 
 
-def test_a_test_set_that_is_another(make: Make, dev: Any, test_sets: Path, tmp_path: Path) -> None:
+def test_a_test_set_that_is_another(
+    with_source: Make, dev: Any, test_sets: Path, tmp_path: Path
+) -> None:
     (test_sets / "mine/wmt14.test.tgz").write_bytes(XML_SET)
     with pytest.raises(UserError, match=r"test\.tgz has the md5 \w+, but sacreBLEU says \w+: the"):
-        dev(make(**with_source("sacrebleu:wmt14/en-de")), test_sets)
+        dev(with_source("sacrebleu:wmt14/en-de"), test_sets)
     assert not (tmp_path / "raw").exists()
 
 
 def test_without_a_network_each_source_says_what_it_wanted(
-    make: Make, dev: Any, test_sets: Path, monkeypatch: pytest.MonkeyPatch
+    with_source: Make, dev: Any, test_sets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(named, "HUB", "https://127.0.0.1:9/datasets")
     address = f"https://127.0.0.1:9/datasets/me/set/resolve/{COMMIT}/data/train-00000-of-00001"
@@ -141,7 +108,7 @@ def test_without_a_network_each_source_says_what_it_wanted(
         (HUB, f"{address}.parquet", "train-00000-of-00001.parquet"),
     ):
         with pytest.raises(UserError) as caught:
-            dev(make(**with_source(source, columns={"src": "en", "tgt": "de"}, header=True)))
+            dev(with_source(source, columns={"src": "en", "tgt": "de"}, header=True))
         assert f"{wanted}: [Errno 111] Connection refused" in str(caught.value)
         assert f"set CORPUS_MIRROR to a folder (or an address) that holds it as mine/{file}" in str(
             caught.value
@@ -163,11 +130,11 @@ def test_without_a_network_each_source_says_what_it_wanted(
     ],
 )
 def test_unknown_sources(
-    make: Make, dev: Any, source: str, fault: str, monkeypatch: pytest.MonkeyPatch
+    with_source: Make, dev: Any, source: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "mtdata.entry", None)
     with pytest.raises(UserError, match=rf"mine, splits\.dev\.source: {fault}"):
-        dev(make(**with_source(source)))
+        dev(with_source(source))
 
 
 @pytest.mark.parametrize(
@@ -256,82 +223,3 @@ def test_the_sha256_of_an_address_can_be_unknown_too(
     assert dev(entry, address) == [Row(1, "c", ["d"])]
     written = YAML(typ="safe").load(tmp_path / "catalogue/mine.yaml")["files"][1]["sha256"]
     assert written == hashlib.sha256((folder / "mine/a.tsv.gz").read_bytes()).hexdigest()
-
-
-class DatasetId(SimpleNamespace):
-    """As mtdata's: what the name says."""
-
-    @classmethod
-    def parse(cls, name: str) -> str:
-        if name.count("-") < 3:
-            raise ValueError("too few parts")
-        return name
-
-
-def mtdata_entry(name: str, **fields: Any) -> tuple[str, SimpleNamespace]:
-    languages = tuple(name.split("-")[-2:])
-    empty = dict.fromkeys(("in_paths", "in_ext", "cols"))
-    did = SimpleNamespace(langs=languages)
-    return name, SimpleNamespace(**(empty | {"did": did, "ext": "tgz"} | fields))
-
-
-@pytest.fixture
-def mtdata(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parts of mtdata 0.5 that are asked, with entries as it has them."""
-    zipped = {"ext": "zip", "in_ext": "txt", "in_paths": ["*.de", "*.en"]}
-    entries = dict(
-        [
-            mtdata_entry("A-tsv-1-deu-eng", url="http://127.0.0.1:9/a.tsv", ext="tsv"),
-            mtdata_entry("A-txt-1-deu-eng", url="https://127.0.0.1:9/t.tgz", in_ext="txt",
-                         in_paths=["in/t.de", "in/t.en"]),
-            mtdata_entry("A-zip-1-deu-eng", url="https://127.0.0.1:9/de-en.txt.zip", **zipped),
-            mtdata_entry("A-xlsx-1-deu-eng", url="https://127.0.0.1:9/t.xlsx", ext="xlsx"),
-            mtdata_entry("A-two-1-eng-deu", url=("https://a/1", "https://a/2"), ext="txt"),
-        ]
-    )  # fmt: skip
-    package, index, entry = (ModuleType(name) for name in ("mtdata", "index", "entry"))
-    index.Index = SimpleNamespace(  # type: ignore[attr-defined]
-        get_instance=lambda: SimpleNamespace(entries=entries)
-    )
-    entry.DatasetId = DatasetId  # type: ignore[attr-defined]
-    for name, module in (("mtdata", package), ("mtdata.index", index), ("mtdata.entry", entry)):
-        monkeypatch.setitem(sys.modules, name, module)
-
-
-@pytest.mark.parametrize(
-    ("name", "file", "content"),
-    [
-        ("A-tsv-1-deu-eng", "a.tsv", b"Los!\tGo!\n"),
-        ("A-txt-1-deu-eng", "t.tgz", tarball({"in/t.de": "Los!\n", "in/t.en": "Go!\n"})),
-    ],
-)
-def test_a_data_set_of_mtdata(
-    make: Make, dev: Any, tmp_path: Path, mtdata: None, name: str, file: str, content: bytes
-) -> None:
-    """Its German is first; the entry goes from English."""
-    (tmp_path / "mirror/mine").mkdir(parents=True)
-    (tmp_path / "mirror/mine" / file).write_bytes(content)
-    source = {"source": f"mtdata:{name}", "sha256": "unknown"}
-    entry = make(
-        reader="parallel_lines", delimiter=None, columns=None, files=None,
-        splits={"train": source, "dev": dict(source)}, make_splits={"test": 1, "seed": 1},
-    )  # fmt: skip
-    assert dev(entry, tmp_path / "mirror") == [Row(1, "Go!", ["Los!"])]
-    text = (tmp_path / "catalogue/mine.yaml").read_text(encoding="utf-8")
-    assert hashlib.sha256(content).hexdigest() in text
-
-
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        ("A-tsw-1-deu-eng", r"mtdata has no A-tsw-1-deu-eng \(did you mean A-tsv-1-deu-eng\?\)"),
-        ("x", r"mtdata does not read x \(too few parts\)"),
-        ("A-xlsx-1-deu-eng", "comes as xlsx, which is not read from mtdata; name its files by"),
-        ("A-two-1-eng-deu", "comes as two addresses, which is not read from mtdata"),
-    ],
-)
-def test_unknown_data_sets_of_mtdata(
-    make: Make, dev: Any, mtdata: None, name: str, fault: str
-) -> None:
-    with pytest.raises(UserError, match=fault):
-        dev(make(**with_source(f"mtdata:{name}")))

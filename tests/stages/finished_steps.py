@@ -27,10 +27,7 @@ class Twins(Step):
     """The main repository after its first build, and a clone built from the same commit."""
 
     digests: dict[str, str]  # of the main one then; later steps change it
-    clone: Repository
-    said_by_clone: str
-    silent: str  # the address of its MLflow server, which does not answer
-    pristine: Repository  # a copy of the main one that tracks no runs, only to be copied
+    pristine: Repository  # the clone, which tracks no runs; only to be copied
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from tiny_repository import Repository
 
 def stopped_training(repository: Repository, running: subprocess.Popen[str]) -> int:
     """The process of the train stage as soon as it has begun, stopped with SIGSTOP."""
-    holder, until = repository.root / ".cache/stage.json", time.monotonic() + 300
-    while time.monotonic() < until and running.poll() is None:
+    holder = repository.root / ".cache/stage.json"
+    while running.poll() is None:
         values = _read(holder)
         if values.get("stage") == "train":
             with suppress(ProcessLookupError):  # the note of a training that has ended

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -72,18 +73,26 @@ def set_train(**changes: object) -> None:
 
 @pytest.mark.usefixtures("built_project")
 @pytest.mark.parametrize(
-    ("stages", "busy"),
-    [(["train"], 1), pytest.param(list(STAGES), 2 * len(PROCESSORS), marks=pytest.mark.long)],
+    ("stages", "busy", "processors"),
+    [
+        (["train"], 1, [{min(PROCESSORS)}]),
+        pytest.param(
+            list(STAGES), 2 * len(PROCESSORS), [{min(PROCESSORS)}, PROCESSORS],
+            marks=pytest.mark.long,
+        ),
+    ],
     ids=["train alone", "every stage"],
-)
-def test_neither_load_nor_processors_change_a_byte(stages: list[str], busy: int) -> None:
+)  # fmt: skip
+def test_neither_load_nor_processors_change_a_byte(
+    stages: list[str], busy: int, processors: list[set[int]]
+) -> None:
     folders = [*STAGES.values(), "results/train"]
     idle = digests(*folders)
     assert len(idle) > 10
     with load(busy):
-        for stage in stages:
-            run_again(stage, {min(PROCESSORS)})
-    assert digests(*folders) == idle
+        for stage, allowed in product(stages, processors):
+            run_again(stage, allowed)
+            assert digests(*folders) == idle
 
 
 @pytest.mark.usefixtures("built_project")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from finished_steps import CURVES, SCORES, Step, Twins, assert_complete, stages_run
+from finished_steps import SCORES, Twins, assert_complete, stages_run
 from tiny_repository import Repository
 from tiny_task import SIZES
 
@@ -110,19 +110,15 @@ def test_the_logged_model_does_the_task(
 
 @pytest.mark.promise("deterministic")
 def test_the_same_commit_gives_the_same_bytes_elsewhere(twins: Twins) -> None:
-    digests = twins.digests
-    assert {"models/model", "results/decode", "results/report"} <= set(digests)
-    assert twins.clone.digests() == digests
-
-
-def test_another_beam_is_a_second_complete_run(wider_beam: Step, twins: Twins) -> None:
-    ran = stages_run(wider_beam.said[0])
-    assert "train" not in ran, wider_beam.said[0]
-    assert {"decode", "evaluate", "report"} <= set(ran)
-    # Both began with the same training, at the same time.
-    known = twins.runs[0]
-    first, second = sorted(wider_beam.runs, key=lambda run: run.run_id != known.run_id)
-    assert first == known
-    assert_complete(second)
-    assert second.params["decode.beam_size"] == "3"
-    assert {key: second.curves[key] for key in CURVES} == {key: first.curves[key] for key in CURVES}
+    here, there = twins.digests, twins.pristine.digests()
+    assert {"models/model", "results/decode", "results/report"} <= set(here)
+    report = {key: found.pop("results/report") for key, found in (("here", here), ("there", there))}
+    assert here == there
+    # The reports name the one setting that is another.
+    assert report["here"] != report["there"]
+    page, other = (
+        (root / "results/report/index.html").read_text(encoding="utf-8")
+        for root in (twins.repository.root, twins.pristine.root)
+    )
+    tracked = '<th scope="row">enabled</th><td><code>{}</code></td>'
+    assert page.replace(tracked.format("true"), tracked.format("false")) == other

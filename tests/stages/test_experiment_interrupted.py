@@ -4,38 +4,35 @@ import time
 from pathlib import Path
 
 import pytest
-from finished_steps import Brief
 from shown_runs import shown_runs
-from tiny_repository import Repository, copy_repository, interrupt
+from tiny_repository import Repository, interrupt
 
 pytestmark = pytest.mark.slow
 
 COPIES = ".dvc/tmp/exps/standalone/*/results/train/history.csv"
 
 
-@pytest.mark.parametrize("seeds", ["5", "5,6"])
-def test_ctrl_c_leaves_the_workspace_as_it_was(brief: Brief, tmp_path: Path, seeds: str) -> None:
-    repository = Repository(tmp_path / "repository")
-    copy_repository(brief.built.root, repository.root)
-    repository.commit("a run")
-    before = command(repository, "experiments")
+def test_ctrl_c_leaves_the_workspace_as_it_was(built: Repository, empty_database: Path) -> None:
+    """In a sweep, which is shown from its beginning."""
+    built.set_params({"track.enabled": True})
+    built.commit("Tracked")
+    (built.root / "mlflow.db").write_bytes(empty_database.read_bytes())
+    before = command(built, "experiments")
     long = ("-S", "train.max_epochs=500", "-S", "train.max_steps=100000")
-    process = repository.start(
-        "python", "-m", "attn2seq.cli.main", "experiment", "-S", f"train.seed={seeds}", *long
+    process = built.start(
+        "python", "-m", "attn2seq.cli.main", "experiment", "-S", "train.seed=5,6", *long
     )
-    give_up = time.monotonic() + 120
-    while not list(repository.root.glob(COPIES)) and time.monotonic() < give_up:
+    while not list(built.root.glob(COPIES)):
         assert process.poll() is None
         time.sleep(0.1)
     said = interrupt(process)
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    assert repository.run("git", "status", "--porcelain") == ""
-    assert repository.params()["train"]["seed"] == 1
-    assert command(repository, "experiments") == before
-    assert "unning" not in repository.dvc("exp", "show", "--md")
-    if "," in seeds:  # a sweep is shown from its beginning
-        assert {run.status for run in shown_runs(repository.root)} == {"KILLED"}
+    assert built.run("git", "status", "--porcelain") == ""
+    assert built.params()["train"]["seed"] == 1
+    assert command(built, "experiments") == before
+    assert "unning" not in built.dvc("exp", "show", "--md")
+    assert {run.status for run in shown_runs(built.root)} == {"KILLED"}
 
 
 def command(repository: Repository, verb: str) -> str:

@@ -1,10 +1,10 @@
 """DVC experiments, run in the workspace and queued: their code, their runs, and their return."""
 
 import pytest
-from finished_steps import CURVES, Step, assert_complete
+from finished_steps import CURVES, Step, Twins, assert_complete, stages_run
 from shown_runs import ShownRun
 
-# The first test of a session waits for two builds and four runs.
+# The first test of a session waits for two builds and three runs.
 pytestmark = pytest.mark.slow
 
 
@@ -16,13 +16,28 @@ def by_name(step: Step) -> dict[str, ShownRun]:
 
 def test_experiments_put_their_runs_into_the_same_database(experiments: Step) -> None:
     runs = by_name(experiments)
-    assert len(runs) == 4, experiments.said
+    assert len(runs) == 3, experiments.said
     for name, alpha in {"short": "0.5", "long": "1.5"}.items():
         assert name in runs, "\n".join(experiments.said)
         assert_complete(runs[name])
         assert runs[name].tags["dvc_exp_name"] == name
         assert runs[name].params["decode.length_alpha"] == alpha
-        assert runs[name].params["decode.beam_size"] == "3"
+
+
+def test_what_an_experiment_does_not_change_is_not_made_again(
+    experiments: Step, twins: Twins
+) -> None:
+    said = experiments.said[0]
+    assert "train" not in stages_run(said), said
+    assert {"decode", "evaluate", "report"} <= set(stages_run(said))
+    # All began with the same training, whose curves each run shows.
+    (first,) = twins.runs
+    runs = by_name(experiments)
+    assert runs[first.name] == first
+    for name in ("short", "long"):
+        assert {key: runs[name].curves[key] for key in CURVES} == {
+            key: first.curves[key] for key in CURVES
+        }
 
 
 def test_a_queued_experiment_names_the_commit_that_the_user_knows(experiments: Step) -> None:

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.slow
 @pytest.mark.promise("mistakes")
 def test_late_faults_are_all_told_before_any_stage_runs(built: Repository) -> None:
     text = (built.root / "params.yaml").read_text(encoding="utf-8")
-    assert stages_run(built.dvc("repro")) == []
     before = (built.root / "dvc.lock").read_bytes()
     text = text.replace("  sentences: 20", "  sentences: -1")
     text = text.replace("  beam_size: 2\n", "  beam_size: 2\n  beem_size: 4\n")
@@ -48,7 +47,6 @@ def test_another_python_removes_no_output(built: Repository, tmp_path: Path) -> 
     assert "Traceback" not in said
     assert (built.root / "results/decode/test/hypotheses.txt").is_file()
     assert (built.root / "models/model/model.safetensors").is_file()
-    assert stages_run(built.dvc("repro", "decode")) == ["check", "decode"]
 
 
 @pytest.mark.promise("edited")
@@ -74,19 +72,19 @@ def test_params_edited_during_a_stage_are_not_recorded(built: Repository) -> Non
     assert "resuming from the checkpoint of step" in built.dvc("repro", "train")
 
 
-def test_curves_are_shown_while_training_runs(built: Repository) -> None:
+def test_curves_are_shown_while_training_runs(built: Repository, empty_database: Path) -> None:
     endless = {"train.max_epochs": 1_000_000, "train.schedule": "constant"}
     built.set_params(endless | {"track.enabled": True})
+    (built.root / "mlflow.db").write_bytes(empty_database.read_bytes())
     process = built.start("python", "-m", "dvc", "repro", "train")
     database = built.root / "mlflow.db"
-    until = time.monotonic() + 240
     seen: list[int] = []
     # Points that come in two portions show that the curve grows.
-    while len(set(seen)) < 3 and process.poll() is None and time.monotonic() < until:
+    while len(set(seen)) < 3 and process.poll() is None:
         seen.append(points_in_database(database, "train/loss"))
         time.sleep(0.5)
     running = process.poll() is None
-    status = [run.status for run in shown_runs(built.root)] if database.exists() else []
+    status = [run.status for run in shown_runs(built.root)]
     said = interrupt(process)
     assert running, said
     assert len(set(seen)) == 3, f"points seen while training ran: {seen}\n{said}"

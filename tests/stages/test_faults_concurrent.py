@@ -61,10 +61,11 @@ def test_only_dvc_is_killed(built: Repository, rate: float) -> None:
     assert first.stdout is not None
     left = first.stdout.read()  # ends with the last process that writes there
     assert ("edited while the stage ran" in left) == (rate != meant), left
-    said = built.dvc("repro")
+    said = built.dvc("repro", "train")
     assert "train" in stages_run(said)
     assert ("resuming from the checkpoint" in said) == (rate == meant), said
-    assert built.digests() == wanted
+    assert "models/trained" in built.digests()
+    assert built.digests().items() <= wanted.items()
 
 
 def assert_refused_plainly(said: str) -> None:

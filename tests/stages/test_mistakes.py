@@ -13,7 +13,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 from smallest_entry import ENTRY as SMALLEST
-from tiny_project import STAGES, run_stages, script_of, working_in, write_params
+from tiny_project import STAGES, run_stages, script_of, write_params
 
 yaml = YAML(typ="safe")
 LINES = [f"the dog number {i} sees a cat\tder Hund Nummer {i} sieht eine Katze" for i in range(80)]
@@ -132,16 +132,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attn2seq.sources.download.RETRIES", 0)
 
 
-@pytest.fixture(scope="module")
-def sound_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which all stages have run; only to be copied."""
-    root = tmp_path_factory.mktemp("sound")
-    write_project(root, {}, {}, {"mine.tsv": tsv(*LINES)})
-    with working_in(root):
-        run_stages(root)
-    return root
-
-
 @pytest.mark.promise("mistakes")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
@@ -170,14 +160,19 @@ def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("stage", "free_kilobytes"),
     # Training writes its curve before it writes a checkpoint.
-    [("train", 40), *((stage, 0) for stage in STAGES if stage != "check")],
-)
+    [
+        ("prepare", 0), ("train", 40),
+        *(
+            pytest.param(stage, 0, marks=pytest.mark.long)
+            for stage in STAGES if stage not in ("check", "prepare")
+        ),
+    ],
+)  # fmt: skip
 def test_a_full_disk_is_told_and_leaves_nothing(
-    stage: str, free_kilobytes: int, sound_project: Path, tmp_path_factory: pytest.TempPathFactory
+    stage: str, free_kilobytes: int, built_project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """On a file system of four megabytes, filled before the stage starts."""
-    root = tmp_path_factory.mktemp("copy")
-    shutil.copytree(sound_project, root, symlinks=True, dirs_exist_ok=True)
+    root = built_project
     shutil.rmtree(root / OUTPUTS[stage])
     shutil.rmtree(root / ".cache" / "checkpoints")
     room = tmp_path_factory.mktemp("room")

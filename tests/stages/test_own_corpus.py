@@ -48,7 +48,7 @@ def test_what_the_readme_shows_becomes_a_corpus(reader: str, in_tmp_path: Path) 
         (in_tmp_path / "data/local" / file["path"]).write_text(TEXTS[file["path"]], "utf-8")
     changes = {"download": {"corpus": "mine"}, "tokenize": {"vocabulary_size": 30}}
     write_params(in_tmp_path, "phrasebook-en-de", changes)
-    run_stages(in_tmp_path)
+    run_stages(in_tmp_path, until="prepare")  # from there on all corpora are alike
     tables = [
         pd.read_parquet(in_tmp_path / f"data/prepared/{split}.parquet")
         for split in ("train", "dev", "test")
@@ -56,7 +56,6 @@ def test_what_the_readme_shows_becomes_a_corpus(reader: str, in_tmp_path: Path) 
     assert [len(table) for table in tables] == [100, 10, 10]
     read = {(src, tgt) for table in tables for src, tgt in zip(table.src, table.tgt, strict=True)}
     assert read == set(PAIRS)
-    assert (in_tmp_path / "results/evaluate/metrics.json").is_file()
 
 
 def test_an_unknown_sha256_is_filled_in_by_the_stage(
@@ -86,7 +85,6 @@ def test_an_unknown_sha256_is_filled_in_by_the_stage(
 
 @pytest.mark.slow
 def test_only_local_files_that_are_named_are_noticed(built: Repository) -> None:
-    assert stages_run(built.dvc("repro", "prepare")) == []
     local = built.root / "data/local"
     (local / "notes.txt").write_text("another corpus\n", encoding="utf-8")
     (local / "README.md").write_text("edited\n", encoding="utf-8")

@@ -27,16 +27,19 @@ def pushed(twins: Twins, tmp_path_factory: pytest.TempPathFactory) -> Repository
     return repository
 
 
-@pytest.fixture
-def pulled(pushed: Repository, tmp_path: Path) -> Repository:
+@pytest.fixture(scope="module")
+def pulled(pushed: Repository) -> Repository:
     """A clone of it, with what was pushed."""
-    clone = Repository(tmp_path / "clone")
+    clone = Repository(pushed.root.with_name("clone"))
     pushed.run("git", "clone", "--quiet", str(pushed.root), str(clone.root))
     clone.dvc("pull", "--run-cache")
     return clone
 
 
-def test_a_clone_has_the_results_and_shows_the_same_run(pulled: Repository, twins: Twins) -> None:
+def test_a_clone_has_the_results_and_shows_the_same_run(
+    pulled: Repository, twins: Twins, empty_database: Path
+) -> None:
+    (pulled.root / "mlflow.db").write_bytes(empty_database.read_bytes())
     assert stages_run(pulled.dvc("repro")) == []
     assert (pulled.root / "results/report/index.html").is_file()
     said = pulled.run("python", "-m", "attn2seq.runs.show")

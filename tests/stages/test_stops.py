@@ -72,7 +72,10 @@ def test_a_time_limit_ends_with_75(built_project: Path, finish: Callable[[], Non
     finish()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)],
+)
 def test_a_signal_saves_and_ends(
     number: int, status: int, built_project: Path, finish: Callable[[], None]
 ) -> None:

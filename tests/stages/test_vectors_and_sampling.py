@@ -1,4 +1,4 @@
-"""All stages with word vectors of a user's own, and texts that are cut anew in each epoch."""
+"""Training with word vectors of a user's own, and on texts that are cut anew in each epoch."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_vectors_start_the_embeddings_and_segmentation_is_drawn(
         "train": {"subword_nbest": 4, "bpe_dropout": 0.2},
     }  # fmt: skip
     write_params(in_tmp_path, "phrasebook-en-de", changes)
-    run_stages(in_tmp_path)
+    run_stages(in_tmp_path, until="train")
     assert len(pd.read_parquet(in_tmp_path / "data/prepared/dev.parquet")) == 24
     said = capsys.readouterr().err
     assert "train: src is re-segmented in each epoch, by subword regularisation" in said

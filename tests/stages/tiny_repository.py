@@ -97,7 +97,7 @@ def environment(root: Path) -> dict[str, str]:
 def interrupt(process: subprocess.Popen[str]) -> str:
     """Ctrl-C, as a terminal sends it to a whole process group; the rest of the output."""
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate()
     return output
 
 

@@ -56,6 +56,7 @@ PARAMS: dict[str, Any] = {
     "train.log_every_steps": 25,
     "train.evaluate_every_steps": 50,
     "decode.device": "cpu",
+    "decode.threads": 1,
     "decode.beam_size": 2,
     "decode.nbest": 2,
     "decode.attention_maps": 5,

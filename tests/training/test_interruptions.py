@@ -190,11 +190,12 @@ def test_a_time_limit_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -
         pass
 
 
+LONG_BATCH = "has 64 pairs of up to 301 source and 301 target tokens"
 SHORT_OF_MEMORY = [
     # seed, MiB left, what is told, the step of the checkpoint that stays
-    (1, 1000, "the batch of step 2 has 64 pairs of up to 301 source and 301 target tokens", 1),
-    (2, 1000, "the batch of step 1 has 64 pairs of up to 301 source and 301 target tokens", None),
-    (1, 485, "after step 1. Lower the sizes in model", None),
+    (1, 1000, f"the batch of step 2 {LONG_BATCH}", 1),
+    pytest.param(2, 1000, f"the batch of step 1 {LONG_BATCH}", None, marks=pytest.mark.long),
+    pytest.param(1, 485, "after step 1. Lower the sizes in model", None, marks=pytest.mark.long),
 ]
 
 

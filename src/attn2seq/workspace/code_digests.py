@@ -9,7 +9,7 @@ import hashlib
 import runpy
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ PATHS = "attn2seq.workspace.paths"
 GENERATOR = "attn2seq.phrasebook"
 # Caches, half-written outputs, what editors and desktops leave beside a file: as in .dvcignore.
 LEFT_BEHIND = ("__pycache__", "*.new", ".*.sw?", ".#*", "*~", "#*#", ".DS_Store")
+# What identifies a file as it was saved -> the module in it.
+_MODULES: dict[tuple[int, ...], Module] = {}
 
 
 def stage_digests(root: Path, stage: str, corpus_is_generated: bool) -> dict[str, str]:
@@ -135,7 +137,7 @@ def is_generated(root: Path, params: Mapping[str, Any]) -> bool:
     section = params.get("download")
     corpus = section.get("corpus") if isinstance(section, Mapping) else None
     try:
-        entry = read_yaml(root / CATALOGUE / f"{corpus}.yaml")
+        entry = _read_once(root / CATALOGUE / f"{corpus}.yaml")
     except (UserError, OSError):
         return True
     return "generator" in entry
@@ -148,8 +150,26 @@ def is_left_behind(name: str) -> bool:
 
 def script_of(root: Path, stage: str) -> str:
     """The module that dvc.yaml runs for the stage."""
-    command = str(read_yaml(root / DVC_YAML)["stages"][stage]["cmd"])
+    command = str(stages_of(root)[stage]["cmd"])
     return command.partition("-m ")[2].split()[0]
+
+
+def stages_of(root: Path) -> Mapping[str, Any]:
+    """The stages that dvc.yaml describes now, by their names. Raises UserError."""
+    stages: Mapping[str, Any] = _read_once(root / DVC_YAML)["stages"]
+    return stages
+
+
+def _read_once(path: Path) -> Mapping[str, Any]:
+    """What read_yaml gives, not to be changed: a stage asks for dvc.yaml six times, and to parse it
+    each time took half of what a short stage takes.
+    """
+    return _parsed(path, path.read_bytes() if path.is_file() else b"")
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, _content: bytes) -> Mapping[str, Any]:
+    return read_yaml(path)
 
 
 def module_file(root: Path, name: str) -> Path | None:
@@ -185,17 +205,20 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix().removeprefix("src/")
 
 
-@cache
-def _read(path: Path, _: int) -> Module:
-    """A module, parsed once for each time that it is saved."""
+def _module(path: Path) -> Module:
+    """A module, parsed once for each time that it is saved, whatever links lead to it."""
+    found = path.stat()
+    key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+    if key not in _MODULES:
+        _MODULES[key] = _parsed_module(path)
+    return _MODULES[key]
+
+
+def _parsed_module(path: Path) -> Module:
     try:
         return parse(path.read_bytes())
     except (SyntaxError, ValueError) as error:
         raise UserError(f"{path} is not valid Python: {error}") from None
-
-
-def _module(path: Path) -> Module:
-    return _read(path, path.stat().st_mtime_ns)
 
 
 def _sha256(data: bytes) -> str:

@@ -15,8 +15,13 @@ from typing import Any
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
-from attn2seq.workspace.code_digests import is_generated, is_left_behind, stage_digests
-from attn2seq.workspace.paths import DVC_YAML, NOTES, PARAMS, RAW, SCORES
+from attn2seq.workspace.code_digests import (
+    is_generated,
+    is_left_behind,
+    stage_digests,
+    stages_of,
+)
+from attn2seq.workspace.paths import NOTES, PARAMS, RAW, SCORES
 
 RUN_STAGES = ("download", "prepare", "tokenize", "train", "decode", "evaluate")
 # Deps that are code: the notes of the stage `code`, and what its own notes are made from. In the
@@ -39,7 +44,7 @@ class Inputs:
 
 def inputs_of_workspace(root: Path, params: Mapping[str, Any] | None = None) -> Inputs:
     """The inputs as they stand in the files under `root`; params as given, else as they stand."""
-    stages = read_yaml(root / DVC_YAML)["stages"]
+    stages = stages_of(root)
     params = read_yaml(root / PARAMS) if params is None else params
     sections = sorted({name for stage in RUN_STAGES for name in stages[stage].get("params", [])})
     paths = sorted({path for stage in RUN_STAGES for path in code_deps(stages[stage])})
@@ -66,7 +71,7 @@ def inputs_of_lock(lock: Mapping[str, Any]) -> Inputs:
 
 def outs_of_workspace(root: Path, stage: str) -> Outs:
     """Those of the stage that are there, as they stand in the files under `root`."""
-    paths = _named_outs(read_yaml(root / DVC_YAML)["stages"][stage])
+    paths = _named_outs(stages_of(root)[stage])
     return {path: md5_of(root / path) for path in sorted(paths) if (root / path).exists()}
 
 
@@ -99,7 +104,7 @@ def train_fingerprint(root: Path, inputs: Mapping[str, Any], machine: Mapping[st
     resolved device, number type, thread count and torch version: bytes repeat only where these
     are the same.
     """
-    stage = read_yaml(root / DVC_YAML)["stages"]["train"]
+    stage = stages_of(root)["train"]
     data = [path for path in stage["deps"] if not path.startswith(CODE_ROOTS)]
     return digest(
         {
@@ -112,7 +117,7 @@ def train_fingerprint(root: Path, inputs: Mapping[str, Any], machine: Mapping[st
 
 def stage_inputs(root: Path, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Of all params those of one stage, and the digests of its code as it stands now."""
-    stage = read_yaml(root / DVC_YAML)["stages"][name]
+    stage = stages_of(root)[name]
     sections = stage.get("params", [])
     if not all(isinstance(section, str) for section in sections):
         sections = list(params)  # the entry `params.yaml:` stands for the whole file
