@@ -127,9 +127,7 @@ def test_one_that_hangs_is_left_behind(
     assert [process.wait(timeout=10) for process in processes] == [-9, -9]
 
 
-def test_weights_remember_their_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_remember_their_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 1030.0)
     monkeypatch.setattr(time, "time", lambda: 1_800_000_000.0)
     weights = tmp_path / "model.safetensors"

@@ -30,6 +30,7 @@ from attn2seq.workspace.paths import (
     DVC_YAML,
     PARAMS,
 )
+from attn2seq.workspace.quiet_dvc import without_bars
 
 MANY_BYTES = 3_000_000_000  # from here on `make repro` mentions the caches
 # What tells which files of DVC's cache a commit names.
@@ -70,6 +71,7 @@ def unused_objects(root: Path, remove: bool = False) -> Heap:
     from dvc_data.hashfile.gc import gc
 
     logging.getLogger("dvc").setLevel(logging.ERROR)  # it warns of each output without a version
+    without_bars()
     what = "DVC's cache: unreferenced files"
     try:
         with Repo(str(root)) as repo:
