@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from attn2seq.errors import UserError
+from attn2seq.runs.cached_files import dvc_cache
 from attn2seq.runs.circumstances import git
 from attn2seq.runs.registry import ownerless_folders
-from attn2seq.runs.restore import dvc_cache
 from attn2seq.runs.show import store_of
 from attn2seq.workspace.paths import (
     ARTIFACTS,

@@ -8,7 +8,7 @@ from typing import Any
 
 from attn2seq.errors import UserError
 from attn2seq.model_folder import ModelFolder, known_form, read_model_folder
-from attn2seq.runs.restore import MD5
+from attn2seq.runs.cached_files import MD5
 from attn2seq.runs.revisions import find_state, yaml_of
 from attn2seq.whole import whole_folder
 from attn2seq.workspace.door import check_git

@@ -19,6 +19,7 @@ from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs import restore
 from attn2seq.runs.beside import wanted
+from attn2seq.runs.cached_files import NothingToRestoreError, dvc_cache
 from attn2seq.runs.circumstances import circumstances, committed_circumstances
 from attn2seq.runs.collect import collected_record
 from attn2seq.runs.follow import follow_training
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> int:
     except StoreUnavailableError as error:
         print(str(error), file=sys.stderr)
         return 1
-    except restore.NothingToRestoreError as error:
+    except NothingToRestoreError as error:
         print(f"workspace: nothing to add: {error}", file=sys.stderr)
         return 0 if options.all else 1
     except UserError as error:
@@ -156,18 +157,18 @@ def workspace_record(workspace: Path, root: Path) -> Iterator[RunRecord]:
 
 def show_committed(runs: Runs, root: Path) -> None:
     """Complete the run of every commit and experiment whose results can be had; a line for each."""
-    dvc_cache = restore.dvc_cache(root)
+    cache = dvc_cache(root)
     here = Path.cwd() / DVC_LOCK
     for state in restore.committed_states(root):
         about = committed_circumstances(root, state.commit, state.exp_name)
         with tempfile.TemporaryDirectory() as scratch:
             folder, code = Path(scratch, "state"), Path(scratch, "code")
-            source = restore.commit_source(root, state.commit, dvc_cache, code)
+            source = restore.commit_source(root, state.commit, cache, code)
             if here.exists() and here.read_text(encoding="utf-8") == source.lock:
                 about = replace(about, restored=False)  # the workspace's own, by another way
             try:
                 record = restore.restored_record(source, about, root, folder)
-            except restore.NothingToRestoreError as error:
+            except UserError as error:  # one commit that cannot be read leaves the others
                 print(f"{state.label}: nothing to restore: {error}")
             else:
                 _say(state.label, runs.complete(record))

@@ -14,21 +14,18 @@ from attn2seq.workspace.paths import DVC_LOCK, DVC_YAML, PARAMS
 
 def check_files(root: Path) -> None:
     """Raises UserError where DVC could not read one of its files, with the remedy."""
-    from ruamel.yaml import YAML  # only here, so that help waits neither for this nor for pydantic
-
+    # Only here, so that help waits neither for ruamel.yaml nor for pydantic.
     from attn2seq.config import check_yaml
+    from attn2seq.workspace.dvc_lock import REMEDY, parsed_lock
 
     for name in (PARAMS, DVC_YAML, DVC_LOCK):
         if (root / name).is_file():
             check_yaml(Path(os.path.relpath(root / name)))
     if (root / DVC_LOCK).is_file():
-        lock = YAML(typ="safe").load(root / DVC_LOCK)
-        if not isinstance(lock, dict) or not isinstance(lock.get("stages"), dict):
-            raise UserError(
-                f"{DVC_LOCK} lists no stages, as DVC writes them: `git checkout -- {DVC_LOCK}` "
-                "brings back the one of the last commit, or delete it, and `make repro` writes "
-                "another"
-            )
+        try:
+            parsed_lock((root / DVC_LOCK).read_text(encoding="utf-8"))
+        except UserError as error:
+            raise UserError(f"{error}: {REMEDY}") from None
 
 
 def check_git(root: Path, needed_for: str | None = None) -> None:
