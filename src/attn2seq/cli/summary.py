@@ -89,7 +89,9 @@ def _judge(facts: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{facts} is damaged: `dvc checkout` brings it back") from None
+        raise UserError(
+            f"{facts} is damaged: `dvc checkout --force {PREPARED}` brings it back"
+        ) from None
 
 
 def summary_lines() -> list[str]:
