@@ -89,6 +89,19 @@ REMEDIES = {
         remove("mlflow.db"), ("register", "--force"), "`make track` for one that is finished",
         ("attn2seq track",),
     ),
+    "a damaged database": Remedy(
+        put("mlflow.db", "no database\n" * 99), ("track",),
+        "Delete the file, and `attn2seq track --all` restores the runs",
+        ("rm mlflow.db", "attn2seq track --all"),
+    ),
+    "dvc.yaml gone": Remedy(
+        remove("dvc.yaml"), ("check",), "`git checkout -- dvc.yaml` brings back",
+        ("git checkout -- dvc.yaml",),
+    ),
+    "dvc.yaml damaged": Remedy(
+        put("dvc.yaml", "stages: 3\n"), ("compare", "HEAD"), "`git checkout -- dvc.yaml`",
+        ("git checkout -- dvc.yaml",),
+    ),
     "no runs for a model's address": Remedy(
         remove("mlflow.db"), ("translate", "--model", "models:/reversed@champion", "abc"),
         "`make track` adds this", ("attn2seq track", "attn2seq register --force"),

@@ -44,6 +44,8 @@ def answering(store: Store) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError, ImportError, Timeout) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         said = f"MLflow at {store.uri} does not answer ({reason})"
+        if store.database is not None and "not a database" in reason:
+            said += ". Delete the file, and `attn2seq track --all` restores the runs"
         raise StoreUnavailableError(said) from error
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
@@ -94,14 +95,20 @@ def _complete_bounded(record: RunRecord, store: Store, root: Path) -> Shown | No
 def store_of(root: Path, uri: str | None) -> Store:
     """The server at `uri`, or else the database in the main repository.
 
-    Raises StoreUnavailableError where the latter cannot be.
+    Raises StoreUnavailableError where neither can be.
     """
     if told := tells_of_path(root):
         raise StoreUnavailableError(told)
     lock = root / f"{DATABASE}.lock"
     if uri is None or not uri.strip():
         database = root / DATABASE
+        if database.exists() and not database.is_file():  # MLflow would try again for minutes
+            raise StoreUnavailableError(f"{database} is no file: remove it, or rename it")
         return Store(f"sqlite:///{database}", lock, database, root / ARTIFACTS)
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise StoreUnavailableError(f"MLFLOW_TRACKING_URI={uri} is no address: {error}") from None
     served = uri.startswith(("http:", "https:"))
     return Store(uri, lock, artifacts=None if served else root / ARTIFACTS)
 
