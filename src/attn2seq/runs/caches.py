@@ -101,9 +101,7 @@ def _used_objects(repo: Any, root: Path) -> set[Any]:
     naming = [*NAMING]
     if "${" in (root / DVC_YAML).read_text(encoding="utf-8"):
         naming.append(str(PARAMS))  # from which DVC fills in the rest
-    # Merges as well, which may put together what no other commit has.
-    listed = git(root, "rev-list", "--all", "HEAD", "--full-history", "--", *naming) or b""
-    commits = listed.decode().split()
+    commits = _commits(root, naming)
     if not sys.stderr.isatty():
         print(f"reading what {len(commits):,} commits name ...", file=sys.stderr, flush=True)
     used: set[Any] = set()
@@ -115,6 +113,25 @@ def _used_objects(repo: Any, root: Path) -> set[Any]:
         for found in repo.index.used_objs(force=True).values():
             used |= found
     return used
+
+
+def _commits(root: Path, naming: Iterable[str]) -> list[str]:
+    """Those that changed a file of these names; none where there is no repository.
+
+    Raises UserError where git cannot list them: what they name would be taken for unused.
+    """
+    if not any((place / ".git").exists() for place in (root, *root.parents)):
+        return []
+    head = git(root, "rev-parse", "--verify", "--quiet", "HEAD")  # fails before the first commit
+    starts = ["--all", *(["HEAD"] if head else [])]
+    # Merges as well, which may put together what no other commit has.
+    listed = git(root, "rev-list", *starts, "--full-history", "--", *naming)
+    if listed is None:
+        raise UserError(
+            f"git cannot list the commits of {root}, which name files of the cache, so nothing is "
+            "removed: `git fsck` shows what is damaged"
+        )
+    return listed.decode().split()
 
 
 def checkpoints(folder: Path, interrupted_too: bool) -> list[Heap]:

@@ -69,6 +69,11 @@ def check_git(root: Path, needed_for: str | None = None) -> None:
             )
     elif "not a git repository" not in done.stderr:
         raise UserError(f"git does not work in {root}:\n{done.stderr.strip()}")
+    elif (root / ".git").exists():
+        raise UserError(
+            f"{root / '.git'} is damaged: git does not take it for a repository. Clone the project "
+            "again, or bring the folder back from a copy"
+        )
     elif needed_for:
         raise UserError(
             f"{needed_for} needs a git repository, and {root} is none: `git init`, `git add .`, "
