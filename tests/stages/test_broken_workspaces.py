@@ -132,8 +132,12 @@ SITUATIONS = {
     ),
     "a server of no kind": Situation(address("nonsense://there"), RUNS),
     "an address of no host": Situation(address("http://[::1"), RUNS, {"register": "is no address"}),
+    "a database without its driver": Situation(
+        address("postgresql://u@127.0.0.1:1/x"), RUNS, {"register": "does not answer"}
+    ),
     "a database in no folder": Situation(address("sqlite:////nonexistent/a.db"), RUNS),
     "catalogue missing": Situation(remove("data/catalogue"), CORPORA, {"check": "no corpus"}),
+    "entry empty": Situation(put("data/catalogue/reversed.yaml", ""), CORPORA),
     "entry cut": Situation(
         put("data/catalogue/reversed.yaml", "a: [\n"),
         CORPORA,
@@ -142,6 +146,7 @@ SITUATIONS = {
     "recipes missing": Situation(
         remove("recipes"), CORPORA, {"recipe": "no recipe phrasebook-en-de in recipes/"}
     ),
+    "recipes cut": Situation(cut("recipes/*.yaml"), CORPORA),
     "recorded runs cut": Situation(
         cut("benchmarks/results/recorded/*.json"), ("results",), {"results": "not JSON"}
     ),
@@ -157,10 +162,12 @@ SITUATIONS = {
         HISTORY,
         {"experiments": "is damaged", "compare": "is damaged", "gc": "nothing is removed"},
     ),
+    "no commits": Situation(broken.without_commits, HISTORY),
     "objects missing": Situation(
         broken.without_objects, HISTORY, {"gc": "nothing is removed: `git fsck`"}
     ),
     "results missing": Situation(remove("results"), RESULTS),
+    "results a file": Situation(put("results", ""), RESULTS),
     "results cut": Situation(cut("results/**/*.json", "results/**/*.csv"), RESULTS),
     "tables cut": Situation(cut("results/**/*.parquet", "results/**/*.jsonl"), RESULTS),
     "scores of another shape": Situation(put("results/evaluate/metrics.json", "[]"), RESULTS),
@@ -181,9 +188,17 @@ SITUATIONS = {
     ".dvc missing": Situation(remove(".dvc"), CACHES),
     "DVC's settings cut": Situation(put(".dvc/config", "[core\nx"), CACHES),
     "DVC's settings unknown": Situation(put(".dvc/config", "[core]\n  nonsense = 1\n"), CACHES),
+    "DVC's cache missing": Situation(remove(".dvc/cache"), CACHES),
+    "DVC's cache a file": Situation(put(".dvc/cache", ""), CACHES),
+    "DVC's listings cut": Situation(cut(".dvc/cache/files/md5/*/*.dir"), CACHES),
     "notes cut": Situation(cut(".cache/*/*.json"), CACHES),
     "notes of another shape": Situation(put(".cache/sweeps/1.json", '{"name": 1}'), CACHES),
+    "a champion unknown": Situation(put(".cache/champions/reversed.json", "[]"), CACHES),
+    "cache a file": Situation(put(".cache", ""), CACHES),
+    "files no text": Situation(put("mine.tsv", bytes(range(256))), OWN_FILES),
+    "files missing": Situation(remove("texts.src"), OWN_FILES),
     "a folder for a file": Situation(folder("mine.tsv"), OWN_FILES),
+    "ranges of another shape": Situation(put("ranges.yaml", "- a\n"), OWN_FILES),
 }
 
 
