@@ -38,7 +38,7 @@ $(READY): pyproject.toml constraints.txt
 
 repro: $(READY)  ## Rebuild everything that is not up to date, and print the scores
 	@attn2seq check
-	@dvc repro
+	@python -m attn2seq.workspace.quiet_dvc repro
 	-@python -m attn2seq.runs.show --quiet
 	@attn2seq summary
 
@@ -54,7 +54,7 @@ ui: $(READY)  ## Open MLflow's pages (PORT=5000), or print a server's links
 
 report: export AGAINST := $(value AGAINST)
 report: $(READY)  ## Rebuild the report, print its path (AGAINST=main: compared with)
-	@attn2seq check && dvc repro report && echo "open $(CURDIR)/results/report/index.html"
+	@attn2seq check && python -m attn2seq.workspace.quiet_dvc repro report && echo "open $(CURDIR)/results/report/index.html"
 	@if [ -n "$$AGAINST" ]; then attn2seq compare --page -- "$$AGAINST"; fi
 
 compare: export AGAINST := $(value AGAINST)

@@ -10,7 +10,7 @@ from tracked_runs import client_of, runs_in
 from tracked_workspace import run_stages, write_lock
 
 from attn2seq.runs import show as track
-from attn2seq.runs.restore import _from_cache
+from attn2seq.runs.cached_files import from_cache
 
 
 def test_params_edited_between_two_stages_give_no_run(
@@ -128,5 +128,5 @@ def test_a_damaged_listing_in_dvcs_cache_counts_as_gone(tmp_path: Path, listing:
     cache = tmp_path / "cache"
     (cache / "12").mkdir(parents=True)
     (cache / "12/34.dir").write_text(listing)
-    assert not _from_cache(cache, "1234.dir", tmp_path / "target")
+    assert not from_cache(cache, "1234.dir", tmp_path / "target")
     assert not (tmp_path / "target").exists()

@@ -176,6 +176,8 @@ BAD_INPUT = {
     b'{"inputs": ["abc"], "params": {"nbest": "2"}}': "decode.nbest: input should be a valid int",
     b'{"inputs": ["abc"], "params": {"beam_size": 2, "nbest": 5}}': "the search has 2 (beam_size)",
     b'{"inputs": ["abc"], "params": [2]}': "params must be an object",
+    b'{"inputs": ["abc"], "parms": {"nbest": 2}}': "unknown key parms (did you mean params?)",
+    b'{"inputs": ["abc"], "nbest": 2}': "unknown key nbest (known: inputs, params)",
     json.dumps({"inputs": ["abc"] * 1001}).encode(): "1,001 texts; send 1,000 at most",
     json.dumps({"inputs": [LONG]}).encode(): "10,000,000 characters; send 1,048,576 at most",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from finished_steps import Brief, Step, Twins
+from finished_workspace import forget_environment, make_finished
 from made_once import made_once
 from shown_runs import shown_runs
 from tiny_project import run_stages, working_in, write_params
@@ -151,3 +152,26 @@ def built_project(short_training: Path, in_tmp_path: Path) -> Path:
     apart = shutil.ignore_patterns("made.pickle")
     shutil.copytree(short_training, in_tmp_path, ignore=apart, symlinks=True, dirs_exist_ok=True)
     return in_tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which all is in order; only to be copied."""
+    return made_once(tmp_path_factory, "finished", _build_finished)
+
+
+def _build_finished(folder: Path) -> Path:
+    make_finished(folder / "workspace")
+    return folder / "workspace"
+
+
+@pytest.fixture
+def finished_workspace(
+    finished_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The working directory, a copy of it, with an environment that forgets what is set."""
+    forget_environment(monkeypatch)
+    root = tmp_path / "workspace"
+    shutil.copytree(finished_once, root, symlinks=True)
+    monkeypatch.chdir(root)
+    return root

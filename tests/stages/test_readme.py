@@ -3,13 +3,14 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import urlopen
 
 import pytest
 from tiny_repository import PROJECT, Repository, copy_project, interrupt, set_identity
@@ -73,8 +74,9 @@ def serve(clone: Repository, command: str) -> None:
     with clone.start("bash", "-c", f"exec {command} --port {port}") as process:
         until = time.monotonic() + 240
         while not answers and process.poll() is None and time.monotonic() < until:
-            with socket.socket() as probe:
-                answers = probe.connect_ex(("127.0.0.1", port)) == 0
+            # Not only a connection: a port may be taken before there is a page.
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}", timeout=60) as page:
+                answers = page.status == 200
             time.sleep(0.2)
         said = interrupt(process)
     assert answers, f"{command} served no page:\n{said}"
@@ -84,7 +86,7 @@ def serve(clone: Repository, command: str) -> None:
 
 @pytest.mark.promise("readme")
 @pytest.mark.long
-@pytest.mark.timeout(2400)  # several trainings, one after the other
+@pytest.mark.timeout(5400)  # eight trainings, one after the other, on a machine that may be busy
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_every_command_works_as_written(tmp_path: Path) -> None:
     upstream = Repository(tmp_path / "upstream/attn2seq")

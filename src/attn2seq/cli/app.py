@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from attn2seq.cli import model_verbs, run_verbs, workspace_verbs
-from attn2seq.cli.ending import INTERRUPTED, leave_stdout
+from attn2seq.cli.ending import INTERRUPTED, leave_stdout, told_by_library
 from attn2seq.errors import UserError
 
 
@@ -33,6 +33,12 @@ class Verbs(TyperGroup):
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             remedy = ". Free some space (`make gc` lists what can be removed)" if full else ""
             print(f"attn2seq {ctx.invoked_subcommand}: error: {error}{remedy}", file=sys.stderr)
+            status = 1
+        except Exception as error:
+            told = told_by_library(error)
+            if told is None:
+                raise
+            print(f"attn2seq {ctx.invoked_subcommand}: error: {told}", file=sys.stderr)
             status = 1
         raise typer.Exit(status or 0)
 

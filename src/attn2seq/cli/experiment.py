@@ -25,6 +25,7 @@ from attn2seq.runs.revisions import experiments
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
 from attn2seq.workspace.check_params import check_params
 from attn2seq.workspace.paths import CATALOGUE, PARAMS
+from attn2seq.workspace.quiet_dvc import dvc_command
 from attn2seq.workspace.stage import main_root
 
 Overrides = list[str]  # key=value, as dvc exp run -S takes them
@@ -97,8 +98,7 @@ def _run_all(names: Sequence[str], points: Sequence[Overrides], queue: bool, job
 
 
 def _dvc(*arguments: str) -> None:
-    command = [sys.executable, "-m", "dvc", *arguments]
-    with subprocess.Popen(command, env=os.environ | identity()) as process:
+    with subprocess.Popen(dvc_command(*arguments), env=os.environ | identity()) as process:
         try:
             process.wait()
         except KeyboardInterrupt:

@@ -6,7 +6,6 @@ template that is written here holds the library itself; it is made from an insta
 not committed, since it is 0.9 MB of code that is not ours."""
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ import vl_convert
 from attn2seq.errors import UserError
 from attn2seq.runs.revisions import experiments
 from attn2seq.whole import whole_file
+from attn2seq.workspace.quiet_dvc import dvc_command
 from attn2seq.workspace.stage import main_root
 
 # DVC knows the template by its place within .dvc.
@@ -83,6 +83,4 @@ def template() -> str:
 
 
 def _dvc(root: Path, *arguments: str) -> int:
-    return subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=root, check=False
-    ).returncode
+    return subprocess.run(dvc_command(*arguments), cwd=root, check=False).returncode

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attn2seq.cli.model_card import model_card
-from attn2seq.config import read_yaml
+from attn2seq.cli.workspace import corpus_name
 from attn2seq.errors import UserError
 from attn2seq.metrics import METRICS
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import JUDGED_TAG
 from attn2seq.runs.registry import CARD, CHAMPION, Candidate, Registry
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
-from attn2seq.workspace.paths import PARAMS
 from attn2seq.workspace.stage import main_root
 
 HOW_FORCED = "`make register FORCE=1` makes it champion anyway"
@@ -55,7 +54,7 @@ class Judged:
 
 def register_best(wanted: str | None, force: bool) -> str:
     """`register` for the corpus of params.yaml, in the workspace's MLflow."""
-    return register(_registry(), read_yaml(PARAMS)["download"]["corpus"], wanted, force)
+    return register(_registry(), corpus_name(), wanted, force)
 
 
 def restore_champions() -> list[str]:

@@ -6,12 +6,11 @@ import tempfile
 from pathlib import Path
 
 from attn2seq.cli.local_server import HOST, refuse_taken, served
-from attn2seq.config import read_yaml
+from attn2seq.cli.workspace import corpus_name
 from attn2seq.errors import UserError
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.registry import CHAMPION, Registry
 from attn2seq.runs.show import COMPLETE_TIMEOUT_S, store_of
-from attn2seq.workspace.paths import PARAMS
 from attn2seq.workspace.stage import main_root
 
 
@@ -19,7 +18,7 @@ def serve_champion(port: int) -> int:
     """The exit status: that of MLflow's server. Raises UserError."""
     root = main_root()
     store = store_of(root, os.environ.get("MLFLOW_TRACKING_URI"))
-    name = read_yaml(PARAMS)["download"]["corpus"]
+    name = corpus_name()
     refuse_taken(port, "serve")
     champion = Registry(Runs(store, COMPLETE_TIMEOUT_S), root).champion(name)
     if champion is None:

@@ -79,14 +79,28 @@ def _read_scores(path: Path) -> dict[str, dict[str, Any]]:
     return metrics
 
 
+def _judge(facts: Path) -> str | None:
+    """The score that the corpus judges by; None where its facts are not there.
+
+    Raises UserError where they cannot be read.
+    """
+    try:
+        return judged_by(json.loads(facts.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{facts} is damaged: `dvc checkout --force {PREPARED}` brings it back"
+        ) from None
+
+
 def summary_lines() -> list[str]:
     """The lines to print. Raises UserError where there are no results yet."""
     root = main_root()
     if not SCORES.is_file():
         raise UserError(f"no results yet: {SCORES} is missing. `make repro` makes them")
     metrics = _read_scores(SCORES)
-    facts = PREPARED / "corpus.json"
-    judge = judged_by(json.loads(facts.read_text(encoding="utf-8"))) if facts.is_file() else None
+    judge = _judge(PREPARED / "corpus.json")
     lock = read_yaml(DVC_LOCK) if DVC_LOCK.is_file() else {"stages": {}}
     lines = [*scores_table(metrics, judge), "", *times_table(root, lock), ""]
     report = REPORT.resolve().as_uri()

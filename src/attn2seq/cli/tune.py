@@ -34,6 +34,7 @@ from attn2seq.runs.circumstances import git
 from attn2seq.runs.experiment_results import result_rows
 from attn2seq.whole import whole_file
 from attn2seq.workspace.paths import CACHE, CATALOGUE, HISTORY, PARAMS, RECIPES
+from attn2seq.workspace.quiet_dvc import dvc_command
 from attn2seq.workspace.recipes import read_recipe
 from attn2seq.workspace.stage import main_root
 
@@ -232,7 +233,7 @@ def _run(
 
 def _command(name: str, point: Sequence[str]) -> list[str]:
     settings = [part for override in point for part in ("-S", override)]
-    return [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *settings]
+    return dvc_command("exp", "run", "--temp", "--name", name, *settings)
 
 
 def _dev_losses(

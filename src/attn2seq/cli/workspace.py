@@ -39,6 +39,22 @@ def as_given(path: Path, here: Path) -> Path:
     return path if here == Path.cwd() else Path(os.path.relpath(here / path))
 
 
+def corpus_name() -> str:
+    """The corpus that params.yaml names; the working directory is the workspace.
+
+    Raises UserError where it names none.
+    """
+    from attn2seq.config import read_yaml
+
+    section = read_yaml(PARAMS).get("download")
+    name = section.get("corpus") if isinstance(section, dict) else None
+    if not isinstance(name, str):
+        raise UserError(
+            f"{PARAMS} names no corpus in download.corpus: `attn2seq check` lists its errors"
+        )
+    return name
+
+
 def choose_model(name: str | None) -> str:
     """The model that the user means, by default the workspace's; enters the workspace if any.
 

@@ -100,10 +100,11 @@ def check() -> None:
     root = Path.cwd()
     from attn2seq.config import read_yaml
     from attn2seq.workspace.check_params import check_params, check_surroundings
-    from attn2seq.workspace.door import check_git, tells_of_path
+    from attn2seq.workspace.door import check_git, check_stages, tells_of_path
     from attn2seq.workspace.paths import CATALOGUE, ENSEMBLE, LOCAL, PARAMS
 
     check_git(root)
+    check_stages(root)
     params = read_yaml(PARAMS)
     check_params(params, CATALOGUE)
     check_surroundings(params, CATALOGUE, LOCAL, ENSEMBLE)

@@ -16,13 +16,12 @@ from ruamel.yaml import YAML
 from attn2seq.comparison.runs import Run
 from attn2seq.config import flat_params, nearest, read_yaml
 from attn2seq.errors import UserError
+from attn2seq.runs.cached_files import NothingToRestoreError, dvc_cache
 from attn2seq.runs.circumstances import Circumstances, circumstances, git
 from attn2seq.runs.record import RunRecord
 from attn2seq.runs.restore import (
-    NothingToRestoreError,
     Source,
     commit_source,
-    dvc_cache,
     restored_record,
     workspace_source,
 )

@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from attn2seq.errors import UserError
+from attn2seq.runs.cached_files import dvc_cache
 from attn2seq.runs.circumstances import git
 from attn2seq.runs.registry import ownerless_folders
-from attn2seq.runs.restore import dvc_cache
 from attn2seq.runs.show import store_of
 from attn2seq.workspace.paths import (
     ARTIFACTS,
@@ -30,6 +30,7 @@ from attn2seq.workspace.paths import (
     DVC_YAML,
     PARAMS,
 )
+from attn2seq.workspace.quiet_dvc import without_bars
 
 MANY_BYTES = 3_000_000_000  # from here on `make repro` mentions the caches
 # What tells which files of DVC's cache a commit names.
@@ -70,6 +71,7 @@ def unused_objects(root: Path, remove: bool = False) -> Heap:
     from dvc_data.hashfile.gc import gc
 
     logging.getLogger("dvc").setLevel(logging.ERROR)  # it warns of each output without a version
+    without_bars()
     what = "DVC's cache: unreferenced files"
     try:
         with Repo(str(root)) as repo:
@@ -99,9 +101,7 @@ def _used_objects(repo: Any, root: Path) -> set[Any]:
     naming = [*NAMING]
     if "${" in (root / DVC_YAML).read_text(encoding="utf-8"):
         naming.append(str(PARAMS))  # from which DVC fills in the rest
-    # Merges as well, which may put together what no other commit has.
-    listed = git(root, "rev-list", "--all", "HEAD", "--full-history", "--", *naming) or b""
-    commits = listed.decode().split()
+    commits = _commits(root, naming)
     if not sys.stderr.isatty():
         print(f"reading what {len(commits):,} commits name ...", file=sys.stderr, flush=True)
     used: set[Any] = set()
@@ -113,6 +113,25 @@ def _used_objects(repo: Any, root: Path) -> set[Any]:
         for found in repo.index.used_objs(force=True).values():
             used |= found
     return used
+
+
+def _commits(root: Path, naming: Iterable[str]) -> list[str]:
+    """Those that changed a file of these names; none where there is no repository.
+
+    Raises UserError where git cannot list them: what they name would be taken for unused.
+    """
+    if not any((place / ".git").exists() for place in (root, *root.parents)):
+        return []
+    head = git(root, "rev-parse", "--verify", "--quiet", "HEAD")  # fails before the first commit
+    starts = ["--all", *(["HEAD"] if head else [])]
+    # Merges as well, which may put together what no other commit has.
+    listed = git(root, "rev-list", *starts, "--full-history", "--", *naming)
+    if listed is None:
+        raise UserError(
+            f"git cannot list the commits of {root}, which name files of the cache, so nothing is "
+            "removed: `git fsck` shows what is damaged"
+        )
+    return listed.decode().split()
 
 
 def checkpoints(folder: Path, interrupted_too: bool) -> list[Heap]:

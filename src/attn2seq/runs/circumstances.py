@@ -122,7 +122,9 @@ def _sweeps(root: Path) -> list[tuple[Path, dict[str, Any]]]:
     notes: list[tuple[Path, dict[str, Any]]] = []
     for path in sorted((root / SWEEPS).glob("*.json")):
         with suppress(ValueError):
-            notes.append((path, json.loads(path.read_text(encoding="utf-8"))))
+            note = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(note, dict) and {"name", "experiments"} <= note.keys():
+                notes.append((path, note))
     return notes
 
 

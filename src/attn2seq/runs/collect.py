@@ -135,7 +135,13 @@ def _training(folder: Path, root: Path) -> dict[str, Any]:
     for; empty where it is not known here.
     """
     note = _note(folder, root)
-    return _read(note) if note is not None and note.exists() else {}
+    if note is None or not note.exists():
+        return {}
+    try:
+        found = _read(note)
+    except ValueError:  # of a cache, so it may be gone
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _note(folder: Path, root: Path) -> Path | None:

@@ -40,9 +40,12 @@ def answering(store: Store) -> Iterator[None]:
         ) from None
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError, Timeout) as error:
+    # An ImportError: the driver of the database that the address names is not installed.
+    except (MlflowException, SQLAlchemyError, OSError, ImportError, Timeout) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         said = f"MLflow at {store.uri} does not answer ({reason})"
+        if store.database is not None and "not a database" in reason:
+            said += ". Delete the file, and `attn2seq track --all` restores the runs"
         raise StoreUnavailableError(said) from error
 
 

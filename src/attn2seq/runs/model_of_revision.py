@@ -8,11 +8,12 @@ from typing import Any
 
 from attn2seq.errors import UserError
 from attn2seq.model_folder import ModelFolder, known_form, read_model_folder
-from attn2seq.runs.restore import MD5
+from attn2seq.runs.cached_files import MD5
 from attn2seq.runs.revisions import find_state, yaml_of
 from attn2seq.whole import whole_folder
 from attn2seq.workspace.door import check_git
 from attn2seq.workspace.paths import DVC_LOCK, MODEL, MODELS_OF_REVISIONS, PARAMS, TRAINED
+from attn2seq.workspace.quiet_dvc import without_bars
 from attn2seq.workspace.stage import main_root
 
 # A stage and its out: the complete folder, or what training left, whichever the commit has.
@@ -77,6 +78,7 @@ def _searched_as_then(folder: ModelFolder, params: Mapping[str, Any], revision: 
 def _fetch(root: Path, commit: str, path: str, folder: Path) -> None:
     from dvc.api import DVCFileSystem
 
+    without_bars()
     files = DVCFileSystem(str(root), rev=commit)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as beside:

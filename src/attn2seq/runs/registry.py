@@ -76,13 +76,15 @@ class Registry:
         and that run, or None where it is not here with its model.
         """
         for path in sorted(self._notes.glob("*.json")):
-            noted = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                noted = json.loads(path.read_text(encoding="utf-8"))
+                fingerprint, name = noted["fingerprint"], noted["run"]
+            except (ValueError, KeyError, TypeError):  # of a cache, so it may be gone
+                continue
             if self.champion(path.stem) is None:
                 runs = self.candidates(path.stem)
-                same = [
-                    run for run in runs if run.tags.get(FINGERPRINT_TAG) == noted["fingerprint"]
-                ]
-                yield path.stem, noted["run"], next(iter(same), None)
+                same = [run for run in runs if run.tags.get(FINGERPRINT_TAG) == fingerprint]
+                yield path.stem, name, next(iter(same), None)
 
     def champion(self, name: str) -> Champion | None:
         """The champion of the registered model, if there is one."""

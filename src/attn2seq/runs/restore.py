@@ -7,7 +7,6 @@ Small results come from git, larger ones from DVC's cache, as far as it still ha
 import hashlib
 import io
 import json
-import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,12 +17,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from attn2seq.errors import UserError
+from attn2seq.runs.cached_files import NothingToRestoreError, from_cache, link, refuse_hostile
 from attn2seq.runs.carried_code import ENTRIES
 from attn2seq.runs.circumstances import Circumstances, git
 from attn2seq.runs.collect import collected_record
 from attn2seq.runs.record import RunRecord
 from attn2seq.runs.revisions import State, experiments
 from attn2seq.workspace.code_digests import stage_digests, text_of
+from attn2seq.workspace.dvc_lock import parsed_lock
 from attn2seq.workspace.fingerprint import (
     RUN_STAGES,
     Inputs,
@@ -50,14 +51,9 @@ SHOWN = tuple(map(str, (RESULTS, MODEL, TRAINED, PREPARED)))
 # Stages after a run's scores, and what they make.
 LATER = {"package": MODEL, "report": REPORT}
 RUN_CODE = (str(PACKAGE), "pipeline", str(DVC_YAML))
-MD5 = re.compile(r"^[0-9a-f]{32}(\.dir)?$")
 
 # Puts the file or folder with this path and md5 at the target; False where it is not to be had.
 Fetch = Callable[[str, str, Path], bool]
-
-
-class NothingToRestoreError(UserError):
-    """A state that holds no finished run, or whose results are gone."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +71,14 @@ def restored_record(source: Source, about: Circumstances, root: Path, folder: Pa
 
     `root` is the main repository. Raises NothingToRestoreError.
     """
-    lock: dict[str, Any] = YAML(typ="safe").load(source.lock)
+    lock = _sound_lock(source.lock)
     try:
         inputs = inputs_of_lock(lock)
+        inputs.params["download"]["corpus"], inputs.params["model"]["cell"]  # the least of a run
     except KeyError as error:
         raise NothingToRestoreError(f"dvc.lock has no finished run ({error} is missing)") from None
+    except (TypeError, IndexError):  # a section that is none, or no data/raw
+        raise NothingToRestoreError("dvc.lock has no finished run: it is damaged") from None
     _lay_out(lock, source.fetch, folder)
     if disagreements := _disagreements(lock, RUN_STAGES, folder):
         raise NothingToRestoreError(
@@ -101,6 +100,13 @@ def restored_record(source: Source, about: Circumstances, root: Path, folder: Pa
     outs = {stage: outs_of_lock(lock, stage) for stage in (*RUN_STAGES, *LATER.keys() - stale)}
     about = replace(about, dvc_lock=digest(source.lock), package=_package(source.code, inputs))
     return collected_record(folder, inputs, outs, about, root, leave_out)
+
+
+def _sound_lock(text: str) -> dict[str, Any]:
+    try:
+        return parsed_lock(text)
+    except UserError as error:
+        raise NothingToRestoreError(str(error)) from None
 
 
 def recorded_scores(
@@ -155,7 +161,7 @@ def workspace_source(root: Path) -> Source:
             return False
         files = [file for file in source.rglob("*") if file.is_file()] or [source]
         for file in files:
-            _link(file, target / file.relative_to(source))
+            link(file, target / file.relative_to(source))
         return True
 
     params = (root / PARAMS).read_text(encoding="utf-8")
@@ -168,7 +174,7 @@ def commit_source(root: Path, commit: str, cache: Path, scratch: Path) -> Source
     def fetch(path: str, md5: str, target: Path) -> bool:
         content = None if md5.endswith(".dir") else git(root, "show", f"{commit}:{path}")
         if content is None:
-            return _from_cache(cache, md5, target)
+            return from_cache(cache, md5, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         if md5_of(target) != md5:
@@ -181,29 +187,22 @@ def commit_source(root: Path, commit: str, cache: Path, scratch: Path) -> Source
     params = git(root, "show", f"{commit}:{PARAMS}")
     there = [path for path in RUN_CODE if git(root, "ls-tree", commit, "--", path)]
     archive = git(root, "archive", "--format=tar", commit, *there)
-    if archive is not None:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(scratch, filter="data")
     return Source(
-        lock.decode(),
-        None if params is None else params.decode(),
-        None if archive is None else scratch,
+        lock.decode(errors="replace"),
+        None if params is None else params.decode(errors="replace"),
+        scratch if archive is not None and _unpacked(archive, scratch) else None,
         fetch,
     )
 
 
-def dvc_cache(root: Path) -> Path:
-    """The folder in which DVC keeps files by their md5."""
+def _unpacked(archive: bytes, folder: Path) -> bool:
+    """Whether the archive of a commit's code is in the folder now."""
     try:
-        from dvc.exceptions import DvcException
-        from dvc.repo import Repo
-    except ImportError:
-        return root / ".dvc/cache/files/md5"
-    try:
-        with Repo(str(root)) as repo:
-            return Path(repo.cache.local.path)
-    except DvcException as error:
-        raise UserError(f"{root} is not a DVC repository: {error}") from None
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+    except tarfile.FilterError:  # a link to a place outside, which is not followed
+        return False
+    return True
 
 
 def _commits(root: Path) -> list[State]:
@@ -220,15 +219,8 @@ def _lay_out(lock: Mapping[str, Any], fetch: Fetch, folder: Path) -> None:
         for out in stage.get("outs", []):
             path, md5 = str(out["path"]), str(out["md5"])
             if path.startswith(SHOWN):
-                _refuse_hostile(path, md5)
+                refuse_hostile(path, md5)
                 fetch(path, md5, folder / path)
-
-
-def _refuse_hostile(path: str, md5: str) -> None:
-    """Somebody else's commit may name any file. Raises NothingToRestoreError."""
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or not MD5.match(md5):
-        raise NothingToRestoreError(f"dvc.lock or DVC's cache names {path!r} ({md5!r})")
 
 
 def _disagreements(lock: Mapping[str, Any], names: Iterable[str], folder: Path | None) -> list[str]:
@@ -249,8 +241,13 @@ def _disagreements(lock: Mapping[str, Any], names: Iterable[str], folder: Path |
 
 def _says(params: str, inputs: Inputs) -> bool:
     """Whether this params.yaml is the one that the run had."""
-    values = YAML(typ="safe").load(params)
-    return all(values.get(section) == wanted for section, wanted in inputs.params.items())
+    try:
+        values = YAML(typ="safe").load(params)
+    except YAMLError:  # a commit with the marks of a merge, say
+        return False
+    return isinstance(values, dict) and all(
+        values.get(section) == wanted for section, wanted in inputs.params.items()
+    )
 
 
 def _package(code: Path | None, inputs: Inputs) -> Path | None:
@@ -268,30 +265,3 @@ def _is_of_code(code: Path, path: str, md5: str) -> bool:
     stage = PurePosixPath(path).stem
     texts = (text_of(stage_digests(code, stage, generated)) for generated in (True, False))
     return md5 in {hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for text in texts}
-
-
-def _from_cache(cache: Path, md5: str, target: Path) -> bool:
-    source = cache / md5[:2] / md5[2:]
-    if not source.exists():
-        return False
-    if not md5.endswith(".dir"):
-        _link(source, target)
-        return True
-    try:
-        entries = json.loads(source.read_text(encoding="utf-8"))
-        named = [(str(item["relpath"]), str(item["md5"])) for item in entries]
-    except (ValueError, KeyError, TypeError):  # damaged: as good as gone
-        return False
-    for path, file_md5 in named:
-        _refuse_hostile(path, file_md5)
-    files = {path: cache / file_md5[:2] / file_md5[2:] for path, file_md5 in named}
-    if not all(file.exists() for file in files.values()):
-        return False
-    for path, file in files.items():
-        _link(file, target / path)
-    return True
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.symlink_to(source)

@@ -6,6 +6,7 @@ the package imports it. It goes with the model, together with what it imports.
 """
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mlflow import pyfunc
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 from pydantic import BaseModel
 
 from attn2seq.config import nearest, plain
@@ -26,6 +27,7 @@ from attn2seq.model_folder import read_model_folder
 LOG = logging.getLogger(__name__)
 # Of one request; more is a mistake, or several requests.
 MAX_TEXTS, MAX_CHARACTERS = 1000, 1 << 20
+KEYS = ("inputs", "params")
 
 
 class ServedHypothesis(BaseModel):
@@ -70,6 +72,7 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
         """Read the model folder."""
         tune_cpu()
         _pass_params_on()
+        _refuse_other_keys()
         folder = read_model_folder(Path(context.artifacts["model"]))
         self._translator = folder.translator(LOG.warning)
 
@@ -89,14 +92,19 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
 
 
 def _known_options(params: dict[str, Any]) -> dict[str, Any]:
-    for name in params:
-        if name not in OPTIONS:
-            guess = nearest(name, list(OPTIONS))
-            raise BadInputError(
-                f"params: unknown key {plain(name[:80])} "
-                + (f"(did you mean {guess}?)" if guess else f"(known: {', '.join(OPTIONS)})")
-            )
+    _check_keys("params: ", params, OPTIONS)
     return params
+
+
+def _check_keys(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    known = list(known)
+    for name in given:
+        if name not in known:
+            guess = nearest(name, known)
+            raise BadInputError(
+                f"{where}unknown key {plain(name[:80])} "
+                + (f"(did you mean {guess}?)" if guess else f"(known: {', '.join(known)})")
+            )
 
 
 def _pass_params_on() -> None:
@@ -118,6 +126,25 @@ def _pass_params_on() -> None:
 
     hand_on.hands_on = True  # type: ignore[attr-defined]
     pyfunc._enforce_params_schema = hand_on
+
+
+def _refuse_other_keys() -> None:
+    """Have MLflow's server refuse a request with another key, such as `parms`.
+
+    It leaves such a key out without a word. A server has this one model.
+    """
+    split = scoring_server._split_data_and_params
+    if getattr(split, "refuses", False):
+        return
+
+    def refuse(json_input: Any) -> Any:
+        given = scoring_server._decode_json_input(json_input)
+        if KEYS[0] in given:
+            _check_keys("", given, KEYS)
+        return split(given)
+
+    refuse.refuses = True  # type: ignore[attr-defined]
+    scoring_server._split_data_and_params = refuse
 
 
 def _sound_texts(texts: object) -> list[str]:

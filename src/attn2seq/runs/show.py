@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from attn2seq.config import read_yaml
 from attn2seq.errors import UserError
 from attn2seq.runs import restore
 from attn2seq.runs.beside import wanted
+from attn2seq.runs.cached_files import NothingToRestoreError, dvc_cache
 from attn2seq.runs.circumstances import circumstances, committed_circumstances
 from attn2seq.runs.collect import collected_record
 from attn2seq.runs.follow import follow_training
@@ -66,7 +68,7 @@ def main(arguments: list[str]) -> int:
     except StoreUnavailableError as error:
         print(str(error), file=sys.stderr)
         return 1
-    except restore.NothingToRestoreError as error:
+    except NothingToRestoreError as error:
         print(f"workspace: nothing to add: {error}", file=sys.stderr)
         return 0 if options.all else 1
     except UserError as error:
@@ -93,14 +95,20 @@ def _complete_bounded(record: RunRecord, store: Store, root: Path) -> Shown | No
 def store_of(root: Path, uri: str | None) -> Store:
     """The server at `uri`, or else the database in the main repository.
 
-    Raises StoreUnavailableError where the latter cannot be.
+    Raises StoreUnavailableError where neither can be.
     """
     if told := tells_of_path(root):
         raise StoreUnavailableError(told)
     lock = root / f"{DATABASE}.lock"
     if uri is None or not uri.strip():
         database = root / DATABASE
+        if database.exists() and not database.is_file():  # MLflow would try again for minutes
+            raise StoreUnavailableError(f"{database} is no file: remove it, or rename it")
         return Store(f"sqlite:///{database}", lock, database, root / ARTIFACTS)
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise StoreUnavailableError(f"MLFLOW_TRACKING_URI={uri} is no address: {error}") from None
     served = uri.startswith(("http:", "https:"))
     return Store(uri, lock, artifacts=None if served else root / ARTIFACTS)
 
@@ -156,18 +164,18 @@ def workspace_record(workspace: Path, root: Path) -> Iterator[RunRecord]:
 
 def show_committed(runs: Runs, root: Path) -> None:
     """Complete the run of every commit and experiment whose results can be had; a line for each."""
-    dvc_cache = restore.dvc_cache(root)
+    cache = dvc_cache(root)
     here = Path.cwd() / DVC_LOCK
     for state in restore.committed_states(root):
         about = committed_circumstances(root, state.commit, state.exp_name)
         with tempfile.TemporaryDirectory() as scratch:
             folder, code = Path(scratch, "state"), Path(scratch, "code")
-            source = restore.commit_source(root, state.commit, dvc_cache, code)
+            source = restore.commit_source(root, state.commit, cache, code)
             if here.exists() and here.read_text(encoding="utf-8") == source.lock:
                 about = replace(about, restored=False)  # the workspace's own, by another way
             try:
                 record = restore.restored_record(source, about, root, folder)
-            except restore.NothingToRestoreError as error:
+            except UserError as error:  # one commit that cannot be read leaves the others
                 print(f"{state.label}: nothing to restore: {error}")
             else:
                 _say(state.label, runs.complete(record))

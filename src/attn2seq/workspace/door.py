@@ -7,28 +7,41 @@ where they are no YAML. What git refuses looks as if nothing were there.
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from attn2seq.errors import UserError
 from attn2seq.workspace.paths import DVC_LOCK, DVC_YAML, PARAMS
 
+_STAGES_REMEDY = f"`git checkout -- {DVC_YAML}` brings back the one of the last commit"
+
 
 def check_files(root: Path) -> None:
     """Raises UserError where DVC could not read one of its files, with the remedy."""
-    from ruamel.yaml import YAML  # only here, so that help waits neither for this nor for pydantic
-
+    # Only here, so that help waits neither for ruamel.yaml nor for pydantic.
     from attn2seq.config import check_yaml
+    from attn2seq.workspace.dvc_lock import REMEDY, parsed_lock
 
     for name in (PARAMS, DVC_YAML, DVC_LOCK):
         if (root / name).is_file():
             check_yaml(Path(os.path.relpath(root / name)))
+    stages = _parsed(root / DVC_YAML)
+    if stages is not None and not _has_stages(stages):
+        raise UserError(f"{DVC_YAML} lists no stages, as DVC reads them: {_STAGES_REMEDY}")
     if (root / DVC_LOCK).is_file():
-        lock = YAML(typ="safe").load(root / DVC_LOCK)
-        if not isinstance(lock, dict) or not isinstance(lock.get("stages"), dict):
-            raise UserError(
-                f"{DVC_LOCK} lists no stages, as DVC writes them: `git checkout -- {DVC_LOCK}` "
-                "brings back the one of the last commit, or delete it, and `make repro` writes "
-                "another"
-            )
+        try:
+            parsed_lock((root / DVC_LOCK).read_text(encoding="utf-8"))
+        except UserError as error:
+            raise UserError(f"{error}: {REMEDY}") from None
+
+
+def check_stages(root: Path) -> None:
+    """Raises UserError where dvc.yaml is missing or empty, which DVC takes for a project without
+    stages.
+    """
+    path = root / DVC_YAML
+    if not path.is_file() or not path.read_text(encoding="utf-8").strip():
+        state = "empty" if path.is_file() else "missing"
+        raise UserError(f"{DVC_YAML} is {state}: {_STAGES_REMEDY}")
 
 
 def check_git(root: Path, needed_for: str | None = None) -> None:
@@ -56,6 +69,11 @@ def check_git(root: Path, needed_for: str | None = None) -> None:
             )
     elif "not a git repository" not in done.stderr:
         raise UserError(f"git does not work in {root}:\n{done.stderr.strip()}")
+    elif (root / ".git").exists():
+        raise UserError(
+            f"{root / '.git'} is damaged: git does not take it for a repository. Clone the project "
+            "again, or bring the folder back from a copy"
+        )
     elif needed_for:
         raise UserError(
             f"{needed_for} needs a git repository, and {root} is none: `git init`, `git add .`, "
@@ -72,3 +90,15 @@ def tells_of_path(root: Path) -> str | None:
             "adds the run"
         )
     return None
+
+
+def _parsed(path: Path) -> Any:
+    """What the YAML holds; None where there is no file, or nothing in it."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe").load(path) if path.is_file() else None
+
+
+def _has_stages(content: Any) -> bool:
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return isinstance(stages, dict) and all(isinstance(stage, dict) for stage in stages.values())
