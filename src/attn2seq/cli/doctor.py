@@ -203,8 +203,8 @@ def _config(command: list[str]) -> str:
 
 
 def _dvc(root: Path | None) -> Iterator[Finding]:
+    from attn2seq.runs.cached_files import dvc_cache
     from attn2seq.runs.caches import readable, size_of
-    from attn2seq.runs.restore import dvc_cache
 
     assert root is not None
     if not (root / ".dvc").is_dir():
