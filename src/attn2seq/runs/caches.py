@@ -69,6 +69,7 @@ def unused_objects(root: Path, remove: bool = False) -> Heap:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo, lock_repo
     from dvc_data.hashfile.gc import gc
+    from dvc_objects.errors import ObjectFormatError
 
     logging.getLogger("dvc").setLevel(logging.ERROR)  # it warns of each output without a version
     without_bars()
@@ -91,6 +92,11 @@ def unused_objects(root: Path, remove: bool = False) -> Heap:
                 unused = tuple(Path(odb.oid_to_path(oid)) for oid in odb.all() if oid not in names)
                 if remove:
                     gc(odb, used)
+    except ObjectFormatError as error:  # it may name files that would seem unused
+        raise UserError(
+            f"DVC's cache is damaged: {error}. Nothing was removed. Delete that file in {place}; "
+            "`dvc repro` makes again what it listed"
+        ) from None
     except DvcException as error:
         raise UserError(f"DVC's cache cannot be read: {error}") from None
     return Heap(what, unused)
