@@ -11,7 +11,7 @@ from dataclasses import dataclass
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 440, 236
-LEFT, RIGHT, TOP, BOTTOM = 44, 430, 16, 206
+LEFT, RIGHT, TOP, BOTTOM = 58, 430, 16, 206  # a label has up to seven characters
 DOTS_UP_TO = 60
 
 
