@@ -23,12 +23,12 @@ def test_ticks_of_a_single_value(value: float) -> None:
 
 
 def test_chart_by_hand() -> None:
-    # Steps 0 to 100 fill the width from 44 to 430; 4 stands at the top, 2 at the bottom.
+    # Steps 0 to 100 fill the width from 58 to 430; 4 stands at the top, 2 at the bottom.
     chart = line_chart("loss", [("train", [(0, 4.0), (100, 2.0)]), ("dev", [])], marker=50)
     assert chart is not None
-    assert chart.curves[0].path == "M44,16L430,206"
+    assert chart.curves[0].path == "M58,16L430,206"
     assert chart.curves[1].path == ""
-    assert chart.marker == 237
+    assert chart.marker == 244
     assert [tick.label for tick in chart.y_ticks] == ["2", "2.5", "3", "3.5", "4"]
 
 
