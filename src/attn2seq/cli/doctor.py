@@ -188,7 +188,7 @@ def _git(root: Path | None) -> Iterator[Finding]:
     lacking = [key for key, value in (("user.name", name), ("user.email", email)) if not value]
     if lacking:
         yield Finding(
-            "told", "git", f"{' and '.join(lacking)} not set, which experiments and commits need",
+            "told", "git", f"{' and '.join(lacking)} not set, which `git commit` needs",
             "; ".join(f"git config --global {key} ..." for key in lacking),
         )  # fmt: skip
     else:
