@@ -30,8 +30,9 @@ from attn2seq.decoding.search import (
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
-# From log_probs_NV (-inf where forbidden), the pieces of each row so far, the rows' numbers at the
-# start, and the step (from 1) to the next tokens and their log-probabilities.
+# From log_probs_NV (-inf where forbidden), the pieces of each row so far (none where no setting asks
+# for them), the rows' numbers at the start, and the step (from 1) to the next tokens and their
+# log-probabilities.
 Choose = Callable[[Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
@@ -112,7 +113,8 @@ def grow(
     alive_N = torch.ones_like(places_N, dtype=torch.bool)
     limits_N = start.limits_R
     tokens_N, previous_N = torch.full_like(places_N, BOS_ID), places_N
-    said_RT = torch.full((len(places_N), start.longest), PAD_ID, device=device)
+    remembers = settings.no_repeat_ngram_size > 0 or settings.repetition_penalty != 1.0
+    said_RT = places_N.new_zeros(len(places_N), start.longest if remembers else 0)
     # Where each hypothesis ends: the call, its row there, and the nats so far.
     calls_R, rows_R = torch.zeros_like(places_N), torch.zeros_like(places_N)
     log_probs_R = torch.zeros(len(places_N), device=device)
@@ -128,7 +130,8 @@ def grow(
             block_repeated_ngrams_(log_probs_NV, said_NP, settings.no_repeat_ngram_size, free_N)
         forbid_(log_probs_NV, step, limits_N, start.nearest, settings.min_length)
         tokens_N, chosen_N = choose(log_probs_NV, said_NP, places_N, step)
-        said_RT[places_N, step - 1] = tokens_N
+        if remembers:
+            said_RT[places_N, step - 1] = tokens_N
         previous_N = torch.arange(len(tokens_N), device=device)
         log_probs_R[places_N] += torch.where(alive_N, chosen_N, 0.0)
         calls_R[places_N] += alive_N.long()
