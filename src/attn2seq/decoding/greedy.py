@@ -30,8 +30,8 @@ from attn2seq.decoding.search import (
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
-# From log_probs_NV (-inf where forbidden), the pieces of each row so far (none where no setting asks
-# for them), the rows' numbers at the start, and the step (from 1) to the next tokens and their
+# From log_probs_NV (-inf where forbidden), the pieces of each row so far (none unless a setting
+# asks for them), the rows' numbers at the start, and the step (from 1) to the next tokens and their
 # log-probabilities.
 Choose = Callable[[Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
