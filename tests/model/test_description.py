@@ -10,7 +10,10 @@ from attn2seq.model.description import described
     [
         ({}, "recurrent encoder-decoder (gru, dot attention)"),  # of runs before there was a choice
         ({"attention": "none"}, "recurrent encoder-decoder (gru, no attention)"),
-        ({"encoder": "transformer"}, "Transformer encoder with a recurrent decoder (gru, dot attention)"),
+        (
+            {"encoder": "transformer"},
+            "Transformer encoder with a recurrent decoder (gru, dot attention)",
+        ),
         ({"encoder": "transformer", "decoder": "transformer"}, "Transformer"),
         ({"decoder": "transformer"}, "gru encoder with a Transformer decoder"),
         (
