@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint check-types docs ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability tables bench audit gc clean
+.PHONY: help repro test lint check-types docs ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability tables bench audit gc dist lock clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -124,6 +124,18 @@ docs: $(READY)  ## Build the documentation, and serve it on this machine (PORT=8
 	@PYTHONPATH=src python docs/site/pages.py .cache/site && zensical build --strict
 	@echo "http://127.0.0.1:$(PORT)/index.html, until Ctrl-C"
 	@python -m http.server $(PORT) --bind 127.0.0.1 --directory site 2>/dev/null || true
+
+# Times in the archives are the commit's, so that the same commit gives the same bytes.
+dist: $(READY)  ## Build wheel, source archive and bill of materials into dist/
+	@rm -rf dist && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) hatchling build --directory dist
+	@PYTHONWARNINGS=ignore cyclonedx-py requirements lock.txt --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/attn2seq.cdx.json
+	@cd dist && sha256sum * | tee SHA256SUMS
+
+lock: $(READY)  ## Resolve lock.txt anew from constraints.txt (needs a network)
+	@uv pip compile --quiet pyproject.toml --extra export --extra languages --extra pipeline \
+		--constraints constraints.txt --generate-hashes --universal --python-version 3.11 \
+		--custom-compile-command "make lock" --output-file lock.txt
 
 clean:  ## Remove what stages wrote; caches, runs and committed results stay
 	@git clean -fdXq -- data/raw data/prepared data/tokenized models results
