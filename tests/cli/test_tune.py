@@ -161,7 +161,7 @@ def test_no_more_trials_fail_than_were_asked_for(
         return scored(point) if works else None
 
     monkeypatch.setattr(tune_module, "_run", run)
-    with pytest.raises(UserError, match="the trial failed, .* the same command goes on with the"):
+    with pytest.raises(UserError, match=r"the trial failed, .* the same command goes on with the"):
         tune("bahdanau-2015", Path("ranges.yaml"), 1)
     assert len(points) == 1
     works = True

@@ -26,7 +26,8 @@ def enter_workspace() -> Path:
     root = find_workspace(here)
     if root is None:
         # A workspace of which a file was deleted, as far as one can tell.
-        half = next((place for place in (here, *here.parents) if (place / DVC_YAML).is_file()), None)
+        places = (here, *here.parents)
+        half = next((place for place in places if (place / DVC_YAML).is_file()), None)
         remedy = (
             "Change into a clone of the project, or make one with `git clone`"
             if half is None

@@ -115,23 +115,23 @@ def _used_objects(repo: Any, root: Path) -> set[Any]:
     if not sys.stderr.isatty():
         print(f"reading what {len(commits):,} commits name ...", file=sys.stderr, flush=True)
     used: set[Any] = set()
-    state = ""
     # Without a repository there is the workspace alone.
     states = repo.brancher(revs=commits, all_experiments=True) if commits else repo.brancher()
-    try:
-        for state in tqdm(
-            states, desc="what commits name", total=len(commits), unit=" commits", disable=None
-        ):
+    for state in tqdm(
+        states, desc="what commits name", total=len(commits), unit=" commits", disable=None
+    ):
+        try:
             for found in repo.index.used_objs(force=True).values():
                 used |= found
-    except DvcException as error:
-        if state not in commits:
-            raise
-        raise UserError(
-            f"what commit {state[:7]} names is not known ({error}), so nothing is removed. "
-            "`dvc gc --workspace --all-branches --all-tags --all-experiments` removes what only "
-            "earlier commits name, and reads none of those"
-        ) from None
+        except DvcException as error:
+            if state in ("", "workspace"):
+                raise
+            named = f"commit {state[:7]}" if state in commits else state
+            raise UserError(
+                f"what {named} names is not known ({error}), so nothing is removed. `dvc gc "
+                "--workspace --all-commits --all-experiments --skip-failed` keeps what the others "
+                "name, and what only it names goes"
+            ) from None
     return used
 
 
