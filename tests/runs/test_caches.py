@@ -12,6 +12,7 @@ from dvc.cli import main as dvc_main
 from filelock import FileLock
 from tracked_workspace import run_stages, write_lock, write_workspace
 
+from attn2seq.cli import gc
 from attn2seq.cli.gc import table
 from attn2seq.errors import UserError
 from attn2seq.runs import caches
@@ -49,6 +50,18 @@ def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
         "all of it                                        2      0.0 MB",
     ]
     assert (readable(3_400_000), readable(12_300_000_000)) == ("3.4 MB", "12.3 GB")
+
+
+def test_80_columns_hold_what_is_said_of_large_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = [f"{name} 123.4 GB" for name in ("DVC's cache", "checkpoints", "downloads", "MLflow's")]
+    monkeypatch.setattr(gc, "heaps_of", lambda *_: [Heap("checkpoints", ())])
+    monkeypatch.setattr(gc, "holdings", lambda _: held)
+    gc.make_room(yes=True, interrupted_too=True)
+    said = capsys.readouterr().out
+    assert f"These stay: {', '.join(held)}." in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_the_end_of_a_run_mentions_large_caches_alone(

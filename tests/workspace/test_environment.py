@@ -24,6 +24,8 @@ def test_what_is_lacking_is_named(tmp_path: Path) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_text('[project]\ndependencies = ["numpy>=2", "none-such>=1,<2", "nor this"]\n')
     assert fault_of_python(file) == "lacks the packages none-such, nor"
+    file.unlink()
+    assert fault_of_python(file) is None
 
 
 @pytest.mark.parametrize("stage", ["code_digests", "check"])
