@@ -70,7 +70,7 @@ class OnnxModel:
 
     def initial_state(self, encoded: Arrays) -> Arrays:
         batch, source = encoded.named["src_ids"].shape
-        sizes = {"batch": batch, "source": source, "target": 0}
+        sizes = {"rows": batch, "source": source, "target": 0}
         return Arrays(
             {
                 name: encoded.named[facts["start"]]

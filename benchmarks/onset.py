@@ -113,7 +113,7 @@ def larger_embeddings(model: Seq2Seq) -> None:
 
 
 class _Scaled(DotAttention):
-    def scores(self, queries_BTQ: Any, keys_BSA: Any, coverage_BS: Any = None) -> Any:
+    def scores(self, queries_BTQ: Any, keys_BSA: Any, coverage_BTS: Any = None) -> Any:
         return super().scores(queries_BTQ, keys_BSA) * queries_BTQ.shape[-1] ** -0.5
 
 

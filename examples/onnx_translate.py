@@ -73,10 +73,8 @@ class OnnxTranslator:
         decode, ids, beam = self.decode, self.ids, self.beam_size
         src_ids = np.array([[*pieces, ids["eos"]]])
         encoded = self.run(self.encoder, {"src_ids": src_ids, "src_lengths": [src_ids.shape[1]]})
-        # The source is the same for every hypothesis.
-        source = {name: np.repeat(v, beam, 0) for name, v in encoded.items()} | {
-            "src_ids": np.repeat(src_ids, beam, 0)
-        }
+        # The hypotheses share their source; each has a state of its own.
+        source = {**encoded, "src_ids": src_ids}
         state = {name: self.start(name, source) for name in self.facts["states"]}
         tokens = np.full(beam, ids["bos"])
         scores = np.full(beam, -np.inf, np.float32)
@@ -112,8 +110,8 @@ class OnnxTranslator:
         """A state before the first token: an output of the encoder, or zeros."""
         start, sizes = self.facts["states"][name]["start"], {"target": 0}
         if start:
-            return source[start]
-        sizes["batch"], sizes["source"] = source["src_ids"].shape
+            return np.repeat(source[start], self.beam_size, 0)
+        sizes["rows"], sizes["source"] = self.beam_size, source["src_ids"].shape[1]
         shape = self.facts["decoder_step"]["inputs"][name]["shape"]
         return np.zeros([sizes.get(size, size) for size in shape], np.float32)
 

@@ -21,6 +21,8 @@ def fault_of_python(pyproject: Path) -> "str | None":  # an older Python must be
     """What this Python lacks: its version, or packages that the project depends on."""
     if sys.version_info < (3, 11):  # noqa: UP036
         return "is older than 3.11"
+    if not pyproject.is_file():
+        return None  # it cannot be told
     import re
     import tomllib
 

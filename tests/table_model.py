@@ -65,6 +65,11 @@ def next_row(row: Any, token: Any) -> Any:
     return (row * 31 + token * 7 + 1) % ROWS
 
 
+def of_each(values_BS: Tensor, rows: int) -> Tensor:
+    """Those of its sentence for each of the rows of a step."""
+    return values_BS.repeat_interleave(rows // len(values_BS), dim=0)
+
+
 class TableModel:
     """`table` has one row of log-probabilities for each number; it attends to position `step`."""
 
@@ -91,10 +96,11 @@ class TableModel:
         row_N = next_row(state.number_N, tokens_N)
         self.rows_read += len(row_N)
         self.most_rows = max(self.most_rows, len(row_N))
-        attn_weights_NS = torch.zeros(encoded.src_mask_NS.shape)
+        src_mask_NS = of_each(encoded.src_mask_NS, len(tokens_N))
+        attn_weights_NS = torch.zeros(src_mask_NS.shape)
         attn_weights_NS[:, state.step % attn_weights_NS.shape[1]] = row_N + 1.0
         state = Rows(row_N, state.src_mask_NS, state.step + 1)
-        return self.table[row_N].clone(), attn_weights_NS * encoded.src_mask_NS, state
+        return self.table[row_N].clone(), attn_weights_NS * src_mask_NS, state
 
     def walk(self, source: list[int], tokens: list[int]) -> list[int]:
         """The table's row behind each of `tokens`, which end with eos."""
@@ -137,8 +143,9 @@ class AttendingModel(TableModel):
         self, tokens_N: Tensor, state: Rows, encoded: Rows
     ) -> tuple[Tensor, Tensor | None, Rows]:
         log_probs_NV, _, state = super().decode_step(tokens_N, state, encoded)
-        logits_NS = self.attn_logits[state.number_N, : encoded.src_mask_NS.shape[1]]
-        weights_NS = logits_NS.masked_fill(~encoded.src_mask_NS, -torch.inf).softmax(dim=-1)
+        src_mask_NS = of_each(encoded.src_mask_NS, len(tokens_N))
+        logits_NS = self.attn_logits[state.number_N, : src_mask_NS.shape[1]]
+        weights_NS = logits_NS.masked_fill(~src_mask_NS, -torch.inf).softmax(dim=-1)
         return log_probs_NV, weights_NS, state
 
     def coverage(self, source: list[int], tokens: list[int]) -> list[float]:

@@ -176,7 +176,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     values = _parsed(path, _PlainComposer)
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold a mapping of keys to values")
+        held = "nothing" if values is None else shown(values)
+        raise ConfigError(
+            f"{path} must hold a mapping of keys to values, a line `key: value` for each, but it "
+            f"holds {held}"
+        )
     return values
 
 

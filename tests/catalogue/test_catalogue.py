@@ -47,6 +47,18 @@ def test_where_no_name_is_near_all_are_listed(write_entry: Callable[..., Path]) 
         read_catalogue_entry(write_entry(), "xyzzy")
 
 
+@pytest.mark.parametrize(("there", "state"), [(True, "holds no corpus"), (False, "is missing")])
+def test_a_catalogue_without_any_is_told_with_the_remedy(
+    there: bool, state: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "catalogue"
+    if there:
+        folder.mkdir()
+    with pytest.raises(UserError) as error:
+        read_catalogue_entry(folder, "xyzzy")
+    assert str(error.value).startswith(f"no corpus 'xyzzy': {folder} {state}. `git checkout -- ")
+
+
 def test_a_name_cannot_lead_out_of_the_catalogue(write_entry: Callable[..., Path]) -> None:
     with pytest.raises(UserError, match="no corpus"):
         read_catalogue_entry(write_entry(), "../catalogue/mine")

@@ -149,6 +149,27 @@ def test_failures_without_end_end(workspace: Path, monkeypatch: pytest.MonkeyPat
         tune("bahdanau-2015", Path("ranges.yaml"), 20)
 
 
+def test_no_more_trials_fail_than_were_asked_for(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the same command tries other settings, as the message says."""
+    points: list[list[str]] = []
+    works = False
+
+    def run(trial: Any, name: str, point: list[str], *_: object) -> float | None:
+        points.append(point)
+        return scored(point) if works else None
+
+    monkeypatch.setattr(tune_module, "_run", run)
+    with pytest.raises(UserError, match=r"the trial failed, .* the same command goes on with the"):
+        tune("bahdanau-2015", Path("ranges.yaml"), 1)
+    assert len(points) == 1
+    works = True
+    tune("bahdanau-2015", Path("ranges.yaml"), 1)
+    assert len(points) == 2
+    assert points[0] != points[1]
+
+
 def test_another_file_is_not_replaced(workspace: Path) -> None:
     target = workspace / "recipes/bahdanau-2015-tuned.yaml"
     target.write_text("# mine\ndownload: {corpus: phrasebook-en-de}\n")

@@ -4,9 +4,10 @@ import torch
 from attn2seq.decoding.candidates import best_continuations, first_best
 
 
-def test_first_best_is_a_stable_sort_cut_short() -> None:
+@pytest.mark.parametrize("rows", [1, 40])  # few values, and many
+def test_first_best_is_a_stable_sort_cut_short(rows: int) -> None:
     generator = torch.Generator().manual_seed(1)
-    values = torch.randint(-4, 3, (40, 200), generator=generator).float()
+    values = torch.randint(-4, 3, (rows, 200), generator=generator).float()
     values[values == -4] = -torch.inf
     values[0, 0], values[0, 1:] = -0.0, 0.0
     expected = values.sort(dim=-1, descending=True, stable=True).indices[:, :17]

@@ -105,8 +105,8 @@ def test_a_folder_says_all_that_a_program_needs(
     assert facts["states"]["layer1_c"] == {"next": "next_layer1_c", "start": "start_layer1_c"}
     assert facts["states"]["coverage"] == {"next": "next_coverage", "start": None}
     shapes = {name: entry["shape"] for name, entry in facts["decoder_step"]["inputs"].items()}
-    assert shapes["tokens"] == ["batch"]
-    assert shapes["coverage"] == ["batch", "source"]
+    assert shapes["tokens"] == ["rows"]
+    assert shapes["coverage"] == ["rows", "source"]
     assert shapes["keys"] == ["batch", "source", 8]
     # A second time it takes the place of the first.
     assert main(["export", "--model", str(model), "--weights", "int8", str(target)]) == 0

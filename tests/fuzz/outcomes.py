@@ -42,7 +42,9 @@ LINES = {
     # reading/readers.py
     "parallel: unequal sides": rf"parallel files must have equal line counts: {FILE} has \d+, /",
     "columns: missing": rf"{LINE}: column \d+ is missing; the line has \d+",
-    "columns: too many or few": rf"{LINE}: \d+ columns, but line \d+ has \d+",
+    "columns: too many or few": (
+        rf"{LINE}: (\d+ columns, but line \d+ has \d+|'.+' between quotes within column \d+)"
+    ),
     "columns: no such name": rf"{LINE}: no column is named ",
     "columns: name twice": rf"{LINE}: \d+ columns are named ",
     "json: key twice": rf"{LINE}: not JSON \(the key .* occurs twice\)",

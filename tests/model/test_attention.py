@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 import pytest
 import torch
@@ -116,7 +117,7 @@ def test_gradients_of_contexts_and_weights(
     names = [name for name, _ in whole.named_parameters()]
     weights = [weight.detach().requires_grad_() for weight in whole.parameters()]
     queries, states = torch.randn(2, 2, 4).double(), torch.randn(2, 4, 4).double()
-    looked = torch.rand(2, 4).double().requires_grad_(coverage)
+    looked = torch.rand(2, 2, 4).double().requires_grad_(coverage)
 
     def found(q: Tensor, h: Tensor, c: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
         weights = dict(zip(names, values, strict=True))
@@ -188,15 +189,14 @@ def test_coverage_enters_the_score_as_one_more_input(model_settings: MakeSetting
     attention = attention_of(model_settings, "additive", coverage=True)
     assert not attention.get_parameter("coverage.weight").any()  # what it is worth is learnt
     nn.init.normal_(attention.get_parameter("coverage.weight"))
-    queries, states = torch.randn(2, 1, 16).double(), torch.randn(2, 4, 16).double()
-    coverage = torch.rand(2, 4)
+    queries, states = torch.randn(2, 3, 16).double(), torch.randn(2, 4, 16).double()
+    coverage = torch.rand(2, 3, 4)
     scores = attention.scores(queries, attention.keys(states), coverage)
     w = dict(attention.named_parameters())
-    for b in range(2):
-        for s in range(4):
-            inner = w["query.weight"] @ queries[b, 0] + w["key.weight"] @ states[b, s]
-            inner = inner + w["key.bias"] + w["coverage.weight"][:, 0] * coverage[b, s].double()
-            torch.testing.assert_close(scores[b, 0, s], w["energy.weight"][0] @ torch.tanh(inner))
+    for b, t, s in product(range(2), range(3), range(4)):
+        inner = w["query.weight"] @ queries[b, t] + w["key.weight"] @ states[b, s]
+        inner = inner + w["key.bias"] + w["coverage.weight"][:, 0] * coverage[b, t, s].double()
+        torch.testing.assert_close(scores[b, t, s], w["energy.weight"][0] @ torch.tanh(inner))
 
 
 @pytest.mark.parametrize("kind", ["additive", "normalised_additive", "multi_head"])

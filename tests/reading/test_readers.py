@@ -285,3 +285,23 @@ def test_quoted_columns_that_do_not_fit(text: str, expected: str, raw_corpus: Co
     with pytest.raises(UserError) as error:
         rows(raw_corpus({"mine.tsv": text}, **CSV))
     assert expected in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ('"de","en"\n"ja","yes"\n', {}),
+        ('a,b\n"Zwei\nZeilen",two\n', {"header": False, "columns": {"src": 2, "tgt": 1}}),
+        ('en,de\n"a, b",c\n', {}),
+        ('en,de\n"a, b","c"\n', {"max_columns": 2, "columns": {"src": 1, "tgt": 2}}),
+    ],
+    ids=["a header in quotes", "a line break in quotes", "a comma in quotes", "max_columns"],
+)
+def test_quotes_that_are_not_read_as_such_are_told_with_the_remedy_which_works(
+    text: str, changes: dict[str, Any], raw_corpus: Corpus
+) -> None:
+    as_text = CSV | changes | {"quoted": None}
+    with pytest.raises(UserError, match=r"set .*quoted"):
+        rows(raw_corpus({"mine.tsv": text}, **as_text))
+    found = rows(raw_corpus({"mine.tsv": text}, **CSV | changes | {"max_columns": None}))
+    assert not any('"' in row.src + row.targets[0] for row in found)

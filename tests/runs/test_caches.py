@@ -1,15 +1,20 @@
 """What can go is told with its size, and nothing that is in use goes."""
 
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from dvc.cli import main as dvc_main
 from filelock import FileLock
 from tracked_workspace import run_stages, write_lock, write_workspace
 
+from attn2seq.cli import gc
 from attn2seq.cli.gc import table
+from attn2seq.errors import UserError
 from attn2seq.runs import caches
 from attn2seq.runs.caches import Heap, caches_hint, checkpoints, readable, unused_objects
 from attn2seq.runs.mlflow_store import Runs
@@ -45,6 +50,18 @@ def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
         "all of it                                        2      0.0 MB",
     ]
     assert (readable(3_400_000), readable(12_300_000_000)) == ("3.4 MB", "12.3 GB")
+
+
+def test_80_columns_hold_what_is_said_of_large_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = [f"{name} 123.4 GB" for name in ("DVC's cache", "checkpoints", "downloads", "MLflow's")]
+    monkeypatch.setattr(gc, "heaps_of", lambda *_: [Heap("checkpoints", ())])
+    monkeypatch.setattr(gc, "holdings", lambda _: held)
+    gc.make_room(yes=True, interrupted_too=True)
+    said = capsys.readouterr().out
+    assert f"These stay: {', '.join(held)}." in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_the_end_of_a_run_mentions_large_caches_alone(
@@ -118,6 +135,10 @@ def commit(root: Path, message: str) -> None:
     subprocess.run(["git", "commit", "--quiet", "--message", message], cwd=root, check=True)
 
 
+def git(root: Path, *arguments: str) -> str:
+    return subprocess.check_output(["git", *arguments], cwd=root, text=True).strip()
+
+
 def cached(root: Path) -> set[Path]:
     return {path for path in (root / ".dvc/cache/files").rglob("*") if path.is_file()}
 
@@ -155,3 +176,60 @@ def test_a_cache_that_others_may_use_is_left_alone(
     said = capsys.readouterr().err
     assert str(shared) in said
     assert "lies outside of this project" in said
+
+
+@pytest.mark.promise("mistakes")
+def test_a_commit_that_cannot_be_read_is_named_with_a_remedy_that_works(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For one whose data.txt.dvc still has the marks of a merge."""
+    needed = cached(project)
+    sound = (project / "data.txt.dvc").read_text()
+    (project / "data.txt.dvc").write_text("<<<<<<< HEAD\nouts: 1\n=======\n")
+    commit(project, "marks")
+    (project / "data.txt.dvc").write_text(sound)
+    commit(project, "mended")
+    marked = git(project, "rev-parse", "HEAD~1")
+    add(project, "never committed")
+    subprocess.run(["git", "checkout", "--quiet", "data.txt.dvc"], cwd=project, check=True)
+    everything = cached(project)
+    with pytest.raises(UserError, match=f"what commit {marked[:7]} names is not known") as error:
+        unused_objects(project, remove=True)
+    assert cached(project) == everything > needed
+    remedy = re.findall(r"`dvc ([^`]+)`", str(error.value))[0]
+    monkeypatch.chdir(project)
+    assert dvc_main([*remedy.split(), "--force"]) == 0
+    assert cached(project) == needed
+
+
+@pytest.mark.promise("mistakes")
+def test_git_tells_what_is_damaged(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    (project / ".git/objects" / head[:2] / head[2:]).unlink()
+    with pytest.raises(UserError, match="nothing is removed: `git fsck` shows what is damaged"):
+        unused_objects(project, remove=True)
+    done = subprocess.run(["git", "fsck"], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert head in done.stdout + done.stderr
+
+
+@pytest.mark.promise("mistakes")
+@pytest.mark.long
+def test_a_shared_cache_is_cleaned_where_all_projects_are_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = project.with_name("other")
+    shutil.copytree(project, other)
+    shared = project.with_name("shared")
+    for root in (project, other):
+        monkeypatch.chdir(root)
+        assert dvc_main(["cache", "dir", "--quiet", "--local", str(shared)]) == 0
+    add(other, "of the other project")
+    add(project, "never committed")
+    add(project, "in the workspace")
+    unused_objects(project)
+    remedy = re.findall(r"`dvc ([^`]+)`", " ".join(capsys.readouterr().err.split()))[0]
+    monkeypatch.chdir(project)
+    assert dvc_main([*remedy.replace("OTHER ...", str(other)).split(), "--force"]) == 0
+    left = {path.read_text() for path in shared.rglob("*") if path.is_file()}
+    assert left == {"of the other project", "in the workspace"}

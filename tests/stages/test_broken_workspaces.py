@@ -74,9 +74,11 @@ SITUATIONS = {
         SETTINGS,
         {"check": "dvc.yaml lists no stages", "compare": "dvc.yaml lists no stages"},
     ),
-    "params.yaml missing": Situation(remove("params.yaml"), SETTINGS, {"check": "no workspace"}),
+    "params.yaml missing": Situation(
+        remove("params.yaml"), SETTINGS, {"check": "`git checkout -- params.yaml` there brings"}
+    ),
     "params.yaml empty": Situation(
-        put("params.yaml", ""), SETTINGS, {"check": "params.yaml must hold a mapping"}
+        put("params.yaml", ""), SETTINGS, {"check": "params.yaml has no sections with keys"}
     ),
     "params.yaml a list": Situation(put("params.yaml", "- a\n"), SETTINGS),
     "a section no section": Situation(put("params.yaml", "download: 3\n"), SETTINGS),
@@ -137,7 +139,9 @@ SITUATIONS = {
         address("postgresql://u@127.0.0.1:1/x"), RUNS, {"register": "does not answer"}
     ),
     "a database in no folder": Situation(address("sqlite:////nonexistent/a.db"), RUNS),
-    "catalogue missing": Situation(remove("data/catalogue"), CORPORA, {"check": "no corpus"}),
+    "catalogue missing": Situation(
+        remove("data/catalogue"), CORPORA, {"check": "data/catalogue is missing. `git checkout"}
+    ),
     "entry empty": Situation(put("data/catalogue/reversed.yaml", ""), CORPORA),
     "entry cut": Situation(
         put("data/catalogue/reversed.yaml", "a: [\n"),

@@ -6,14 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from ruamel.yaml import YAML
 from smallest_entry import ENTRY as SMALLEST
 from tiny_project import STAGES, run_stages, script_of, write_params
+
+from attn2seq.workspace.stage import run_stage
 
 yaml = YAML(typ="safe")
 LINES = [f"the dog number {i} sees a cat\tder Hund Nummer {i} sieht eine Katze" for i in range(80)]
@@ -154,6 +158,35 @@ def test_a_mistake_gets_a_plain_answer_and_leaves_nothing(
     for later in STAGES[STAGES.index(stage) :]:
         assert not (root / OUTPUTS[later]).exists(), later
     assert not list(root.rglob("*.new")), "half-written output"
+
+
+def refusal(stage: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a stage says that is run alone, and refuses to."""
+    with pytest.raises(SystemExit):
+        run_stage(stage, import_module(f"pipeline.{script_of(stage)}").main)
+    return capsys.readouterr().err
+
+
+@pytest.mark.promise("mistakes")
+def test_the_remedies_that_stages_name_work(
+    in_tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pointer of Git LFS gives way to its file, of which first check and then code are told."""
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:33\nsize 10000\n"
+    write_project(in_tmp_path, {}, {}, {"mine.tsv": pointer})
+    with pytest.raises(SystemExit):
+        run_stages(in_tmp_path, until="prepare")
+    assert "run `git lfs pull` in the repository that it comes from, and copy it again" in (
+        capsys.readouterr().err
+    )
+    (in_tmp_path / "data/local/mine.tsv").write_bytes(tsv(*LINES))
+    assert "where there is no DVC `python -m pipeline.check`" in refusal("download", capsys)
+    for stage in ("check", "download"):
+        run_stage(stage, import_module(f"pipeline.{script_of(stage)}").main)
+    (in_tmp_path / "results/code/prepare.txt").write_text("other code\n")
+    assert "where there is no DVC `python -m pipeline.code_digests`" in refusal("prepare", capsys)
+    run_stages(in_tmp_path, until="prepare")
+    assert len(pd.read_parquet(in_tmp_path / "data/prepared/train.parquet")) == len(LINES) - 20
 
 
 @pytest.mark.promise("full disk")

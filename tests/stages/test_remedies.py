@@ -1,5 +1,6 @@
 """What a message names as the remedy is carried out, as a user would, and then the verb works."""
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -27,6 +28,7 @@ class Remedy(NamedTuple):
     verb: tuple[str, ...]
     told: str
     typed: tuple[str, ...]
+    status: int = 1  # of the verb before: 0 where it does all the same what it can
 
 
 def remove(*names: str) -> Callable[[Path], object]:
@@ -52,6 +54,28 @@ def keep_cache_elsewhere(root: Path) -> None:
     shell(root, f"dvc remote add --default storage {storage} && dvc push --quiet")
     shell(root, "git commit --quiet --all --message Remote")
     remove(".dvc/cache")(root)
+
+
+def keep_experiment_elsewhere(root: Path) -> None:
+    shell(root, f"git init --quiet --bare {root.parent / 'shared.git'}")
+    shell(root, f"git remote add origin {root.parent / 'shared.git'}")
+    shell(root, f"dvc remote add --default storage {root.parent / 'storage'}")
+    shell(root, "dvc exp save --quiet --name mine && dvc exp push --quiet origin mine")
+    remove(".dvc/cache")(root)
+
+
+def forget_the_name(root: Path) -> None:
+    """What is then set for the user goes into a file of the test's own."""
+    os.environ["GIT_CONFIG_GLOBAL"] = str(root.parent / "gitconfig")  # put back by the fixture
+    shell(root, "git config --unset user.name")
+
+
+def cut_a_listing(root: Path) -> None:
+    """The list of a folder's files in DVC's cache ends in its middle, as after a power cut."""
+    path = next((root / ".dvc/cache/files/md5").glob("*/*.dir"))
+    content = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(content[: len(content) // 2])
 
 
 REMEDIES = {
@@ -108,7 +132,38 @@ REMEDIES = {
     ),
     "a model in a remote": Remedy(
         keep_cache_elsewhere, ("compare", "HEAD~1"), "`dvc fetch --all-commits`",
-        ("dvc fetch --quiet --all-commits",),
+        ("dvc fetch --quiet --all-commits",), status=0,
+    ),
+    "an experiment in a remote": Remedy(
+        keep_experiment_elsewhere, ("compare", "mine"), "`dvc exp pull origin NAME` for an exp",
+        ("dvc exp pull --quiet origin mine",), status=0,
+    ),
+    "a damaged listing": Remedy(
+        cut_a_listing, ("gc",), "`dvc repro` makes the workspace's again",
+        ("dvc repro --quiet",),
+    ),
+    "a catalogue that is gone": Remedy(
+        remove("data/catalogue"), ("check",), "`git checkout -- data/catalogue` brings back",
+        ("git checkout -- data/catalogue",),
+    ),
+    "params.yaml gone": Remedy(
+        remove("params.yaml"), ("summary",), "`git checkout -- params.yaml` there brings",
+        ("git checkout -- params.yaml",),
+    ),
+    "params.yaml emptied": Remedy(
+        put("params.yaml", ""), ("recipe", "phrasebook-en-de"),
+        "`git checkout -- params.yaml` brings back", ("git checkout -- params.yaml",),
+    ),
+    ".dvc gone": Remedy(
+        remove(".dvc"), ("doctor",), "git checkout -- .dvc, or dvc init",
+        ("git checkout -- .dvc",),
+    ),
+    ".dvc gone, made anew": Remedy(
+        remove(".dvc"), ("doctor",), "git checkout -- .dvc, or dvc init", ("dvc init --quiet",)
+    ),
+    "git without a name": Remedy(
+        forget_the_name, ("doctor",), "git config --global user.name ...",
+        ("git config --global user.name Test",), status=0,
     ),
     "an empty params.yaml": Remedy(
         put("params.yaml", "download: {}\n"), ("register",), "`attn2seq check` lists its errors",
@@ -117,19 +172,26 @@ REMEDIES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REMEDIES)
+# Several starts of DVC, or stages that run again.
+DEAR = ("an experiment in a remote", "a damaged listing")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.long] if name in DEAR else []) for name in REMEDIES],
+)
 def test_the_remedy_that_a_message_names_works(
     name: str, finished_workspace: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(serve, "served", lambda *_: nullcontext(SimpleNamespace(wait=lambda: 0)))
-    fault, verb, told, typed = REMEDIES[name]
+    fault, verb, told, typed, before = REMEDIES[name]
     arguments = [str(free_port()) if part == "PORT" else part for part in verb]
     fault(finished_workspace)
     status = main(arguments)
     said = " ".join("".join(capsys.readouterr()).split())
     assert told in said
-    assert status == (0 if name == "a model in a remote" else 1)  # compared by scores alone
+    assert status == before
     for line in typed:
         shell(finished_workspace, line)
     if verb[0] in ("register", "track"):  # MLflow keeps a connection to the database that is gone

@@ -20,6 +20,12 @@ def read_catalogue_entry(folder: Path, name: str) -> CatalogueEntry:
     """The entry of that name. Raises UserError where there is none, or with all its faults."""
     path = folder / f"{name}.yaml"
     known = sorted(file.stem for file in folder.glob("*.yaml"))
+    if not known:
+        state = "holds no corpus" if folder.is_dir() else "is missing"
+        raise UserError(
+            f"no corpus {name!r}: {folder} {state}. `git checkout -- {folder}` brings back the "
+            "corpora of the last commit"
+        )
     if name not in known:
         guess = nearest(name, known)
         raise UserError(

@@ -1,10 +1,13 @@
 """Lists what the caches can spare, asks, and removes it."""
 
 import sys
+import textwrap
 from collections.abc import Iterable
 
 from attn2seq.runs.caches import Heap, heaps_of, holdings, readable, remove
 from attn2seq.workspace.stage import main_root
+
+COLUMNS = 80
 
 
 def make_room(yes: bool, interrupted_too: bool) -> None:
@@ -12,7 +15,8 @@ def make_room(yes: bool, interrupted_too: bool) -> None:
     root = main_root()
     heaps = heaps_of(root, interrupted_too)
     print("\n".join(table(heaps)))
-    print(f"These stay: {', '.join(holdings(root))}.")
+    stay = f"These stay: {', '.join(holdings(root))}."
+    print(textwrap.fill(stay, COLUMNS, subsequent_indent="  "))
     if not any(heap.paths for heap in heaps) or not _agreed(yes):
         return
     freed = sum(heap.size for heap in heaps)

@@ -20,6 +20,7 @@ from attn2seq.workspace.stage import main_root
 
 # DVC knows the template by its place within .dvc.
 TEMPLATE = "tmp/plots.html"
+CURVES = ".dvc/plots/curves.json"  # the chart that dvc.yaml names
 # A chart's script calls vegaEmbed while the page is read; the library, a module, comes after that.
 DRAW = "for (const call of waiting) vegaEmbed(...call);"
 PAGE = """<!DOCTYPE html>
@@ -61,10 +62,13 @@ def draw(revisions: Sequence[str], only_prepare: bool) -> int:
 def prepare(root: Path) -> None:
     """Write the template, and tell this repository's DVC of it, where that is not done yet.
 
-    Raises UserError where there is not a DVC repository.
+    Raises UserError where there is no DVC repository, or none with the project's charts.
     """
-    if not (root / ".dvc").is_dir():
-        raise UserError(f"{root} is not a DVC repository")
+    for needed in (".dvc", CURVES):
+        if not (root / needed).exists():
+            raise UserError(
+                f"{root / needed} is missing: `git checkout -- {needed}` brings it back"
+            )
     path = root / ".dvc" / TEMPLATE
     text = template()
     if not path.is_file() or path.read_text(encoding="utf-8") != text:

@@ -108,8 +108,9 @@ def register(registry: Registry, corpus: str, wanted: str | None, force: bool) -
     ties = [run for run in runs if run != chosen and run.ties(chosen)]
     crowned = registry.crown(corpus, chosen.candidate, _card(registry, chosen))
     return (
-        f"{chosen} is the champion: models:/{corpus}@{CHAMPION}, version {crowned.version}\n"
-        f"its card: {CARD}, among the run's artifacts and as the version's description\n"
+        f"{chosen} is the champion\n"
+        f"its address: models:/{corpus}@{CHAMPION}, version {crowned.version}\n"
+        f"its card: {CARD}, in the run's artifacts and the version's description\n"
         "`make serve` serves it on this machine"
         + "".join(f"\na tie: {run} is as good; RUN=name chooses" for run in ties)
     )

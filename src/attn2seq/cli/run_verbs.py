@@ -132,7 +132,7 @@ def plots(
         ),
     ] = None,
     prepare: Annotated[
-        bool, Option("--prepare", help="Only let `dvc plots` draw without a network.")
+        bool, Option("--prepare", help="Only let `dvc plots show` draw without a network.")
     ] = False,
 ) -> int:
     """Draw the training curves with DVC, without a network.

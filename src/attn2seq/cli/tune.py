@@ -95,10 +95,10 @@ def tune(recipe: str, ranges_file: Path, trials: int) -> list[str]:
         outcome = _run(trial, name, point, root, metric.higher_is_better)
         _tell(study, trial, outcome)
         failed = failed + 1 if outcome is None else 0
-        if failed == MOST_FAILED:
+        if failed == min(MOST_FAILED, trials):
+            which = f"{failed} trials in a row" if failed > 1 else "the trial"
             raise UserError(
-                f"{failed} trials in a row failed, see the messages above; the same command goes "
-                "on with the next one"
+                f"{which} failed, see the messages above; the same command goes on with the next"
             )
     return _result(study, recipe, target, metric.heading, ranges_file)
 

@@ -25,9 +25,17 @@ def enter_workspace() -> Path:
     here = Path.cwd()
     root = find_workspace(here)
     if root is None:
+        # A workspace of which a file was deleted, as far as one can tell.
+        places = (here, *here.parents)
+        half = next((place for place in places if (place / DVC_YAML).is_file()), None)
+        remedy = (
+            "Change into a clone of the project, or make one with `git clone`"
+            if half is None
+            else f"If {half} is one, `git checkout -- {PARAMS}` there brings its {PARAMS} back"
+        )
         raise UserError(
             f"no workspace: neither {here} nor a folder above it holds {PARAMS} and "
-            f"{DVC_FILES[0]}. Change into a clone of the project, or make one with `git clone`"
+            f"{DVC_FILES[0]}. {remedy}"
         )
     os.chdir(root)
     check_files(root)

@@ -22,7 +22,7 @@ def new(
         Argument(metavar="FILE [FILE]", help="A table, a TMX file, or two files of lines."),
     ],
     name: Annotated[
-        str | None, Option(metavar="NAME", help="The corpus's. Default: after the file.")
+        str | None, Option(metavar="NAME", help="Of the corpus. Default: after the file.")
     ] = None,
     src_lang: Annotated[str | None, Option(metavar="LANG", help="Such as en.")] = None,
     tgt_lang: Annotated[str | None, Option(metavar="LANG", help="Such as de.")] = None,
@@ -38,7 +38,9 @@ def new(
         str, Option(metavar="TASK", help="In a word, such as summarisation.")
     ] = "translation",
     dev: Annotated[int | None, Option(min=1, metavar="N", help="Source sentences of dev.")] = None,
-    test: Annotated[int | None, Option(min=1, metavar="N", help="And of test.")] = None,
+    test: Annotated[
+        int | None, Option(min=1, metavar="N", help="Source sentences of test.")
+    ] = None,
     use: Annotated[bool, Option("--use", help="Set download.corpus in params.yaml.")] = False,
     force: Annotated[bool, Option("--force", help="Replace an entry of that name.")] = False,
 ) -> None:

@@ -116,8 +116,8 @@ def _search(
     words_BS = source_words(src_lengths_B, width, device)
     beam = start_beam(limits_B.to(device), settings.beam_size, words_BS)
     rules = Rules(settings, length_penalties(settings, longest, device), early_stop)
-    encoded = model.encode(src_BS, src_lengths_B).select(flatten_beam_dim(beam.previous_BK))
-    state = model.initial_state(encoded)
+    encoded = model.encode(src_BS, src_lengths_B)
+    state = model.initial_state(encoded).select(flatten_beam_dim(beam.previous_BK))
     trace, left = Trace(), []
     said_NP = src_BS.new_zeros(len(src_BS) * settings.beam_size, 0)
     for step in range(1, longest + 1):
@@ -147,8 +147,7 @@ def _search(
             if not len(index_B):
                 break
             beam = beam.select(index_B)
-            # The rows of a sentence hold the same source: any order among them will do.
-            encoded = encoded.select(flatten_beam_dim(beam.previous_BK))
+            encoded = encoded.select(index_B)
         previous_N = flatten_beam_dim(beam.previous_BK)
         state = state.select(previous_N)
         if settings.no_repeat_ngram_size:

@@ -4,11 +4,12 @@ A step of a handful of hypotheses is dozens of small operations, each of which t
 itself. Replayed, all of them start at once.
 
 A graph reads and writes the same memory each time, so a step's inputs are copied to where its graph
-reads them, and its outputs from where it leaves them. Rows are filled up to a power of two and
+reads them, and its outputs from where it leaves them. Batches are filled up to a power of two and
 sources to a multiple of 16 positions, so that few shapes have to be recorded; and a shape is only
 when it is met for the third time, since recording takes as long as many steps.
 
-Shapes: B batch, S source positions, N rows of a step, V target vocabulary.
+Shapes: B batch, S source positions, N rows of a step, as many for each sentence, V target
+vocabulary; F sentences and M rows once the batch is filled up.
 """
 
 from collections import Counter, OrderedDict
@@ -88,10 +89,11 @@ class Padded(Generic[E]):
 
     encoded: E
     width: int  # source positions as given
+    sentences: int
 
     def select(self, index_N: Tensor) -> "Padded[E]":
         """The sentences at `index_N`."""
-        return Padded(self.encoded.select(index_N), self.width)
+        return Padded(self.encoded.select(index_N), self.width, len(index_N))
 
 
 @dataclass
@@ -119,7 +121,7 @@ class RecordedSteps(Generic[E, S]):
         width = src_BS.shape[1]
         # Afterwards: the encoder need not read the padding, and sentences of one length stay so.
         encoded = self.model.encode(src_BS, src_lengths_B)
-        return Padded(encoded.widened(-width % SOURCE_MULTIPLE), width)
+        return Padded(encoded.widened(-width % SOURCE_MULTIPLE), width, len(src_BS))
 
     def initial_state(self, encoded: Padded[E]) -> S:
         """The state before the first target token."""
@@ -130,62 +132,64 @@ class RecordedSteps(Generic[E, S]):
     ) -> tuple[Tensor, Tensor | None, S]:
         """From the last tokens to the next ones' distribution, as the model's own."""
         rows, width = len(tokens_N), encoded.width
-        if rows > MOST_ROWS or not self._met_often(rows, state, encoded):
+        shapes = filled_shapes(rows, state, encoded)
+        if rows > MOST_ROWS or not self._met_often(shapes):
             log_probs_NV, attn_weights_NS, after = self.model.decode_step(
                 tokens_N, state, encoded.encoded
             )
             return log_probs_NV, _cut(attn_weights_NS, rows, width), after
         with self._lock:
-            filled_M = torch.arange(filled(rows), device=tokens_N.device)
-            recording = self._recording(tokens_N, state, encoded, filled_M.clamp_(max=rows - 1))
+            recording = self._recording(shapes, tokens_N, state, encoded)
             recording.replay()
             log_probs_MV, attn_weights_MS, after = recording.outputs
             return (
                 log_probs_MV[:rows].clone(),
                 _cut(attn_weights_MS, rows, width),
-                after.select(filled_M[:rows]),
+                after.select(torch.arange(rows, device=tokens_N.device)),
             )
 
-    def _met_often(self, rows: int, state: S, encoded: Padded[E]) -> bool:
+    def _met_often(self, shapes: Shapes) -> bool:
         """Whether these shapes are worth a recording, now that they are met once more."""
-        shapes = ((torch.Size([filled(rows)]), torch.int64), *_row_shapes((state, encoded)))
         with self._lock:
             self._met[shapes] += 1
             return self._met[shapes] > MET_BEFORE
 
     def _recording(
-        self, tokens_N: Tensor, state: S, encoded: Padded[E], filled_M: Tensor
+        self, shapes: Shapes, tokens_N: Tensor, state: S, encoded: Padded[E]
     ) -> _Recording[E, S]:
         """That of these shapes, its inputs in place."""
+        device, sentences = tokens_N.device, encoded.sentences
+        filled_F = torch.arange(filled(sentences), device=device).clamp_(max=sentences - 1)
+        rows_BK = torch.arange(len(tokens_N), device=device).view(sentences, -1)
+        filled_M = rows_BK[filled_F].flatten()
         tokens_M, state = tokens_N[filled_M], state.select(filled_M)
-        key = (*_shapes((tokens_M, state)), *_shapes(encoded))
-        found = self._recordings.pop(key, None)
+        found = self._recordings.pop(shapes, None)
         if found is None:
-            found = self._new(tokens_M, state, encoded, filled_M)
+            found = self._new(tokens_M, state, encoded, filled_F)
         else:
             found.tokens_N.copy_(tokens_M)
             _copy(state, found.state)
             if found.encoded_from is not encoded:
-                _copy(encoded.select(filled_M), found.encoded)
+                _copy(encoded.select(filled_F), found.encoded)
                 found.encoded_from = encoded
-        self._recordings[key] = found
+        self._recordings[shapes] = found
         if len(self._recordings) > KEPT:
             self._recordings.popitem(last=False)
         return found
 
     def _new(
-        self, tokens_M: Tensor, state: S, encoded: Padded[E], filled_M: Tensor
+        self, tokens_M: Tensor, state: S, encoded: Padded[E], filled_F: Tensor
     ) -> _Recording[E, S]:
-        inputs = encoded.select(filled_M)
+        inputs = encoded.select(filled_F)
         outputs, replay = self.record(
             lambda: self.model.decode_step(tokens_M, state, inputs.encoded)
         )
         return _Recording(tokens_M, state, inputs, encoded, outputs, replay)
 
 
-def filled(rows: int) -> int:
-    """The power of two that rows are filled up to."""
-    return 1 << (rows - 1).bit_length()
+def filled(sentences: int) -> int:
+    """The power of two that a batch is filled up to."""
+    return 1 << (sentences - 1).bit_length()
 
 
 def _cut(attn_weights_NS: Tensor | None, rows: int, width: int) -> Tensor | None:
@@ -204,13 +208,11 @@ def tensors(value: object) -> Iterator[Tensor]:
             yield from tensors(part)
 
 
-def _shapes(value: object) -> Shapes:
-    return tuple((tensor.shape, tensor.dtype) for tensor in tensors(value))
-
-
-def _row_shapes(value: object) -> Shapes:
-    """Without the first dimension, which is that of the rows."""
-    return tuple((tensor.shape[1:], tensor.dtype) for tensor in tensors(value))
+def filled_shapes(rows: int, state: object, encoded: Padded[E]) -> Shapes:
+    """What a recording is made for: the batch once it is filled up, and what each row holds."""
+    batch = torch.Size([filled(encoded.sentences), rows // encoded.sentences])
+    parts = ((part.shape[1:], part.dtype) for part in tensors((state, encoded)))
+    return ((batch, torch.int64), *parts)
 
 
 def _copy(value: object, place: object) -> None:

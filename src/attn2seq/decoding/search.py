@@ -51,7 +51,9 @@ class StepModel(Protocol[E, S]):
     ) -> tuple[Tensor, Tensor | None, S]:
         """From the last tokens to `log_probs_NV` (float32), `attn_weights_NS` or None, next state.
 
-        The log-probabilities are the caller's to overwrite.
+        Tokens and state have as many rows for each one of `encoded`, one after the other: the
+        hypotheses of a sentence share its source. The log-probabilities are the caller's to
+        overwrite.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Whether the exported graphs compute what the model does, up to rounding.
 
-Shapes: B batch, S source positions.
+Shapes: B batch, S source positions, N hypotheses, V target vocabulary.
 """
 
 import math
@@ -61,18 +61,22 @@ def largest_difference(model: Seq2Seq, folder: Path, tolerance: float = TOLERANC
         starts = {f"start_{name}": part for name, part in state_tensors(state).items()}
         given = {"src_ids": src_BS, "src_lengths": src_lengths_B}
         largest = max(largest, _compared(encoder, given, source | starts, tolerance))
-        tokens_B = torch.full((len(src_BS),), BOS_ID)
+        # Hypotheses share their source: one of each, or several.
+        hypotheses = 1 + len(sources) % 3
+        source_N = torch.arange(len(sources)).repeat_interleave(hypotheses)
+        state = state.select(source_N)
+        tokens_N = torch.full((len(source_N),), BOS_ID)
         for _ in range(STEPS):
             # From the model's own state: else what is rounded would grow from step to step.
-            given = {"tokens": tokens_B, "src_ids": src_BS, **source, **state_tensors(state)}
-            log_probs_BV, attn_weights_BS, state = model.decode_step(tokens_B, state, encoded)
-            wanted = {"log_probs": log_probs_BV} | {
+            given = {"tokens": tokens_N, "src_ids": src_BS, **source, **state_tensors(state)}
+            log_probs_NV, attn_weights_NS, state = model.decode_step(tokens_N, state, encoded)
+            wanted = {"log_probs": log_probs_NV} | {
                 f"next_{name}": part for name, part in state_tensors(state).items()
             }
-            if attn_weights_BS is not None:
-                wanted["attn_weights"] = attn_weights_BS
+            if attn_weights_NS is not None:
+                wanted["attn_weights"] = attn_weights_NS
             largest = max(largest, _compared(step, given, wanted, tolerance))
-            tokens_B = log_probs_BV.argmax(dim=-1)
+            tokens_N = log_probs_NV.argmax(dim=-1)
     return largest
 
 

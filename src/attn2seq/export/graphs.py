@@ -157,8 +157,10 @@ def _write(module: nn.Module, given: Named, outputs: list[str], path: Path) -> N
 
 def _axes(name: str) -> dict[int, str]:
     """The dimensions that change from call to call."""
-    axes = {0: "batch"}
-    if name in ("src_ids", "src_mask", "enc_states", "keys", "attn_weights"):
+    of_sources = ("src_ids", "src_lengths", "src_mask", "enc_states", "keys")
+    # Of each source as many rows, one after the other; where the decoder starts, one.
+    axes = {0: "batch" if name in of_sources or name.startswith("start_") else "rows"}
+    if name in of_sources[2:] or name in ("src_ids", "attn_weights"):
         return axes | {1: "source"}
     if name.endswith("coverage"):
         return axes | {1: "source"}

@@ -2,6 +2,10 @@
 
 Shapes: B batch, S source positions, T target positions, H encoder state, Q decoder state
 (the query), A attention units (the keys); of multi-head attention N heads, D = A / N units of one.
+
+A search asks with K hypotheses of each source. They need no keys of their own: a position's
+attention depends on no other position, so K hypotheses at one position are as K positions of one
+target, `side_by_side`.
 """
 
 import torch
@@ -23,9 +27,11 @@ class Attention(nn.Module):
         return enc_states_BSH
 
     def scores(
-        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BTS: Tensor | None = None
     ) -> Tensor:
-        """Unnormalised scores, BTS. `coverage_BS`: how much each position was looked at so far."""
+        """Unnormalised scores, BTS. `coverage_BTS`: how much each query's target has looked at each
+        source position so far.
+        """
         raise NotImplementedError
 
     def forward(
@@ -34,17 +40,17 @@ class Attention(nn.Module):
         keys_BSA: Tensor,
         enc_states_BSH: Tensor,
         src_mask_BS: Tensor,
-        coverage_BS: Tensor | None = None,
+        coverage_BTS: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Contexts `context_BTH` and weights `attn_weights_BTS`, as `attend` gives them."""
-        return attend(self.scores(queries_BTQ, keys_BSA, coverage_BS), enc_states_BSH, src_mask_BS)
+        return attend(self.scores(queries_BTQ, keys_BSA, coverage_BTS), enc_states_BSH, src_mask_BS)
 
 
 class DotAttention(Attention):
     """score(q, h) = q . h: Eq. 8 ("dot") in Luong et al. 2015, arXiv 1508.04025."""
 
     def scores(
-        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BTS: Tensor | None = None
     ) -> Tensor:
         """Unnormalised scores, BTS."""
         return queries_BTQ @ keys_BSA.transpose(1, 2)
@@ -89,13 +95,18 @@ class AdditiveAttention(Attention):
         return keys_BSA
 
     def scores(
-        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BTS: Tensor | None = None
     ) -> Tensor:
         """Unnormalised scores, BTS."""
-        if self.coverage is not None and coverage_BS is not None:
-            keys_BSA = keys_BSA + self.coverage(coverage_BS.unsqueeze(-1).to(keys_BSA.dtype))
         scores = additive_scores_on_cpu if keys_BSA.device.type == "cpu" else additive_scores
-        return scores(self.query(queries_BTQ), keys_BSA, self.energy_vector())
+        queries_BTA = self.query(queries_BTQ)
+        if self.coverage is None or coverage_BTS is None:
+            return scores(queries_BTA, keys_BSA, self.energy_vector())
+        covered_BTSA = self.coverage(coverage_BTS.unsqueeze(-1).to(keys_BSA.dtype))
+        # Each query has keys of its own, as if it were a sentence.
+        keys_nSA = (keys_BSA.unsqueeze(1) + covered_BTSA).flatten(0, 1)
+        scores_n1S = scores(queries_BTA.flatten(0, 1).unsqueeze(1), keys_nSA, self.energy_vector())
+        return scores_n1S.reshape(coverage_BTS.shape)
 
     def energy_vector(self) -> Tensor:
         """The vector v."""
@@ -138,7 +149,7 @@ class LocationAttention(Attention):
         self.place = DeferredLinear(query_size, positions)
 
     def scores(
-        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BTS: Tensor | None = None
     ) -> Tensor:
         """Unnormalised scores, BTS; -inf where the network has none."""
         scores_BTP: Tensor = self.place(queries_BTQ)
@@ -179,7 +190,7 @@ class MultiHeadAttention(Attention):
         keys_BSA: Tensor,
         enc_states_BSH: Tensor,
         src_mask_BS: Tensor,
-        coverage_BS: Tensor | None = None,
+        coverage_BTS: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Contexts `context_BTH`, and weights `attn_weights_BTS` (float32), the heads' mean."""
         keys, values = keys_BSA.chunk(2, dim=-1)
@@ -221,6 +232,21 @@ class MultiHeadAttention(Attention):
         """Of each sentence its heads one after the other: nXD with n = B * N."""
         heads_nXD: Tensor = joined_BXA.unflatten(-1, (self.heads, -1)).transpose(1, 2).flatten(0, 1)
         return heads_nXD
+
+
+def side_by_side(values_NTQ: Tensor, enc_states_BSH: Tensor) -> Tensor:
+    """The N = B * K hypotheses of B sources as B targets of K * T positions.
+
+    Those of a source stand one after the other. With K = 1, as in training, it changes nothing.
+    """
+    return values_NTQ.reshape(enc_states_BSH.shape[0], -1, values_NTQ.shape[2])
+
+
+def apart(found: Tensor, like_NTQ: Tensor) -> Tensor:
+    """What was found for queries that stood side by side, of each hypothesis again: NT and a
+    dimension of any size; `like_NTQ` are the queries as they were.
+    """
+    return found.reshape(like_NTQ.shape[0], like_NTQ.shape[1], -1)
 
 
 def attend(

@@ -1,7 +1,8 @@
 """The decoder: target tokens one after the other, looking back at the source.
 
 Shapes: B batch, T target positions, S source positions, E embedding, H encoder state,
-D decoder units, R readout, N rows chosen.
+D decoder units, R readout, N rows chosen. In a search a batch's targets are the hypotheses, K of
+each source one after the other; what is encoded stays one row a source.
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from attn2seq.model.attention import make_attention
+from attn2seq.model.attention import apart, make_attention, side_by_side
 from attn2seq.model.cells import State
 from attn2seq.model.copying import GenerationSwitch
 from attn2seq.model.dropout import dropout, step_mask
@@ -173,14 +174,17 @@ class RecurrentDecoder(nn.Module):
         """Contexts BTH and weights BTS."""
         assert self.attention is not None
         assert encoded.keys_BSA is not None
-        context_BTH, attn_weights_BTS = self.attention(
-            queries_BTD,
+        states, coverage = encoded.enc_states_BSH, None
+        if state.coverage_BS is not None:
+            coverage = side_by_side(state.coverage_BS.unsqueeze(1), states)
+        context, attn_weights = self.attention(
+            side_by_side(queries_BTD, states),
             encoded.keys_BSA,
-            encoded.enc_states_BSH,
+            states,
             encoded.src_mask_BS,
-            state.coverage_BS,
+            coverage,
         )
-        return context_BTH, attn_weights_BTS
+        return apart(context, queries_BTD), apart(attn_weights, queries_BTD)
 
     def _dropped(self, hidden_BTD: Tensor, depth: int, state: DecoderState) -> Tensor:
         """The input of layer `depth` with dropout: the same units at all steps if variational."""

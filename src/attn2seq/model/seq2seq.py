@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from attn2seq.batching.batch import Batch
+from attn2seq.model.attention import side_by_side
 from attn2seq.model.copying import mix_copies
 from attn2seq.model.decoder import Decoded, DecoderState, RecurrentDecoder
 from attn2seq.model.dropout import dropout
@@ -79,14 +80,17 @@ class Seq2Seq(nn.Module):
     ) -> tuple[Tensor, Tensor | None, DecoderState]:
         """From the last target token to the next one's distribution.
 
-        `log_probs_NV` (float32), `attn_weights_NS` (None without attention), the next state.
+        `log_probs_NV` (float32), `attn_weights_NS` (None without attention), the next state. N is
+        a multiple of the sources in `encoded`: as many hypotheses of each, one after the other.
         """
         decoded, state = self.advance(tokens_N.unsqueeze(1), state, encoded)
         weights = decoded.attn_weights_BTS
         attn_weights_NS = None if weights is None else weights.squeeze(1)
         copies: tuple[Tensor, ...] = ()
-        if decoded.generate_BT is not None and attn_weights_NS is not None:
-            copies = decoded.generate_BT.squeeze(1), attn_weights_NS, encoded.src_BS
+        if decoded.generate_BT is not None and weights is not None and attn_weights_NS is not None:
+            beside_BKS = side_by_side(weights, encoded.enc_states_BSH)
+            src_NS = encoded.src_BS.unsqueeze(1).expand_as(beside_BKS).flatten(0, 1)
+            copies = decoded.generate_BT.squeeze(1), attn_weights_NS, src_NS
         log_probs_NV = self.log_probs(decoded.readout_BTR.squeeze(1), *copies)
         return log_probs_NV, attn_weights_NS, state
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from attn2seq.model.attention import MultiHeadAttention
+from attn2seq.model.attention import MultiHeadAttention, apart, side_by_side
 from attn2seq.model.cells import State, past_ends
 from attn2seq.model.copying import GenerationSwitch
 from attn2seq.model.decoder import Decoded, DecoderState
@@ -155,15 +155,17 @@ class DecoderLayer(Layer):
         """States BTW, the state after the last position, contexts BTW; weights BTS if `weighs`."""
         found, state = self._mix(self.before(0, x_BTW), state)
         x_BTW = self.after(0, x_BTW, found)
-        queries, weights = self.before(1, x_BTW), None
+        queries, weights = side_by_side(self.before(1, x_BTW), source_keys_BSA), None
         if weighs:
-            context, weights = self.source_attention(
+            found, weights = self.source_attention(
                 queries, source_keys_BSA, source_keys_BSA, src_mask_BS
             )
+            weights = apart(weights, x_BTW)
         else:
-            context = self.source_attention.contexts(
+            found = self.source_attention.contexts(
                 queries, source_keys_BSA, src_mask_BS[:, None, None]
             )
+        context = apart(found, x_BTW)
         x_BTW = self.feed_forward(2, self.after(1, x_BTW, context))
         return x_BTW, state, context, weights
 

@@ -101,6 +101,7 @@ def split_files(entry: CatalogueEntry, split: str) -> SplitFiles:
 
 
 Parse = Callable[[int, str], Row | None]
+_IN_QUOTES = ". If columns stand in quotes, set quoted: true"
 
 
 def _read_lines(
@@ -156,6 +157,12 @@ def _delimited(entry: CatalogueEntry, label: Path, several: bool) -> Parse:
         fields = line.split(table.delimiter, most - 1 if most else table.width or -1)
         if most is None and table.width and len(fields) > table.width:
             fields = line.split(table.delimiter)  # to tell how many
+        # The last column may hold delimiters, and would hide that those in quotes are no others.
+        if most and entry.quoted is None and f'"{table.delimiter}"' in fields[-1]:
+            raise UserError(
+                f"{label}, line {number}: {table.delimiter!r} between quotes within column {most}"
+                f"{_IN_QUOTES}, or false if quotes are text"
+            )
         return table.row(number, fields)
 
     return parse
@@ -169,6 +176,7 @@ class _Table:
         assert entry.delimiter is not None
         self._columns, self.delimiter, self._label = entry.columns, entry.delimiter, label
         self._several, self._same_width = several, entry.max_columns is None
+        self._quoted = entry.quoted
         self._places = None if entry.header else _places(entry.columns, several, [], "")
         self._first = 0  # the number of the first line,
         self.width: int | None = None  # and its columns
@@ -185,6 +193,7 @@ class _Table:
             raise UserError(
                 f"{self._at(number)}: column {max(places) + 1} is missing; the line has "
                 f"{len(fields)}, separated by {self.delimiter!r}"
+                + (_IN_QUOTES if not self._quoted and fields[-1].startswith('"') else "")
             )
         if self.width is None:
             self._first, self.width = number, len(fields)
@@ -217,7 +226,8 @@ def _place(column: Column, header: list[str], at: str) -> int:
         return header.index(column)
     guess = nearest(column, header)
     hint = f"did you mean {plain(guess)}?" if guess else f"it has {some(header)}"
-    raise UserError(f"{at}: no column is named {column!r} ({hint})")
+    in_quotes = _IN_QUOTES if f'"{column}"' in header else ""
+    raise UserError(f"{at}: no column is named {column!r} ({hint}){in_quotes}")
 
 
 def _key_value(keys: Keys, label: Path, several: bool) -> Parse:

@@ -33,9 +33,9 @@ from attn2seq.workspace.stage import main_root
 NEEDED = ("evaluate/sentences.parquet", "train/history.csv", "train/metrics.json")
 # How to get what a comparison lacks.
 REMEDY = (
-    "`dvc fetch --all-commits`, or `dvc exp pull` for an experiment, brings it from a remote. Made "
-    "again on another kind of processor, it may have other bytes and scores: to compare with this "
-    "machine's, commit a run of your own first"
+    "`dvc fetch --all-commits`, or `dvc exp pull origin NAME` for an experiment, brings it from a "
+    "remote. Made again on another kind of processor, it may have other bytes and scores: to "
+    "compare with this machine's, commit a run of your own first"
 )
 NOT_COMPARED = {"report", "track"}
 SHOWN_TAGS = {

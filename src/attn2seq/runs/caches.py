@@ -94,8 +94,10 @@ def unused_objects(root: Path, remove: bool = False) -> Heap:
                     gc(odb, used)
     except ObjectFormatError as error:  # it may name files that would seem unused
         raise UserError(
-            f"DVC's cache is damaged: {error}. Nothing was removed. Delete that file in {place}; "
-            "`dvc repro` makes again what it listed"
+            f"DVC's cache is damaged: {error}. It lists files, which would now seem unreferenced, "
+            f"so nothing is removed. Delete it, if DVC has left it in {place}; then `dvc repro` "
+            "makes the workspace's again, and `dvc fetch --all-commits` brings another commit's "
+            "from a remote"
         ) from None
     except DvcException as error:
         raise UserError(f"DVC's cache cannot be read: {error}") from None
@@ -103,7 +105,9 @@ def unused_objects(root: Path, remove: bool = False) -> Heap:
 
 
 def _used_objects(repo: Any, root: Path) -> set[Any]:
-    """What the workspace, every commit and every experiment name."""
+    """What the workspace, every commit and every experiment name. Raises UserError."""
+    from dvc.exceptions import DvcException
+
     naming = [*NAMING]
     if "${" in (root / DVC_YAML).read_text(encoding="utf-8"):
         naming.append(str(PARAMS))  # from which DVC fills in the rest
@@ -113,11 +117,21 @@ def _used_objects(repo: Any, root: Path) -> set[Any]:
     used: set[Any] = set()
     # Without a repository there is the workspace alone.
     states = repo.brancher(revs=commits, all_experiments=True) if commits else repo.brancher()
-    for _ in tqdm(
+    for state in tqdm(
         states, desc="what commits name", total=len(commits), unit=" commits", disable=None
     ):
-        for found in repo.index.used_objs(force=True).values():
-            used |= found
+        try:
+            for found in repo.index.used_objs(force=True).values():
+                used |= found
+        except DvcException as error:
+            if state in ("", "workspace"):
+                raise
+            named = f"commit {state[:7]}" if state in commits else state
+            raise UserError(
+                f"what {named} names is not known ({error}), so nothing is removed. `dvc gc "
+                "--workspace --all-commits --all-experiments --skip-failed` keeps what the others "
+                "name, and what only it names goes"
+            ) from None
     return used
 
 

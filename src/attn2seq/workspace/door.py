@@ -12,7 +12,8 @@ from typing import Any
 from attn2seq.errors import UserError
 from attn2seq.workspace.paths import DVC_LOCK, DVC_YAML, PARAMS
 
-_STAGES_REMEDY = f"`git checkout -- {DVC_YAML}` brings back the one of the last commit"
+_REMEDY = "`git checkout -- {}` brings back the one of the last commit"
+_STAGES_REMEDY = _REMEDY.format(DVC_YAML)
 
 
 def check_files(root: Path) -> None:
@@ -24,6 +25,8 @@ def check_files(root: Path) -> None:
     for name in (PARAMS, DVC_YAML, DVC_LOCK):
         if (root / name).is_file():
             check_yaml(Path(os.path.relpath(root / name)))
+    if not isinstance(_parsed(root / PARAMS), dict):
+        raise UserError(f"{PARAMS} has no sections with keys: {_REMEDY.format(PARAMS)}")
     stages = _parsed(root / DVC_YAML)
     if stages is not None and not _has_stages(stages):
         raise UserError(f"{DVC_YAML} lists no stages, as DVC reads them: {_STAGES_REMEDY}")
