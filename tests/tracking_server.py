@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,27 @@ def free_port() -> int:
 
 
 class TrackingServer:
-    """`mlflow server`, its database and its files in `folder`; can be killed and started anew."""
+    """`mlflow server`, its database and its files in `folder` unless they are elsewhere; can be
+    killed and started anew. `environment` is what it needs to reach them.
+    """
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int | None = None, *, database: str | None = None,
+        files: str | None = None, environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self.port = folder, port or free_port()
+        self._database = database or f"sqlite:///{folder / 'server.db'}"
+        self._files = files or str(folder / "artifacts")
+        self._environment = environment or {}
         self.uri = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        database, files = f"sqlite:///{self.folder / 'server.db'}", str(self.folder / "artifacts")
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1",
             "--port", str(self.port), "--workers", "1",
-            "--backend-store-uri", database, "--artifacts-destination", files,
+            "--backend-store-uri", self._database, "--artifacts-destination", self._files,
         ]  # fmt: skip
         apart = {
             name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")
@@ -44,7 +51,11 @@ class TrackingServer:
         quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, env=apart | quiet, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=apart | quiet | self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         until = time.monotonic() + 300
         while not self._healthy():
