@@ -1,9 +1,9 @@
 """Many short trainings, each by all processes of one launch.
 
-    python trainings.py FOLDER PROCESSES
+    python trainings.py FOLDER PROCESSES SETTINGS...
 
-FOLDER holds the pairs of a copy task (`write_task`). The first process leaves what came of each
-training in FOLDER/PROCESSES.pt; each stores a digest of the weights that it ended with.
+SETTINGS are names of those below. FOLDER holds the pairs of a copy task (`write_task`). The first
+process leaves what came of each training in FOLDER/PROCESSES.pt.
 """
 
 import os
@@ -38,7 +38,8 @@ SMALL: dict[str, Any] = {
     "tie_embeddings": "none", "embedding_dropout": 0.0, "layer_dropout": 0.0,
     "readout_dropout": 0.0, "device": "cpu", "number_type": "float32", "threads": 1,
     "max_steps": STEPS, "batch_tokens": 200, "batch_sentences": 40, "max_tokens": 50,
-    "optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.5, "schedule": "constant", "warmup_steps": 0, "label_smoothing": 0.0,
+    "optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.5,
+    "schedule": "constant", "warmup_steps": 0, "label_smoothing": 0.0,
     "log_every_steps": 5, "evaluate_every_steps": 10,
 }  # fmt: skip
 DROPOUT = {"embedding_dropout": 0.2, "layer_dropout": 0.2, "readout_dropout": 0.2}
@@ -137,7 +138,7 @@ def result(made: Trainer) -> dict[str, Any]:
 
 
 def stopped_in_one(folder: Path, ranks: Ranks) -> dict[str, Any]:
-    """The last process is asked to stop in step 7; the same training then goes on."""
+    """The last process is asked to stop in step 6; the same training then goes on."""
     made = trainer(
         folder, "stopped", SETTINGS["R-Drop"], ranks,
         lambda: StoppedError("enough", 75)
@@ -153,16 +154,11 @@ def stopped_in_one(folder: Path, ranks: Ranks) -> dict[str, Any]:
     raise AssertionError("not stopped")
 
 
-def main(folder: Path, processes: int) -> None:
+def main(folder: Path, processes: int, names: list[str]) -> None:
     torch.set_num_threads(1)
-    with (
-        together(processes, [sys.executable, __file__, str(folder), str(processes)]) as ranks,
-        ranks.met(torch.device("cpu")),
-    ):
-        results = {
-            name: result(trainer(folder, name, changes, ranks))
-            for name, changes in SETTINGS.items()
-        }
+    command = [sys.executable, __file__, str(folder), str(processes), *names]
+    with together(processes, command) as ranks, ranks.met(torch.device("cpu")):
+        results = {name: result(trainer(folder, name, SETTINGS[name], ranks)) for name in names}
         if processes > 1:
             results["stopped"] = stopped_in_one(folder, ranks)
         if ranks.is_first:
@@ -170,4 +166,4 @@ def main(folder: Path, processes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
