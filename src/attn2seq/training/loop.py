@@ -18,6 +18,7 @@ from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.device import full_precision, memory_told
 from attn2seq.model.drawing import Share, drawing
 from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.training import remedies
 from attn2seq.training.averaging import CheckpointAverage
 from attn2seq.training.checkpoints import (
     CheckpointFolder,
@@ -62,7 +63,7 @@ class Trainer:
         self.pairs_of_epoch, self.dev_pairs = pairs_of_epoch, dev_pairs
         self.history, self.checkpoints, self.say = history, checkpoints, say
         self.asked_to_stop, self.ranks = asked_to_stop, ranks
-        self.all_stop = False  # where several train: whether any of them was asked to
+        self.asked = torch.zeros(())  # where several train: how many of them were asked to stop
         self.clock: Callable[[], float] = time.monotonic
         self.device = next(model.parameters()).device
         self.limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
@@ -91,12 +92,7 @@ class Trainer:
         with (
             full_precision(),
             memory_told(self._too_little),
-            tqdm(
-                total=self.total_steps,
-                initial=first_step,
-                unit="step",
-                disable=None if self.ranks.is_first else True,
-            ) as bar,
+            self._bar(first_step) as bar,
         ):
             while not self.progress.finished:
                 steps = self.epoch.steps[self.progress.epoch_steps :]
@@ -114,6 +110,10 @@ class Trainer:
                 else:
                     self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         return self._kept_weights()
+
+    def _bar(self, first_step: int) -> "tqdm[Any]":
+        shown = None if self.ranks.is_first else True  # None: at a terminal
+        return tqdm(total=self.total_steps, initial=first_step, unit="step", disable=shown)
 
     def try_largest(self) -> None:
         """Compute the epoch's largest batch, and forget it.
@@ -150,13 +150,9 @@ class Trainer:
         progress.tokens += tokens
         progress.window_tokens += tokens
         if not np.isfinite(self.grad_norm):
-            pairs = sorted(int(index) for batch in indices for index in batch)
-            raise UserError(
-                f"training stopped at step {self.optimizer.step_number}: the loss or its "
-                f"gradient is not finite (norm {self.grad_norm}). The step's training pairs, "
-                f"counted from 0: {pairs[:20]}. Lower train.learning_rate or "
-                f"set train.clip_norm; the last checkpoint is kept in {self.checkpoints.folder}"
-            )
+            pairs = (int(index) for batch in indices for index in batch)
+            step, folder = self.optimizer.step_number, self.checkpoints.folder
+            raise UserError(remedies.not_finite(step, self.grad_norm, pairs, folder))
 
     def _add_gradients(self, batch: Batch, tokens: int, share: Share | None) -> Tensor:
         """Add the gradients of the batch's loss a token of the step; gives its summed loss."""
@@ -176,25 +172,15 @@ class Trainer:
     def _add_up(self, grads: list[Tensor], losses: list[Tensor]) -> None:
         """Of several processes: sum what each has, and whether any was asked to stop, at once."""
         if self.ranks.count > 1:
-            asked = torch.tensor(float(self.asked_to_stop() is not None), device=self.device)
-            self.ranks.add_up([*grads, *losses, asked])
-            self.all_stop = bool(asked)
+            self.asked = torch.tensor(float(self.asked_to_stop() is not None), device=self.device)
+            self.ranks.add_up([*grads, *losses, self.asked])
 
     def _too_large(self, batch: Batch) -> str:
-        (pairs, src), tgt, settings = batch.src_BS.shape, batch.tgt_out_BT.shape[1], self.settings
-        return (
-            f"the batch of step {self.optimizer.step_number + 1} has {pairs} pairs of up to {src} "
-            f"source and {tgt} target tokens. Lower train.batch_tokens ({settings.batch_tokens}), "
-            f"train.max_tokens ({settings.max_tokens}) or the sizes in model; the last checkpoint "
-            f"is kept in {self.checkpoints.folder}"
-        )
+        step, folder = self.optimizer.step_number + 1, self.checkpoints.folder
+        return remedies.too_large(batch, step, self.settings, folder)
 
     def _too_little(self) -> str:
-        """Not for a batch, which names itself: for the optimizer's state, a checkpoint, a plan."""
-        return (
-            f"after step {self.optimizer.step_number}. Lower the sizes in model; the last "
-            f"checkpoint is kept in {self.checkpoints.folder}"
-        )
+        return remedies.too_little(self.optimizer.step_number, self.checkpoints.folder)
 
     def _measure(self, started: float, first_step: int) -> None:
         """After a step: the curve, and where it is time the dev set and a checkpoint."""
@@ -230,11 +216,8 @@ class Trainer:
     def _look_at_dev(self, step: int) -> Row:
         """Score the dev set, keep weights, and count the plateaus that lower the rate."""
         settings, progress = self.settings, self.progress
-        if not self.ranks.agree(self.optimizer.checksum() if self.ranks.count > 1 else 0):
-            raise UserError(
-                f"after step {step} the processes that train together have different weights: "
-                "processors of different kinds round differently. Train on machines of one kind"
-            )
+        if self.ranks.count > 1 and not self.ranks.agree(self.optimizer.checksum()):
+            raise UserError(remedies.come_apart(step))
         with self.optimizer.averaged():
             scores = self._dev_scores()
         weights = self.optimizer.weights()
@@ -295,7 +278,7 @@ class Trainer:
         stopped = self.asked_to_stop()
         if self.ranks.count > 1:  # all in the same step
             elsewhere = StoppedError("another process of this training was asked to stop", 75)
-            stopped = (stopped or elsewhere) if self.all_stop else None
+            stopped = (stopped or elsewhere) if self.asked else None
         if stopped is not None:
             self._save()
             step = self.optimizer.step_number
