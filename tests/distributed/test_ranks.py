@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from attn2seq.distributed.ranks import ALONE, Ranks, launched
+from attn2seq.distributed.ranks import ALONE, Ranks, is_helper, launched
 from attn2seq.errors import UserError
 from attn2seq.model.drawing import drawing, drawn
 from attn2seq.model.dropout import dropout
@@ -50,9 +50,14 @@ def test_shares_of_what_is_drawn_make_the_whole(over_time: bool) -> None:
     assert len(drawn(torch.rand, x_BTH.shape)) == 5  # nothing is left of a share
 
 
-def test_without_a_launch_nothing_is_launched() -> None:
+def test_without_a_launch_nothing_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert launched(1, {}) is None
     assert launched(4, {"RANK": "1"}) is None
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert not is_helper()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert is_helper()
 
 
 def test_what_a_launch_says() -> None:

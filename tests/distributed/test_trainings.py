@@ -1,6 +1,7 @@
 """One, two and three processes make the same of the same settings."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,11 @@ def test_one_that_is_asked_to_stop_stops_all_and_they_resume_to_the_same_bytes(
         assert furthest(whole["weights"], stopped["weights"]) == 0
         assert whole["rows"] == stopped["rows"]
         assert torch.equal(whole["random"], stopped["random"])
+
+
+def test_weights_that_come_apart_are_noticed(two: Results) -> None:
+    """By one bit, in the process that is not the first."""
+    assert re.search(
+        r"^process 1 of 2 .* It said: after step 10 the processes .* have different weights",
+        two["apart"]["said"],
+    )

@@ -161,6 +161,7 @@ def test_whichever_is_killed_the_same_command_ends_in_the_same_bytes(
     assert found == whole[1]
 
 
+@pytest.mark.promise("loopback")
 @pytest.mark.promise("stopped")
 def test_a_signal_stops_all_and_another_number_goes_on(
     project: Path, whole: tuple[str, list[bytes]]

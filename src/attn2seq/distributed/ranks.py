@@ -151,7 +151,7 @@ def launched(processes: int, environment: Mapping[str, str] = os.environ) -> Ran
 
     Raises UserError where they do not fit `processes`, the setting.
     """
-    if "RANK" not in environment or "WORLD_SIZE" not in environment:
+    if not _is_launched(environment):
         return None
     usual = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
     given = {name: environment.get(name, value) for name, value in usual.items()}
@@ -175,4 +175,8 @@ def launched(processes: int, environment: Mapping[str, str] = os.environ) -> Ran
 
 def is_helper() -> bool:
     """Whether this process was launched as another than the first."""
-    return os.environ.get("RANK", "0") != "0"
+    return _is_launched(os.environ) and os.environ["RANK"] != "0"
+
+
+def _is_launched(environment: Mapping[str, str]) -> bool:
+    return "RANK" in environment and "WORLD_SIZE" in environment
