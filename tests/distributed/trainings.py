@@ -108,6 +108,7 @@ def trainer(
     train, dev = (
         Pairs(TokenStore(folder / split), TokenStore(folder / split)) for split in ("train", "dev")
     )
+    say: Callable[[str], None] = print if ranks.is_first else lambda text: None
     place = folder / f"{ranks.count}" / run
     place.mkdir(parents=True, exist_ok=True)
     return Trainer(
@@ -116,8 +117,8 @@ def trainer(
         dev,
         settings,
         History(place / "history.csv" if ranks.is_first else Path(os.devnull)),
-        CheckpointFolder(place, print),
-        print,
+        CheckpointFolder(place, say),
+        say,
         asked_to_stop,
         ranks,
     )

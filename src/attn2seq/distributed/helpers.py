@@ -81,7 +81,8 @@ class _Helpers:
         for rank in range(1, count):
             self._start(rank)
         self.ended = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self.watch = threading.Thread(target=self._watch, daemon=True)
+        self.watch.start()
 
     def _start(self, rank: int) -> None:
         said = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (read when the process has ended)
@@ -103,17 +104,19 @@ class _Helpers:
         """
         while not self.ended.wait(0.2):
             if self._failed() and not self.ended.wait(GRACE_S):
-                print(f"error: {self.lost()}", file=sys.stderr, flush=True)
-                os._exit(1)
+                told = self.lost("it ended")
+                if not self.ended.is_set():
+                    print(f"error: {told}", file=sys.stderr, flush=True)
+                    os._exit(1)
 
     def _failed(self) -> list[int]:
         """The ranks of those that ended, and not well."""
         return [rank for rank, helper in enumerate(self.running, 1) if helper.poll()]
 
-    def lost(self) -> str:
-        """Which process ended, and what it said last: the one that ended first, if that is known.
+    def lost(self, reason: str) -> str:
+        """Which process ended, and what it said last: the one because of which others ended, too.
 
-        The others end because of it.
+        The reason is said only where there is none.
         """
         deadline = time.monotonic() + GRACE_S / 2
         told: dict[int, str] = {}
@@ -130,8 +133,8 @@ class _Helpers:
                 )
             time.sleep(0.1)
         return (
-            f"one of the {self.count} processes does not answer; the same command resumes from the "
-            "last checkpoint"
+            f"one of the {self.count} processes does not answer ({reason}); the same command "
+            "resumes from the last checkpoint"
         )
 
     def _last_words(self, rank: int) -> str:
@@ -155,6 +158,7 @@ class _Helpers:
             helper.wait()
             assert helper.stdin is not None
             helper.stdin.close()
+        self.watch.join()
         for said in self.said:
             said.close()
 

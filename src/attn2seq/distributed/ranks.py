@@ -25,19 +25,23 @@ SILENCE = timedelta(minutes=10)
 LOST = "another process of this training ended, or does not answer; what it said tells why"
 
 
+def _lost(reason: str) -> str:
+    return f"{LOST} ({reason})"
+
+
 @dataclass(frozen=True)
 class Ranks:
     """One of `count` processes that train together, counted from 0; by default the only one.
 
     What is done together has to be done by all, in the same order. A process that is missed ends
-    it with a UserError that says what `lost` gives.
+    it with a UserError that says what `lost` makes of the library's reason.
     """
 
     rank: int = 0
     count: int = 1
     local_rank: int = 0  # among those on this machine
     local_count: int = 1
-    lost: Callable[[], str] = lambda: LOST
+    lost: Callable[[str], str] = _lost
 
     @property
     def is_first(self) -> bool:
@@ -139,8 +143,7 @@ class Ranks:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            reason = str(error).partition("\n")[0][:200]
-            raise UserError(f"{self.lost()} ({reason})") from None
+            raise UserError(self.lost(str(error).partition("\n")[0][:200])) from None
 
 
 ALONE = Ranks()
