@@ -2,14 +2,15 @@
 
 import csv
 import os
+import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,12 @@ class Running:
     def helpers(self) -> list[int]:
         """Its processes that train with it."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [
-            int(pid)
-            for pid in children.read_text().split()
-            if b"pipeline.train" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        found = []
+        with suppress(FileNotFoundError):  # the training is over
+            for pid in children.read_text().split():
+                if b"pipeline.train" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(int(pid))
+        return found
 
 
 @contextmanager
@@ -94,6 +96,11 @@ def set_processes(project: Path, count: int) -> None:
     }
     (project / "params.yaml").unlink()
     write_params(project, "phrasebook-en-de", changes)
+
+
+def forget(project: Path) -> None:
+    """All checkpoints."""
+    shutil.rmtree(project / ".cache", ignore_errors=True)
 
 
 def losses(history: bytes) -> list[float]:
@@ -159,6 +166,34 @@ def test_whichever_is_killed_the_same_command_ends_in_the_same_bytes(
     said, found = train(project)
     assert re.search(r"resuming from the checkpoint of step (80|120|160|200)", said)
     assert found == whole[1]
+
+
+@pytest.mark.long
+@pytest.mark.promise("killed")
+def test_killed_at_random_moments(
+    project: Path, whole: tuple[str, list[bytes]], record_property: Callable[[str, object], None]
+) -> None:
+    """The helper, the first process, or both, in each part of the time that a training takes."""
+    draw, kills = random.Random(20261201), 9
+    started = time.monotonic()
+    train(project)
+    duration = time.monotonic() - started
+    hit = 0
+    for number in range(kills):
+        forget(project)
+        with running(project) as made:
+            time.sleep(duration * (number + draw.random()) / kills)
+            victims = made.helpers() if number % 3 != 1 else []
+            hit += made.process.poll() is None
+            for helper in victims:
+                os.kill(helper, signal.SIGKILL)
+            if number % 3:
+                made.process.kill()
+            made.process.communicate(timeout=LIMIT)
+        _, found = train(project)
+        assert found == whole[1], f"kill {number}"
+    record_property("faults", hit)
+    assert hit > kills // 2
 
 
 @pytest.mark.promise("loopback")
