@@ -23,6 +23,7 @@ from benchmarks.machine import ROOT, commit
 RESULTS = ROOT / "benchmarks" / "results"
 SCRIPTS = (
     "training_step",
+    "processes",
     "decoding",
     "latency",
     "exported",

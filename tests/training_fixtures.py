@@ -24,7 +24,7 @@ def train_settings() -> Callable[..., TrainSettings]:
 
     def make(**changes: Any) -> TrainSettings:
         values = {
-            "seed": 1, "device": "cpu", "number_type": "float32", "threads": 1,
+            "seed": 1, "device": "cpu", "number_type": "float32", "threads": 1, "processes": 1,
             "deterministic": False, "max_epochs": 2, "max_steps": 0,
             "batch_tokens": 200, "batch_sentences": 40, "max_tokens": 50,
             "subword_nbest": 0, "subword_alpha": 0.2, "bpe_dropout": 0.0,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from attn2seq.errors import UserError
 from attn2seq.training.checkpoints import CheckpointFolder, random_states, restore_random_states
@@ -187,3 +188,31 @@ def test_of_several_gpus_only_the_one_that_trains_is_kept(
     )
     restore_random_states(saved, torch.device("cuda", 0))
     assert set_back == {torch.device("cuda", 0): [1, 7]}
+
+
+def with_processes(folder: CheckpointFolder, suffix: str) -> CheckpointFolder:
+    """That of the same training with another number of processes."""
+    other = folder.folder.with_name(folder.folder.name + suffix)
+    other.mkdir()
+    return CheckpointFolder(other, folder.say)
+
+
+def test_a_training_goes_on_from_one_with_other_processes(
+    folder: CheckpointFolder, said: list[str]
+) -> None:
+    """From the furthest that is neither finished nor at work, unless it has a checkpoint itself."""
+    assert not folder.any_begun()
+    for suffix, step in (("-2", 10), ("-4x2", 20), ("-8", 30), ("-16", 40), ("s-own", 50)):
+        with_processes(folder, suffix).save(step, {"step": step})
+    (folder.folder.with_name("mine-8") / "finished").touch()
+    assert folder.any_begun()
+    with FileLock(folder.folder.with_name("mine-16") / "lock"):
+        assert folder.load() == {"step": 20}
+    assert len(said) == 1
+    assert said[0].startswith(
+        "going on with one process where a training with 4 processes was interrupted"
+    )
+    assert f"Remove {folder.folder}-4x2 to train from scratch" in said[0]
+    folder.save(5, {"step": 5})
+    assert folder.load() == {"step": 5}
+    assert len(said) == 1

@@ -222,8 +222,8 @@ def test_the_largest_batch_is_tried_and_leaves_nothing(trainer: Callable[..., Tr
     tried: list[int] = []
     make = made.epoch.batch
 
-    def noting(indices: Any, device: torch.device) -> Any:
-        batch = make(indices, device)
+    def noting(*arguments: Any) -> Any:
+        batch = make(*arguments)
         tried.append(batch.src_BS.numel() + batch.tgt_out_BT.numel())
         return batch
 

@@ -55,25 +55,32 @@ class Pairs:
 
 
 def pad_batch(
-    sources: Sequence[TokenIds], device: torch.device | str = "cpu"
+    sources: Sequence[TokenIds], device: torch.device | str = "cpu", longest: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Source ids with eos appended, padded to one length: `src_BS` and `src_lengths_B`.
 
-    `pad_batch([[7], [8, 9]])` gives rows `7 eos pad` and `8 9 eos`, and lengths `2 3`.
+    `pad_batch([[7], [8, 9]])` gives rows `7 eos pad` and `8 9 eos`, and lengths `2 3`. They are
+    padded as if there were a source of `longest` ids among them.
     """
     lengths_B = torch.tensor([len(ids) + 1 for ids in sources])
     if torch.device(device).type == "cuda":
         lengths_B = lengths_B.pin_memory()
-    return _moved(_pad(sources, last=EOS_ID), device), lengths_B
+    return _moved(_pad(sources, longest, last=EOS_ID), device), lengths_B
 
 
 def make_batch(
-    sources: Sequence[TokenIds], targets: Sequence[TokenIds], device: torch.device | str = "cpu"
+    sources: Sequence[TokenIds],
+    targets: Sequence[TokenIds],
+    device: torch.device | str = "cpu",
+    longest: tuple[int, int] = (0, 0),
 ) -> Batch:
-    """A batch from token ids without bos and eos; both sides in the same order."""
-    src_BS, src_lengths_B = pad_batch(sources, device)
-    tgt_out_BT = _pad(targets, last=EOS_ID)
-    tgt_in_BT = _pad(targets, first=BOS_ID)
+    """A batch from token ids without bos and eos; both sides in the same order.
+
+    It is padded as if there were a source and a target of `longest` ids among them.
+    """
+    src_BS, src_lengths_B = pad_batch(sources, device, longest[0])
+    tgt_out_BT = _pad(targets, longest[1], last=EOS_ID)
+    tgt_in_BT = _pad(targets, longest[1], first=BOS_ID)
     places_N = torch.from_numpy(np.flatnonzero(tgt_out_BT.numpy() != PAD_ID))
     tgt_in_BT, tgt_out_BT, places_N = (
         _moved(tensor, device) for tensor in (tgt_in_BT, tgt_out_BT, places_N)
@@ -88,9 +95,11 @@ def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def _pad(rows: Sequence[TokenIds], first: int | None = None, last: int | None = None) -> Tensor:
+def _pad(
+    rows: Sequence[TokenIds], longest: int, first: int | None = None, last: int | None = None
+) -> Tensor:
     """Rows with one token put before or after each, padded to one length."""
-    width = max(len(ids) for ids in rows) + 1
+    width = max(longest, *(len(ids) for ids in rows)) + 1
     padded = np.full((len(rows), width), PAD_ID, dtype=np.int64)
     offset = 0 if first is None else 1
     for row, ids in zip(padded, rows, strict=True):

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from attn2seq.model.drawing import drawn, shares
+
 
 def dropout(x_BTH: Tensor, rate: float, training: bool, over_time: bool) -> Tensor:
     """Sets a share `rate` of the units to zero in training, and scales the others up for it.
@@ -14,7 +16,7 @@ def dropout(x_BTH: Tensor, rate: float, training: bool, over_time: bool) -> Tens
     With `over_time` a sentence loses the same units at all of its positions, as variational
     dropout does (Gal and Ghahramani 2016, arXiv 1512.05287).
     """
-    if not over_time and x_BTH.device.type != "cpu":
+    if not over_time and x_BTH.device.type != "cpu" and not shares():
         return F.dropout(x_BTH, rate, training)  # in one operation
     mask = step_mask(x_BTH[:, :1] if over_time else x_BTH, rate, training)
     return x_BTH if mask is None else x_BTH * mask
@@ -27,11 +29,17 @@ def step_mask(like: Tensor, rate: float, training: bool) -> Tensor | None:
     """
     if not training or rate == 0:
         return None
+    return drawn(lambda shape: _mask(shape, like, rate), like.shape)
+
+
+def _mask(shape: torch.Size, like: Tensor, rate: float) -> Tensor:
     if like.device.type != "cpu":
-        return F.dropout(torch.ones_like(like), rate)
+        # Laid out as `like` is, which decides what each unit draws.
+        ones = torch.ones_like(like) if shape == like.shape else like.new_ones(shape)
+        return F.dropout(ones, rate)
     # Sixteen random bits a unit: torch's own way on a CPU draws 53 for each, one after the other,
     # and takes several times as long.
-    words = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-    bits = words.view(torch.int16)[: like.numel()].view(like.shape)
-    kept = bits >= round(rate * 2**16) - 2**15
+    count = shape.numel()
+    words = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    kept = words.view(torch.int16)[:count].view(shape) >= round(rate * 2**16) - 2**15
     return kept.to(like.dtype).mul_(1 / (1 - rate))

@@ -4,7 +4,8 @@ import hashlib
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,9 @@ class CheckpointFolder:
     Each is named by its step, written beside and then renamed, with a digest. On a good end the
     finished trainings beside this one are dropped; its own checkpoint stays until a later
     training ends, so that nothing is lost before the result is recorded.
+
+    Folders whose names differ behind a hyphen alone belong to one training with other numbers of
+    processes: one that has no checkpoint of its own goes on from theirs.
     """
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
@@ -62,7 +66,7 @@ class CheckpointFolder:
                 torch.save(state, file)
             with whole_file(_digest_path(path)) as digest:
                 digest.write_text(_digest(beside), encoding="ascii")
-        for old in self._paths()[KEPT:]:
+        for old in _paths(self.folder)[KEPT:]:
             old.unlink()
             _digest_path(old).unlink(missing_ok=True)
 
@@ -71,16 +75,61 @@ class CheckpointFolder:
 
         Raises UserError where one is as it was written, but holds more than plain data.
         """
-        for path in self._paths():
+        state = self._newest(self.folder)
+        for folder in self._others() if state is None else ():
+            with _held(folder) as free:
+                state = self._newest(folder) if free else None
+            if state is not None:
+                self.say(
+                    f"going on with {_processes(self.folder)} where a training with "
+                    f"{_processes(folder)} was interrupted: the result is that of either to "
+                    f"rounding, not to the byte. Remove {folder} to train from scratch"
+                )
+                break
+        return state
+
+    def any_begun(self) -> bool:
+        """Whether there is something to go on from."""
+        return any(_paths(folder) for folder in (self.folder, *self._others()))
+
+    def _newest(self, folder: Path) -> dict[str, Any] | None:
+        for path in _paths(folder):
             digest = _digest_path(path)
             if digest.is_file() and digest.read_bytes() == _digest(path).encode():
                 return _read(path)
             self.say(f"checkpoint {path} is damaged: it is skipped, and the one before is used")
         return None
 
-    def _paths(self) -> list[Path]:
-        """Newest first."""
-        return sorted(self.folder.glob("step-*.pt"), reverse=True)
+    def _others(self) -> list[Path]:
+        """Of the same training with other numbers of processes, unfinished, the furthest first."""
+        name = self.folder.name.partition("-")[0]
+        folders = [
+            folder
+            for folder in self.folder.parent.glob(f"{name}*")
+            if folder.name.partition("-")[0] == name and _paths(folder)
+            and folder != self.folder and not (folder / "finished").exists()
+        ]  # fmt: skip
+        return sorted(folders, key=lambda folder: (_paths(folder)[0].name, folder), reverse=True)
+
+
+def _paths(folder: Path) -> list[Path]:
+    """The checkpoints, newest first."""
+    return sorted(folder.glob("step-*.pt"), reverse=True)
+
+
+def _processes(folder: Path) -> str:
+    count = (folder.name.partition("-")[2] or "1").partition("x")[0]
+    return "one process" if count == "1" else f"{count} processes"
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Whether no training is at work in the folder, and none begins within the block."""
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield True
+    except Timeout:
+        yield False
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
+from attn2seq.distributed.ranks import ALONE, Ranks
 from attn2seq.model.seq2seq import Seq2Seq, at_places, positions
 from attn2seq.tokenization.tokenizer import PAD_ID
 from attn2seq.training.loss import chunks
@@ -32,15 +33,25 @@ class DevScores:
 
 @torch.no_grad()
 def evaluate_pairs(
-    model: Seq2Seq, pairs: Pairs, limits: BatchLimits, device: torch.device
+    model: Seq2Seq,
+    pairs: Pairs,
+    limits: BatchLimits,
+    device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> DevScores:
-    """Scores of all pairs, dropout off; the model is left in training mode."""
+    """Scores of all pairs, dropout off; the model is left in training mode.
+
+    Several `ranks` share the sentences of each batch.
+    """
     model.eval()
-    tokens = 0
     nats, correct, followed = torch.zeros(3, dtype=torch.float64, device=device)
     attends = False
-    for indices in plan_batches(pairs.src.lengths, pairs.tgt.lengths, limits, seed=0, epoch=0):
-        batch = pairs.batch(indices, device)
+    tgt_lengths = pairs.tgt.lengths
+    for indices in plan_batches(pairs.src.lengths, tgt_lengths, limits, seed=0, epoch=0):
+        own = indices[ranks.rank :: ranks.count]
+        if not len(own):
+            continue
+        batch = pairs.batch(own, device)
         targets_N, decoded = at_places(batch.tgt_out_BT, batch), model(batch)
         if decoded.attn_weights_BTS is not None:
             attends = True
@@ -51,12 +62,15 @@ def evaluate_pairs(
             log_probs_CV = model.log_probs(*at)
             nats -= log_probs_CV.gather(1, targets_C.unsqueeze(1)).double().sum()
             correct += (log_probs_CV.argmax(1) == targets_C).sum()
-        tokens += batch.tokens
     model.train()
+    sums = torch.stack([nats, correct, followed, nats.new_tensor(attends)])
+    ranks.add_up([sums])
+    nats, correct, followed, attends_somewhere = sums
+    tokens = int(tgt_lengths.sum()) + len(pairs)
     return DevScores(
         float(nats) / tokens,
         100 * float(correct) / tokens,
-        float(followed) / len(pairs) if attends else None,
+        float(followed) / len(pairs) if attends_somewhere else None,
     )
 
 

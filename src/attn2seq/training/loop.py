@@ -13,9 +13,12 @@ from tqdm import tqdm
 from attn2seq.ahead import ahead
 from attn2seq.batching.batch import Batch, Pairs
 from attn2seq.batching.sampler import BatchLimits
+from attn2seq.distributed.ranks import ALONE, Ranks
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.device import full_precision, memory_told
+from attn2seq.model.drawing import Share, drawing
 from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.training import remedies
 from attn2seq.training.averaging import CheckpointAverage
 from attn2seq.training.checkpoints import (
     CheckpointFolder,
@@ -49,15 +52,18 @@ class Trainer:
         checkpoints: CheckpointFolder,
         say: Callable[[str], None],
         asked_to_stop: Callable[[], StoppedError | None] = lambda: None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """`pairs_of_epoch` gives the training pairs of each epoch, counted from 0.
 
-        `asked_to_stop` is called after each step; what it gives is raised, the state saved.
+        `asked_to_stop` is called after each step; what it gives is raised, the state saved. Of
+        several `ranks` the first alone saves.
         """
         self.model, self.settings = model, settings
         self.pairs_of_epoch, self.dev_pairs = pairs_of_epoch, dev_pairs
         self.history, self.checkpoints, self.say = history, checkpoints, say
-        self.asked_to_stop = asked_to_stop
+        self.asked_to_stop, self.ranks = asked_to_stop, ranks
+        self.asked = torch.zeros(())  # where several train: how many of them were asked to stop
         self.clock: Callable[[], float] = time.monotonic
         self.device = next(model.parameters()).device
         self.limits = BatchLimits(settings.batch_tokens, settings.batch_sentences)
@@ -86,7 +92,7 @@ class Trainer:
         with (
             full_precision(),
             memory_told(self._too_little),
-            tqdm(total=self.total_steps, initial=first_step, unit="step", disable=None) as bar,
+            self._bar(first_step) as bar,
         ):
             while not self.progress.finished:
                 steps = self.epoch.steps[self.progress.epoch_steps :]
@@ -105,6 +111,10 @@ class Trainer:
                     self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
         return self._kept_weights()
 
+    def _bar(self, first_step: int) -> "tqdm[Any]":
+        shown = None if self.ranks.is_first else True  # None: at a terminal
+        return tqdm(total=self.total_steps, initial=first_step, unit="step", disable=shown)
+
     def try_largest(self) -> None:
         """Compute the epoch's largest batch, and forget it.
 
@@ -112,58 +122,65 @@ class Trainer:
         room in what this one took. Neither weights nor random numbers change.
         """
         largest = max(chain.from_iterable(self.epoch.steps), key=self.epoch.size)
-        states = random_states(self.device)
+        states, share = random_states(self.device), self.ranks.share(len(largest))
         with full_precision():
-            self._add_gradients(self.epoch.batch(largest, self.device), 1)
+            self._add_gradients(self.epoch.batch(largest, self.device, share), 1, share)
         self.optimizer.drop_gradients()
         restore_random_states(states, self.device)
 
     def _make(self, step: list[Indices]) -> list[Batch]:
-        return [self.epoch.batch(indices, self.device) for indices in step]
+        return [
+            self.epoch.batch(indices, self.device, self.ranks.share(len(indices)))
+            for indices in step
+        ]
 
     def _step(self, indices: list[Indices], batches: list[Batch]) -> None:
         """One optimizer step: the mean loss of the target tokens of all its batches."""
-        tokens = sum(batch.tokens for batch in batches)
+        tokens = sum(self.epoch.tokens(each) for each in indices)
         progress = self.progress
-        for batch in batches:
-            progress.window_loss = progress.window_loss + self._add_gradients(batch, tokens)
+        losses = [
+            self._add_gradients(batch, tokens, self.ranks.share(len(each)))
+            for each, batch in zip(indices, batches, strict=True)
+        ]
         with memory_told(lambda: self._too_large(batches[-1])):
-            self.grad_norm = self.optimizer.step()
+            self.grad_norm = self.optimizer.step(lambda grads: self._add_up(grads, losses))
+        for loss in losses:
+            progress.window_loss = progress.window_loss + loss
         progress.epoch_steps += 1
         progress.tokens += tokens
         progress.window_tokens += tokens
         if not np.isfinite(self.grad_norm):
-            pairs = sorted(int(index) for batch in indices for index in batch)
-            raise UserError(
-                f"training stopped at step {self.optimizer.step_number}: the loss or its "
-                f"gradient is not finite (norm {self.grad_norm}). The step's training pairs, "
-                f"counted from 0: {pairs[:20]}. Lower train.learning_rate or "
-                f"set train.clip_norm; the last checkpoint is kept in {self.checkpoints.folder}"
-            )
+            pairs = (int(index) for batch in indices for index in batch)
+            step, folder = self.optimizer.step_number, self.checkpoints.folder
+            raise UserError(remedies.not_finite(step, self.grad_norm, pairs, folder))
 
-    def _add_gradients(self, batch: Batch, tokens: int) -> Tensor:
+    def _add_gradients(self, batch: Batch, tokens: int, share: Share | None) -> Tensor:
         """Add the gradients of the batch's loss a token of the step; gives its summed loss."""
-        with memory_told(lambda: self._too_large(batch)):
+        idle = share is not None and share.idle
+        with (
+            memory_told(lambda: self._too_large(batch)),
+            drawing(share),
+            torch.set_grad_enabled(not idle),
+        ):
             loss = batch_loss(self.model, batch, self.settings, self.optimizer.step_number + 1)
+            if idle:  # it has but drawn what the others drew
+                return torch.zeros_like(loss, dtype=torch.float64)
             (loss / tokens).backward()
             self.optimizer.take_gradients()
         return loss.detach().double()
 
+    def _add_up(self, grads: list[Tensor], losses: list[Tensor]) -> None:
+        """Of several processes: sum what each has, and whether any was asked to stop, at once."""
+        if self.ranks.count > 1:
+            self.asked = torch.tensor(float(self.asked_to_stop() is not None), device=self.device)
+            self.ranks.add_up([*grads, *losses, self.asked])
+
     def _too_large(self, batch: Batch) -> str:
-        (pairs, src), tgt, settings = batch.src_BS.shape, batch.tgt_out_BT.shape[1], self.settings
-        return (
-            f"the batch of step {self.optimizer.step_number + 1} has {pairs} pairs of up to {src} "
-            f"source and {tgt} target tokens. Lower train.batch_tokens ({settings.batch_tokens}), "
-            f"train.max_tokens ({settings.max_tokens}) or the sizes in model; the last checkpoint "
-            f"is kept in {self.checkpoints.folder}"
-        )
+        step, folder = self.optimizer.step_number + 1, self.checkpoints.folder
+        return remedies.too_large(batch, step, self.settings, folder)
 
     def _too_little(self) -> str:
-        """Not for a batch, which names itself: for the optimizer's state, a checkpoint, a plan."""
-        return (
-            f"after step {self.optimizer.step_number}. Lower the sizes in model; the last "
-            f"checkpoint is kept in {self.checkpoints.folder}"
-        )
+        return remedies.too_little(self.optimizer.step_number, self.checkpoints.folder)
 
     def _measure(self, started: float, first_step: int) -> None:
         """After a step: the curve, and where it is time the dev set and a checkpoint."""
@@ -199,6 +216,8 @@ class Trainer:
     def _look_at_dev(self, step: int) -> Row:
         """Score the dev set, keep weights, and count the plateaus that lower the rate."""
         settings, progress = self.settings, self.progress
+        if self.ranks.count > 1 and not self.ranks.agree(self.optimizer.checksum()):
+            raise UserError(remedies.come_apart(step))
         with self.optimizer.averaged():
             scores = self._dev_scores()
         weights = self.optimizer.weights()
@@ -217,7 +236,9 @@ class Trainer:
     def _dev_scores(self) -> Row:
         remedy = f"during an evaluation on dev; lower train.batch_tokens ({self.limits.tokens})"
         with memory_told(lambda: remedy):
-            scores = evaluate_pairs(self.model, self.dev_pairs, self.limits, self.device)
+            scores = evaluate_pairs(
+                self.model, self.dev_pairs, self.limits, self.device, self.ranks
+            )
         row: Row = {
             "dev_loss": scores.loss,
             "dev_perplexity": scores.perplexity,
@@ -248,12 +269,16 @@ class Trainer:
     def _save(self) -> None:
         """What a training that is killed goes on from; when this is done changes no result."""
         before = self.clock()
-        self.checkpoints.save(self.optimizer.step_number, self._state())
+        if self.ranks.is_first:
+            self.checkpoints.save(self.optimizer.step_number, self._state())
         now = self.clock()
         self.save_at = now + max(SAVE_EVERY_S, (now - before) / SAVE_SHARE)
 
     def _stop_if_asked(self) -> None:
         stopped = self.asked_to_stop()
+        if self.ranks.count > 1:  # all in the same step
+            elsewhere = StoppedError("another process of this training was asked to stop", 75)
+            stopped = (stopped or elsewhere) if self.asked else None
         if stopped is not None:
             self._save()
             step = self.optimizer.step_number
@@ -270,7 +295,7 @@ class Trainer:
         }
 
     def _resume(self) -> None:
-        state = self.checkpoints.load()
+        state = self.ranks.from_first(self.checkpoints.load)
         if state is None:
             return
         self.optimizer.restore(state["optimizer"])

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from attn2seq.batching.batch import Batch
+from attn2seq.model.drawing import drawn
 from attn2seq.model.seq2seq import Seq2Seq, positions
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from attn2seq.training.loss import sequence_loss, sum_in_chunks
@@ -49,8 +50,7 @@ def drop_words(batch: Batch, share: float) -> Batch:
         return batch
     ids = batch.src_BS
     is_word = (ids != PAD_ID) & (ids != BOS_ID) & (ids != EOS_ID)
-    drawn = torch.rand(ids.shape, device=ids.device) < share
-    return replace(batch, src_BS=ids.masked_fill(is_word & drawn, UNK_ID))
+    return replace(batch, src_BS=ids.masked_fill(is_word & _chosen(ids, share), UNK_ID))
 
 
 def divergence(model: Seq2Seq, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
@@ -96,7 +96,7 @@ def sample_inputs(model: Seq2Seq, batch: Batch, share: float) -> Batch:
     mode.
     """
     tgt_in_BT = batch.tgt_in_BT.clone()
-    is_drawn_BT = torch.rand(tgt_in_BT.shape, device=tgt_in_BT.device) < share
+    is_drawn_BT = _chosen(tgt_in_BT, share)
     is_drawn_BT &= (tgt_in_BT != PAD_ID) & (tgt_in_BT != BOS_ID)
     model.eval()
     encoded = model.encode(batch.src_BS, batch.src_lengths_B)
@@ -117,4 +117,10 @@ def _draw(log_probs_NV: Tensor) -> Tensor:
     """
     for token in (BOS_ID, PAD_ID):  # a list of them would have to be sent to a GPU
         log_probs_NV[:, token] = -torch.inf
-    return (log_probs_NV - torch.empty_like(log_probs_NV).exponential_().log()).argmax(1)
+    e_NV = drawn(lambda shape: log_probs_NV.new_empty(shape).exponential_(), log_probs_NV.shape)
+    return (log_probs_NV - e_NV.log()).argmax(1)
+
+
+def _chosen(ids: Tensor, share: float) -> Tensor:
+    """True for that share of the places, drawn at random."""
+    return drawn(lambda shape: torch.rand(shape, device=ids.device), ids.shape) < share

@@ -1,7 +1,7 @@
 """Updates of float32 master weights, whatever number type the model computes in."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,10 +55,11 @@ class Optimizer:
             else:
                 master.grad += grad
 
-    def step(self) -> float:
+    def step(self, add_up: Callable[[list[Tensor]], None] = lambda grads: None) -> float:
         """Update the model from the gradients taken; gives their norm before clipping.
 
-        A norm that is not finite changes nothing: the caller sees it and decides.
+        `add_up` may add what other processes have taken. A norm that is not finite changes nothing:
+        the caller sees it and decides.
         """
         self.step_number += 1
         grads = []
@@ -66,6 +67,7 @@ class Optimizer:
             if master.grad is None:
                 master.grad = torch.zeros_like(master)
             grads.append(master.grad)
+        add_up(grads)
         total_norm = nn.utils.get_total_norm(grads)
         norm = float(total_norm)
         max_norm = self.settings.clip_norm or float("inf")
@@ -105,6 +107,10 @@ class Optimizer:
     def _load(self, weights: list[Tensor]) -> None:
         """Give the model `weights`, rounded to its number type."""
         torch._foreach_copy_(self.parameters, weights)
+
+    def checksum(self) -> int:
+        """A number that differs where any bit of the master weights does, but for rare chance."""
+        return int(sum(master.view(torch.int32).sum() for master in self.masters))
 
     def weights(self) -> dict[str, Tensor]:
         """A float32 copy of every weight on the CPU, by name: averaged, where they are averaged."""

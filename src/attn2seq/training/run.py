@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from attn2seq.batching.batch import Pairs
+from attn2seq.distributed.ranks import ALONE, Ranks
 from attn2seq.errors import StoppedError, UserError
 from attn2seq.model.checkpoint import load_model, save_model
 from attn2seq.model.config_file import differing
@@ -41,8 +42,11 @@ def train_model(
     checkpoints: CheckpointFolder,
     say: Callable[[str], None],
     asked_to_stop: Callable[[], StoppedError | None] = lambda: None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train, then write the model folder (weights, config, tokenizers) and the metrics.
+
+    Of several `ranks` the first alone writes.
 
     Raises UserError where the tokenized data cannot serve the model, StoppedError where training
     was asked to stop.
@@ -84,6 +88,7 @@ def train_model(
             checkpoints,
             say,
             asked_to_stop,
+            ranks,
         )
         too_long = trainer.epoch.too_long
         if too_long:
@@ -95,6 +100,8 @@ def train_model(
             "the dev loss was never finite: lower train.learning_rate, or set "
             "train.number_type to float32"
         )
+    if not ranks.is_first:
+        return
     # Whole again, should anyone have touched the file while training appended to it.
     history.restore(history.rows)
     say(f"best dev loss {trainer.progress.best_loss:.4f} at step {trainer.progress.best_step}")

@@ -18,6 +18,8 @@ class TrainSettings(SegmentationSettings):
     # what the layers compute in; auto: bfloat16 where the processor multiplies it natively
     threads: int = Field(ge=0)
     # CPU threads; 0: all cores. Results repeat to the byte for a fixed number only
+    processes: int = Field(gt=0)
+    # that share each batch, the threads and the GPUs
     deterministic: bool
     # take on a GPU, too, only operations that repeat to the byte, and stop at any other
     max_epochs: int = Field(gt=0)

@@ -102,13 +102,16 @@ def train_fingerprint(root: Path, inputs: Mapping[str, Any], machine: Mapping[st
 
     `inputs` are the stage's as it began, whatever has been edited since. `machine` holds the
     resolved device, number type, thread count and torch version: bytes repeat only where these
-    are the same.
+    are the same. The number of processes is left to the caller, who can then find a training that
+    differs in it alone.
     """
+    params = {**inputs["params"]}
+    params["train"] = {k: v for k, v in params["train"].items() if k != "processes"}
     stage = stages_of(root)["train"]
     data = [path for path in stage["deps"] if not path.startswith(CODE_ROOTS)]
     return digest(
         {
-            "inputs": dict(inputs),
+            "inputs": dict(inputs) | {"params": params},
             "data": {path: md5_of(root / path) for path in data},
             "machine": dict(machine),
         }

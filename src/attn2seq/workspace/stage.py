@@ -73,20 +73,39 @@ def run_stage(
     `main` may give the seconds that it took before it was interrupted and resumed. `then` follows a
     good end, for what can no longer change the result.
     """
+    with _ended(name), sole_stage(name, main_root()):
+        started = time.monotonic()
+        stage = _begun(name)
+        earlier_s = main(stage) or 0.0
+        _refuse_edits(stage)
+        seconds = earlier_s + time.monotonic() - started
+        note_seconds(main_root(), name, outs_of_workspace(stage.root, name), seconds)
+        if then:
+            then(stage)
+
+
+def help_stage(name: str, main: Callable[[Stage], None]) -> None:
+    """The same for a process that helps one which runs the stage, holds the workspace and records
+    the result.
+    """
+    with _ended(name):
+        main(_begun(name))
+
+
+def _begun(name: str) -> Stage:
+    params = read_yaml(PARAMS)
+    stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
+    _refuse_newer_code(stage)
+    if name != NOTING:
+        refuse_other_code(stage.root, name, stage.inputs["code"])
+    return stage
+
+
+@contextmanager
+def _ended(name: str) -> Iterator[None]:
+    """Turns what ends a stage into a line and an exit status."""
     try:
-        with sole_stage(name, main_root()):
-            started = time.monotonic()
-            params = read_yaml(PARAMS)
-            stage = Stage(name, params, stage_inputs(Path.cwd(), name, params))
-            _refuse_newer_code(stage)
-            if name != NOTING:
-                refuse_other_code(stage.root, name, stage.inputs["code"])
-            earlier_s = main(stage) or 0.0
-            _refuse_edits(stage)
-            seconds = earlier_s + time.monotonic() - started
-            note_seconds(main_root(), name, outs_of_workspace(stage.root, name), seconds)
-            if then:
-                then(stage)
+        yield
     except (UserError, OSError) as error:
         print(f"{name}: error: {error}{_remedy(error)}", file=sys.stderr)
         sys.exit(1)
