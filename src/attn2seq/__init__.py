@@ -16,6 +16,7 @@ _HOMES = {
     "Translator": "attn2seq.decoding.translator",
     "UserError": "attn2seq.errors",
     "load": "attn2seq.api",
+    "train": "attn2seq.from_pairs",
 }
 __all__ = sorted(_HOMES)
 
