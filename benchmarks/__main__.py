@@ -23,7 +23,6 @@ from benchmarks.machine import ROOT, commit
 RESULTS = ROOT / "benchmarks" / "results"
 SCRIPTS = (
     "training_step",
-    "processes",
     "decoding",
     "latency",
     "exported",
@@ -32,6 +31,7 @@ SCRIPTS = (
     "start_up",
     "step_profile",
     "ways",
+    "processes",
 )
 ON_A_GPU = ("gnmt_gpu",)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -29,6 +30,18 @@ def test_each_sentence_is_one_processes(sentences: int, count: int) -> None:
         assert list(range(sentences))[share.rows]  # one that is idle draws for a sentence, too
     assert sorted(rows) == list(range(sentences))
     assert ALONE.share(sentences) is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_the_shares_have_like_numbers_of_tokens(count: int) -> None:
+    """A batch is sorted by length, so that no share has more than one longest sentence more."""
+    lengths = np.sort(np.random.default_rng(1).integers(1, 60, 150))
+    tokens = []
+    for rank in range(count):
+        share = Ranks(rank, count).share(len(lengths))
+        assert share is not None
+        tokens.append(lengths[share.rows].sum())
+    assert max(tokens) - min(tokens) <= 59
 
 
 @pytest.mark.parametrize("over_time", [False, True])
@@ -94,7 +107,7 @@ def test_a_launch_that_contradicts_itself_or_the_settings(
 
 def test_too_few_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    told = "4 processes are to train on this machine, .* torch sees 1: lower train.processes"
+    told = "^4 processes are to train on this machine, .* torch sees 1: lower train.processes"
     with pytest.raises(UserError, match=told):
         Ranks(1, 4, 1, 4).device(torch.device("cuda"))
     assert ALONE.device(torch.device("cuda")) == torch.device("cuda")

@@ -109,11 +109,11 @@ class Ranks:
         if device.type != "cuda" or self.count == 1:
             return device
         found = torch.cuda.device_count()
-        if self.local_rank >= found:
+        if self.local_count > found:
             raise UserError(
-                f"{self.local_count} processes are to train on this machine, and each needs a GPU "
-                f"of its own, but torch sees {found}: lower train.processes, or set train.device "
-                "to cpu"
+                f"{self.local_count} processes are to train on this machine, each on a GPU of its "
+                f"own, and torch sees {found}: lower train.processes, or set train.device to cpu. "
+                "A launcher must let each process see all GPUs of its machine"
             )
         own = torch.device("cuda", self.local_rank)
         torch.cuda.set_device(own)
