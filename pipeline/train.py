@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from attn2seq.features.settings import FeatureSettings
 from attn2seq.model.device import (
     describe_device,
     fix_cublas_workspace,
@@ -41,6 +42,7 @@ def main(stage: Stage) -> float:
     """The seconds that the training took before it was interrupted, 0 if it was not."""
     started = time.monotonic()
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
+    features = stage.settings(FeatureSettings, "features")
     tune_cpu()
     fix_cublas_workspace()
     device = pick_device(settings.device, "train.device")
@@ -84,6 +86,7 @@ def main(stage: Stage) -> float:
             folder,
             stage.say,
             requests,
+            features,
         )
     remember_training(WEIGHTS, fingerprint, machine, speed, going_on)
     stage.say_result(TRAINED)

@@ -26,6 +26,10 @@ FINDINGS = (
             "A model may have memorised these, which inflates the scores.", "rows", 1),
     Finding("pairs_in_train", "Pairs that also occur in train",
             "The same, target included.", "rows", 1),
+    Finding("targets_in_train", "Transcripts that also occur in train",
+            "What is said, not the recording: a model may know the words by heart.", "rows", 1),
+    Finding("speakers_in_train", "Speakers who also speak in train",
+            "A model knows their voices, so the scores say little of strangers.", "speakers", 1),
     Finding("sources_in_train_before_filters", "Sources in train before filtering",
             "The difference from the first line is what prepare removed from train.", "rows", None),
     Finding("repeated_pairs", "Repeated pairs",
@@ -92,6 +96,7 @@ def data_tables(hygiene: Mapping[str, Mapping[str, Any]]) -> DataTables | None:
     findings = [
         Line(found.label, _reason(found), [_count_cell(found, figures) for figures in splits])
         for found in FINDINGS
+        if any(found.name in figures for figures in splits)
     ]
     lengths = [
         Line(label, "", [_length_cell(figures[name]) for figures in splits])

@@ -44,7 +44,7 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         raise missing(gone)
     trained = read_json(inputs.train / "metrics.json")
     corpus = read_json(inputs.corpus)
-    judge = judged_by(corpus)
+    judge, spoken = judged_by(corpus), "recordings" in corpus
     rows = content.score_rows(
         read_json(inputs.evaluate / "metrics.json"),
         read_json(inputs.evaluate / "signatures.json"),
@@ -68,7 +68,11 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         long_factor=LONG_FACTOR,
         vocabulary=vocabulary_table(inputs.tokenized, inputs.corpus.parent),
         joint=is_joint(inputs.tokenized),
-        params=content.params_tables(params),
+        recordings=spoken,
+        params=content.params_tables(
+            # What has no effect on texts is not shown with them.
+            {name: values for name, values in params.items() if spoken or name != "features"}
+        ),
         sentences=sentences,
         worst=worst,
         maps=sum(row["attention"] is not None for row in sentences),

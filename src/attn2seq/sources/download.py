@@ -161,6 +161,10 @@ def _take(
     if isinstance(places.mirror, Path):
         if (places.mirror / wanted).is_file():
             return _copy(places.mirror / wanted, target, digest, owner)
+        same = file.mirrored
+        if same is not None and (path := places.mirror / owner.shelf / same.name).is_file():
+            say(f"{name}: the mirror's {same.name}, which holds the same")
+            return _copy(path, target, same.sha256, owner)
         failures.append(f"{places.mirror / wanted} does not exist")
     mirrored = [f"{places.mirror}/{wanted}"] if isinstance(places.mirror, str) else []
     for address in (*mirrored, str(file.url)):

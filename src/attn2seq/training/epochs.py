@@ -31,11 +31,9 @@ class Epoch:
 
     def batch(self, indices: Indices, device: torch.device) -> Batch:
         """The pairs at `indices`, each side cut to `max_tokens` and then given its eos, padded."""
-        sources, targets = (
-            [side[int(index)][: self.max_tokens] for index in indices]
-            for side in (self.pairs.src, self.pairs.tgt)
-        )
-        return make_batch(sources, targets, device)
+        src, tgt, most = self.pairs.src, self.pairs.tgt, self.max_tokens
+        targets = [tgt.first(int(index), most) for index in indices]
+        return make_batch([src.first(int(index), most) for index in indices], targets, device)
 
 
 def plan_epoch(

@@ -150,7 +150,11 @@ class Trainer:
         return loss.detach().double()
 
     def _too_large(self, batch: Batch) -> str:
-        (pairs, src), tgt, settings = batch.src_BS.shape, batch.tgt_out_BT.shape[1], self.settings
+        (pairs, src, *_), tgt, settings = (
+            batch.src_BS.shape,
+            batch.tgt_out_BT.shape[1],
+            self.settings,
+        )
         return (
             f"the batch of step {self.optimizer.step_number + 1} has {pairs} pairs of up to {src} "
             f"source and {tgt} target tokens. Lower train.batch_tokens ({settings.batch_tokens}), "
