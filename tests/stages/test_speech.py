@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_once import made_once
 from ruamel.yaml import YAML
 from tiny_project import PROJECT, run_stages, working_in, write_params
 from tone_corpus import ENTRY, RATE, encoded, tone, tone_archive
 
 import attn2seq
-from made_once import made_once
 
 CHANGES = {
     "download": {"corpus": "tones"},

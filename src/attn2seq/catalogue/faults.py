@@ -161,6 +161,8 @@ def _file_faults(place: int, file: SourceFile) -> list[str]:
     at = f"files.{place}"
     if (file.url is None) == (file.path is None):
         return [f"{at}: needs either url, or path (of a file in data/local/)"]
+    if file.path is not None and file.mirrored is not None:
+        return [f"{at}.mirrored: a mirror holds what has a url, and no file of data/local/"]
     if file.path is not None:
         parts = file.path.split("/")
         inside = not file.path.startswith("/") and ".." not in parts

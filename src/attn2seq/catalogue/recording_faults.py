@@ -13,7 +13,8 @@ def recording_faults(entry: CatalogueEntry) -> list[str]:
     if form is None:
         return []
     parts = split_parts(entry)
-    if any("recordings" not in (part.reader or entry.reader) or part.source for part in parts):
+    readers = {part.reader or entry.reader for part in parts if not part.parts}
+    if readers != {"recordings"} or any(part.source for part in parts):
         return ["recordings: sources are all recordings or all texts: remove the other parts"]
     faults = _pattern_faults("line", form.line, {"name", "text"})
     faults += _pattern_faults("speaker", form.speaker, set())

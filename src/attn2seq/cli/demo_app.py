@@ -9,8 +9,10 @@ put into it as text, never as HTML.
 
 import base64
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,12 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.serving import WSGIRequestHandler
 
 from attn2seq.decoding.reading_notes import MAX_CHARACTERS
-from attn2seq.decoding.translation import Hypothesis
+from attn2seq.decoding.transcriber import Transcriber
+from attn2seq.decoding.translation import Hypothesis, Translation
 from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
 from attn2seq.model.seq2seq import Seq2Seq
+from attn2seq.report.sentences import spectrogram
 from attn2seq.report.templating import TEMPLATES
 
 PAGE = Path(__file__).parent / "demo_page"
@@ -30,10 +34,13 @@ PAGE = Path(__file__).parent / "demo_page"
 FILES = {
     "page.css": (TEMPLATES, "text/css"),
     "attention.js": (TEMPLATES, "text/javascript"),
+    "recording.js": (TEMPLATES, "text/javascript"),
     "demo.css": (PAGE, "text/css"),
     "demo.js": (PAGE, "text/javascript"),
+    "demo_recording.js": (PAGE, "text/javascript"),
 }
 MAX_BODY_BYTES = 12 * MAX_CHARACTERS  # a text at its longest, each character a pair of escapes
+NOTHING: Mapping[str, Any] = {}
 LOCAL_NAMES = ["127.0.0.1", "localhost"]
 HEADERS = {
     "Content-Security-Policy": (
@@ -74,18 +81,22 @@ class LiveModel:
             [translation] = self.translator.translate(
                 [text], attention_maps=1, prefix=prefix or None
             )
-        return {
-            "notes": translation.notes,
-            "hypotheses": [
-                {
-                    "text": hypothesis.text,
-                    "score": round(hypothesis.score, 2),
-                    "attention": _attention(translation.src_pieces, hypothesis),
-                }
-                for hypothesis in translation.hypotheses
-                if hypothesis.pieces  # a blank line has one that is empty
-            ],
-        }
+        return _answer(translation)
+
+    def hear(self, recording: bytes) -> dict[str, Any]:
+        """The same for the bytes of a recording. Raises UserError where it cannot be used."""
+        translator = self.translator
+        assert isinstance(translator, Transcriber)
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "recording")
+            path.write_bytes(recording)
+            try:
+                with self._one_at_a_time:
+                    [translation] = translator.translate([str(path)], attention_maps=1)
+                    frames = translator.frames_of(path)
+            except UserError as error:
+                raise UserError(str(error).replace(str(path), "The recording")) from None
+        return _answer(translation, spectrogram(frames))
 
     def told(self) -> str:
         """What kind of model it is."""
@@ -112,8 +123,13 @@ def make_app(live: LiveModel, name: str, examples: list[str]) -> Flask:
         if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
             raise Forbidden
 
+    translator = live.translator
+
     @app.get("/")
     def page() -> str:
+        if isinstance(translator, Transcriber):
+            rate = translator.sample_rate
+            return render_template("recording.html", name=name, told=live.told(), sample_rate=rate)
         return render_template("index.html", name=name, told=live.told(), examples=examples)
 
     @app.get("/<name>")
@@ -125,8 +141,20 @@ def make_app(live: LiveModel, name: str, examples: list[str]) -> Flask:
 
     @app.post("/translate")
     def translate() -> Response:
+        if isinstance(translator, Transcriber):  # a text would be the path of a file here
+            raise NotFound
         values = request.get_json()
         return jsonify(live.answer(_asked(values, "text"), _asked(values, "prefix")))
+
+    @app.post("/transcribe")
+    def transcribe() -> Response:
+        if not isinstance(translator, Transcriber):
+            raise NotFound
+        try:
+            recording = base64.b64decode(_asked(request.get_json(), "recording"), validate=True)
+        except ValueError:
+            raise BadRequest from None
+        return jsonify(live.hear(recording))
 
     @app.errorhandler(HTTPException)
     def say_in_words(error: HTTPException) -> tuple[Response, int]:
@@ -162,7 +190,25 @@ def _asked(values: Any, key: str) -> str:
     return text
 
 
-def _attention(src_pieces: tuple[str, ...], hypothesis: Hypothesis) -> dict[str, Any] | None:
+def _answer(translation: Translation, more: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
+    """As the page reads it; each attention map holds `more` too."""
+    return {
+        "notes": translation.notes,
+        "hypotheses": [
+            {
+                "text": hypothesis.text,
+                "score": round(hypothesis.score, 2),
+                "attention": _attention(translation.src_pieces, hypothesis, more),
+            }
+            for hypothesis in translation.hypotheses
+            if hypothesis.pieces  # a blank line has one that is empty
+        ],
+    }
+
+
+def _attention(
+    src_pieces: tuple[str, ...], hypothesis: Hypothesis, more: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """A map as attention.js reads it: weights are bytes, 255 for 1, row by row, in base64."""
     weights_TS = hypothesis.attn_weights_TS
     if weights_TS is None:
@@ -172,4 +218,5 @@ def _attention(src_pieces: tuple[str, ...], hypothesis: Hypothesis) -> dict[str,
         "src": src_pieces,
         "tgt": hypothesis.pieces,
         "weights": base64.b64encode(levels.tobytes()).decode("ascii"),
+        **more,
     }

@@ -7,7 +7,7 @@ from attn2seq.decoding.batched import Reader
 from attn2seq.decoding.reading_notes import Notes, merged
 from attn2seq.decoding.translator import Translator
 from attn2seq.features.audio import Audio
-from attn2seq.features.log_mel import log_mels, normalised
+from attn2seq.features.log_mel import Frames, log_mels, normalised
 from attn2seq.features.recorded import audio_at
 from attn2seq.features.settings import FRAME_SHIFT_S, FRAMES_PER_POSITION, positions
 
@@ -24,6 +24,13 @@ class Transcriber(Translator):
         """Samples per second of the recordings that it reads."""
         assert self.model.source is not None
         return self.model.source.frames.sample_rate
+
+    def frames_of(self, recording: str | Path) -> Frames:
+        """The frames that the model reads of a recording. Raises UserError."""
+        assert self.model.source is not None
+        form = self.model.source.frames
+        audio = audio_at(Path(recording), self.sample_rate)
+        return normalised(log_mels(audio, form.mel_bins), form)
 
     def _read(self, texts: list[str], limit: int) -> tuple[list[Reader], Notes]:
         """Each model with the frames of the recordings, at most `limit` positions each."""

@@ -5,13 +5,14 @@ dither, which would be random.
 """
 
 import math
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attn2seq.features.audio import Audio, Samples, needed
+from attn2seq.features.audio import Audio, needed
 from attn2seq.features.settings import FRAME_SHIFT_S, FrameFormat
 
 LogMels = NDArray[np.float16]  # frames in rows
@@ -20,7 +21,6 @@ Frames = NDArray[np.float32]
 _FULL_SCALE = 32768.0
 # Crossings of zero on either side that the filter of `at_speed` reaches to.
 _CROSSINGS = 12
-_SAMPLES_AT_ONCE = 1 << 14
 
 
 def log_mels(audio: Audio, mel_bins: int) -> LogMels:
@@ -51,21 +51,25 @@ def at_speed(audio: Audio, speed: float) -> Audio:
     """
     if speed == 1:
         return audio
-    cutoff = min(1.0, 1 / speed)
+    exact = Fraction(speed).limit_denominator(1000)
+    step, phases = exact.numerator, exact.denominator
+    cutoff = min(1.0, phases / step)
     reach = math.ceil(_CROSSINGS / cutoff)
-    padded = np.pad(audio.samples.astype(np.float64), reach + 1)
-    count = int(len(audio.samples) / speed)
-    parts = []
-    for start in range(0, count, _SAMPLES_AT_ONCE):
-        times = np.arange(start, min(start + _SAMPLES_AT_ONCE, count)) * speed
-        whole = np.floor(times).astype(np.int64)
-        places = whole[:, None] + np.arange(-reach, reach + 2)
-        away = times[:, None] - places
+    padded = np.pad(audio.samples.astype(np.float64), reach + step)
+    count = len(audio.samples) * phases // step
+    samples = np.empty(count)
+    # Sample n lies at n * step / phases: what comes after the point repeats with n.
+    for phase in range(min(phases, count)):
+        whole, rest = divmod(phase * step, phases)
+        places = np.arange(-reach, reach + 2)
+        away = rest / phases - places
         window = np.cos(np.clip(away / (reach + 1), -1, 1) * np.pi / 2) ** 2
         weights = cutoff * np.sinc(cutoff * away) * window
-        parts.append((padded[places + reach + 1] * weights).sum(axis=1))
-    samples: Samples = np.concatenate(parts).astype(np.float32)
-    return Audio(samples, audio.sample_rate)
+        part = samples[phase::phases]
+        part[:] = 0
+        for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
+            part += weight * padded[reach + step + whole + place :: step][: len(part)]
+    return Audio(samples.astype(np.float32), audio.sample_rate)
 
 
 def _options(sample_rate: int, mel_bins: int) -> Any:

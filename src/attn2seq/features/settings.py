@@ -57,7 +57,7 @@ class FeatureSettings(FrontEndSettings):
                 "speeds must begin with 1.0, the recordings as they are, and name no speed twice, "
                 f"got {self.speeds}"
             )
-        if self.frequency_mask_bins > self.mel_bins:
+        if self.frequency_masks and self.frequency_mask_bins > self.mel_bins:
             raise ValueError(
                 f"frequency_mask_bins ({self.frequency_mask_bins}) must not exceed mel_bins "
                 f"({self.mel_bins})"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attn2seq.evaluation.texts import missing, read_json
+from attn2seq.features.frame_store import FrameStore, read_frame_format
 from attn2seq.metrics import METRICS, judged_by, leading
 from attn2seq.report import content
 from attn2seq.report.hygiene import LONG_FACTOR, data_tables
@@ -52,7 +53,13 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
     )
     analysis = read_json(inputs.evaluate / "analysis.json")["test"]
     prepared = read_json(inputs.prepare / "metrics.json")
-    sentences, worst = browsed_sentences(sentences_file, inputs.decode / "test", settings)
+    form = read_frame_format(inputs.tokenized)
+    sentences, worst = browsed_sentences(
+        sentences_file,
+        inputs.decode / "test",
+        settings,
+        None if form is None else FrameStore(inputs.tokenized / "test.src", form),
+    )
     return page_environment().get_template("index.html").render(
         corpus=corpus,
         scores=rows,
