@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all-cases",
         action="store_true",
-        help="try all cases that the tests in tests/fuzz have, not a tenth of them",
+        help="try all cases of tests/fuzz, not a tenth of them, and all of broken workspaces",
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.metrics import METRICS
+from attn2seq.model.description import described
 from attn2seq.model.settings import ModelSettings
 
 SPLITS = ("dev", "test")
@@ -27,15 +28,14 @@ def model_card(
     """Markdown. `facts` are the corpus's, as prepare wrote them; `metrics` and `signatures`
     evaluate's; `code` is a digest of what the stages ran.
     """
-    attention = "no attention" if model.attention == "none" else f"{model.attention} attention"
     return "\n".join(
         [
             f"# {facts['name']}",
             "",
             f"{facts['task'].capitalize()}, {facts['src_lang']} to {facts['tgt_lang']}, by a "
-            f"recurrent encoder-decoder ({model.cell}, {attention}), trained with attn2seq.",
+            f"{described(model.model_dump())}, trained with attn2seq.",
             "",
-            LOAD.format("path/to/this/folder", "a text"),
+            LOAD.format("path/to/this/folder", "a.wav" if "recordings" in facts else "a text"),
             "",
             "The folder needs nothing else: weights, vocabularies, text normalisation and "
             "search settings are in it.",

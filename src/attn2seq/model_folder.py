@@ -16,7 +16,7 @@ from attn2seq.config import read_yaml, shown, validate
 from attn2seq.decoding.settings import DecodeSettings, requested_settings
 from attn2seq.errors import UserError
 from attn2seq.model.config_file import CONFIG, MEMBERS, read_config
-from attn2seq.packaging import Dialogue, Texts
+from attn2seq.packaging import Texts
 from attn2seq.preparing.settings import UnicodeForm
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class ModelFolder:
     told_by: str  # where these settings are from, for messages
     if_unfit: str = ""  # what to do where this code cannot run the model
     complete: bool = False  # whether it is of the format that says all of this itself
-    dialogue: Dialogue | None = None  # how a source is made of turns, where targets are replies
-    recordings: bool = False  # whether it reads recordings, and not texts
+    texts: Texts | None = None  # what its texts are, where the folder is of that format
+    recordings: bool = False  # whether its sources are recordings
 
     def translator(self, warn: Callable[[str], object], **overrides: Any) -> "Translator":
         """The model, ready to translate with its settings under the overrides that are not None.
@@ -84,7 +84,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         assert isinstance(texts, Texts)
         return ModelFolder(
             path, _whole(config.decode), texts.unicode_form, source,
-            complete=True, dialogue=texts.dialogue, recordings=config.source is not None,
+            complete=True, texts=texts, recordings=config.source is not None,
         )  # fmt: skip
     decode = _beside(path / "decode.json")
     form = (_beside(path / "texts.json") or {}).get("unicode_form")

@@ -6,11 +6,12 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from table_model import decode_settings
 
-from attn2seq.cli.chat import Conversation
+from attn2seq.cli.chat import Partner
 from attn2seq.cli.main import main
 from attn2seq.model_folder import read_model_folder
 from attn2seq.packaging import Dialogue
@@ -49,42 +50,45 @@ def chat(
     return run
 
 
-def conversation(folder: Path, **settings: int) -> tuple[Conversation, list[str]]:
+def partner(folder: Path, **settings: int) -> tuple[Partner, list[str]]:
     """One, and the sources that its model is given."""
     read = read_model_folder(folder)
-    assert read.dialogue == Dialogue(**FORM)
+    assert read.texts is not None
+    assert read.texts.dialogue == Dialogue(**FORM)
     translator = read.translator(
         lambda text: None, search="sampling", coverage_penalty=0.0, **settings
     )
     sources: list[str] = []
     translate = translator.translate
 
-    def noted(texts: list[str]) -> object:
+    def noted(texts: list[str], **options: Any) -> object:
         sources.extend(texts)
-        return translate(texts)
+        return translate(texts, **options)
 
     translator.translate = noted  # type: ignore[assignment,method-assign]
-    return Conversation(translator, read.dialogue), sources
+    return Partner(translator, read.texts.dialogue), sources
 
 
-def test_the_model_reads_the_last_turns_of_both(folder: Path) -> None:
-    talk, sources = conversation(folder)
-    one, two = talk.reply("a dog"), talk.reply("two men")
-    talk.reply("a cat")
-    assert sources == [
-        "a dog",
-        f"a dog near {one} near two men",
-        f"two men near {two} near a cat",
-    ]
+def test_the_model_reads_the_last_turns(folder: Path) -> None:
+    talk, sources = partner(folder)
+    for turns in (["a dog"], ["a dog", "yes", "two men"], list("abcde")):
+        talk.reply(turns)
+    assert sources == ["a dog", "a dog near yes near two men", "c near d near e"]
 
 
 def test_the_earliest_turns_are_left_out_where_all_are_too_long(folder: Path) -> None:
-    talk, sources = conversation(folder, max_source_length=25)
-    talk.turns = ["a dog runs on the grass " * 5, "ok"]
-    talk.reply("a cat")
-    assert sources == ["ok near a cat"]
-    talk.reply("a dog runs on the grass " * 5)
-    assert sources[1:] == ["a dog runs on the grass " * 5]
+    talk, sources = partner(folder, max_source_length=25)
+    long = "a dog runs on the grass " * 5
+    talk.reply([long, "ok", "a cat"])
+    talk.reply(["ok", "a cat", long])
+    assert sources == ["ok near a cat", long]
+
+
+def test_another_draw_is_another_reply(folder: Path) -> None:
+    talk, _ = partner(folder)
+    replies = [talk.reply(["a dog"], sampling_seed=seed).text for seed in (1, 2, 3, 1)]
+    assert replies[0] == replies[3]
+    assert len(set(replies)) > 1
 
 
 def test_replies_follow_from_lines_and_seed(chat: Chat) -> None:

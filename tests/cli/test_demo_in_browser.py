@@ -11,7 +11,7 @@ import pytest
 import sentencepiece
 import torch
 from browser import Browser, Page, find_browser
-from demo_server import live_model, served
+from demo_server import live_model, live_partner, served
 
 from attn2seq.model.checkpoint import save_model, weights_of
 from attn2seq.model.seq2seq import Seq2Seq
@@ -44,7 +44,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address(model_folder: Path) -> Iterator[str]:
-    with served(model_folder, examples=("two men sit at a table", "she reads")) as address:
+    examples = ("two men sit at a table", "she reads")
+    with served(live_model(model_folder), examples=examples) as address:
         yield address
 
 
@@ -154,8 +155,63 @@ def test_examples_prefixes_and_mistakes(page: Page) -> None:
     assert page.value("document.getElementById('fault').hidden")
 
 
+def test_sentences_keep_their_lines_and_have_maps_of_their_own(
+    page: Page, model_folder: Path
+) -> None:
+    lines = (("A dog runs.", "She reads."), ("two men sit at a table",))
+    best = [
+        [each.text for each in live_model(model_folder).translator.translate(line)]
+        for line in lines
+    ]
+    page.click("#text")
+    page.value("document.getElementById('text').value = 'A dog runs. She reads.\\n\\n'")
+    page.type(lines[1][0])
+    page.wait_for("document.querySelectorAll('#best .sentence').length === 3")
+    shown = "[...document.querySelectorAll('#best .line')].map((e) => e.textContent)"
+    assert page.value(shown) == [" ".join(best[0]), "", best[1][0]]
+    chosen = "document.getElementById('chosen').textContent"
+    assert page.value(chosen) == "A dog runs."
+    page.value("document.querySelectorAll('#best .sentence')[2].click()")
+    assert page.value(chosen) == lines[1][0]
+    assert page.value("document.querySelector('#hypotheses .text').textContent") == best[1][0]
+    pressed = "[...document.querySelectorAll('#best .sentence')].map((e) => e.ariaPressed)"
+    assert page.value(pressed) == ["false", "false", "true"]
+    assert page.complaints() == []
+    assert page.barriers() == []
+    page.picture(PICTURES / "demo-sentences.png", whole=True)
+
+
+def test_a_conversation(browser: Browser, model_folder: Path) -> None:
+    live = live_partner(model_folder)
+    said = "[...document.querySelectorAll('#turns p:not(.note)')].map((e) => e.textContent)"
+    with served(live) as address:
+        page = browser.open(address, 1000, 900)
+        page.type("a dog runs")
+        page.press("Enter")
+        page.wait_for("document.querySelectorAll('#turns .reply').length === 1")
+        first = live.partner.reply(["a dog runs"], sampling_seed=1).text
+        assert page.value(said) == ["a dog runs", first]
+        page.type("she reads")
+        page.click("button[type=submit]")
+        page.wait_for("document.querySelectorAll('#turns .reply').length === 2")
+        turns = ["a dog runs", first, "she reads"]
+        second = live.partner.reply(turns, sampling_seed=1).text
+        assert page.value(said) == [*turns, second]
+        assert page.value("document.querySelectorAll('#map .targets button').length") > 1
+        assert page.barriers() == []
+        page.picture(PICTURES / "demo-conversation.png", whole=True)
+        page.click("#again")
+        another = live.partner.reply(turns, sampling_seed=2).text
+        page.wait_for(
+            f"{said}.at(-1) === {another!r} && !document.getElementById('again').disabled"
+        )
+        page.click("#anew")
+        assert page.value(said) == []
+        assert page.complaints() == []
+
+
 def test_a_server_that_has_ended_is_told(browser: Browser, model_folder: Path) -> None:
-    with served(model_folder) as address:
+    with served(live_model(model_folder)) as address:
         page = browser.open(address, 1200, 900)
     page.type("she reads")
     fault = page.wait_for("document.getElementById('fault').textContent")
@@ -170,6 +226,7 @@ def test_dark_and_narrow(browser: Browser, address: str, name: str, width: int, 
     assert (sum(int(part) for part in paper[4:-1].split(",")) < 384) == dark
     # Nothing is wider than the window, save what scrolls by itself.
     assert page.value("document.documentElement.scrollWidth") == width
+    assert page.barriers() == []
     page.picture(PICTURES / f"demo-{name}.png", whole=True)
 
 
@@ -177,7 +234,9 @@ def test_other_scripts_have_their_direction(
     browser: Browser, model_settings: Callable[..., ModelSettings], tmp_path: Path
 ) -> None:
     folder = word_model(tmp_path, OTHER_SCRIPTS, model_settings())
-    with served(folder, examples=(" ".join(OTHER_SCRIPTS[:4]), OTHER_SCRIPTS[4])) as address:
+    with served(
+        live_model(folder, None), examples=(" ".join(OTHER_SCRIPTS[:4]), OTHER_SCRIPTS[4])
+    ) as address:
         page = browser.open(address, 800, 900)
         # The best translation's first letter decides, whichever it is.
         best = type_and_wait(page, " ".join(OTHER_SCRIPTS[:4]))
@@ -201,7 +260,7 @@ def test_no_text_becomes_more_than_text(
     browser: Browser, model_settings: Callable[..., ModelSettings], tmp_path: Path
 ) -> None:
     folder = word_model(tmp_path, HOSTILE, model_settings())
-    with served(folder, " ".join(HOSTILE), HOSTILE) as address:
+    with served(live_model(folder, None), " ".join(HOSTILE), HOSTILE) as address:
         page = browser.open(address, 1200, 900)
         best = type_and_wait(page, " ".join(HOSTILE))
         assert any(word in best for word in HOSTILE)
@@ -215,7 +274,7 @@ def test_no_text_becomes_more_than_text(
         assert HOSTILE[2][:20] in fault
         page.value("new Promise((done) => setTimeout(done, 300))")  # a picture fails late
         assert page.value("window.hit ?? 0") == 0
-        assert page.value("document.scripts.length") == 2
+        assert page.value("document.scripts.length") == 3
         assert page.value("document.querySelectorAll('img, iframe, object').length") == 0
         # It would be seen, and not run, if it were not escaped.
         page.value(f"document.body.insertAdjacentHTML('beforeend', {HOSTILE[2]!r})")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fabricated_results import fabricate
-from headless_browser import needs_browser, picture, run
+from headless_browser import barriers, needs_browser, picture, run
 
 from attn2seq.comparison.compare import compare_runs
 from attn2seq.comparison.page import render_page, write_page
@@ -186,5 +186,6 @@ def test_nothing_sticks_out_sideways(page: str, width: int, dark: bool, tmp_path
     shade = "dark" if dark else "light"
     picture(page, f"against-{shade}-{width}", tmp_path, width, dark)
     picture(page, f"against-open-{shade}-{width}", tmp_path, width, dark, ONLY_SENTENCES)
+    assert barriers(page, tmp_path, width, dark) == []
     fits = "return document.documentElement.scrollWidth <= window.innerWidth;"
     assert run(page, fits, tmp_path, width) == "true"

@@ -13,7 +13,8 @@ from tiny_tokenizer import tiny_tokenizer
 from tone_corpus import RATE, encoded, tone
 
 import attn2seq
-from attn2seq.cli.demo_app import LiveModel, make_app
+from attn2seq.cli.demo_answers import LiveListener
+from attn2seq.cli.demo_app import make_app
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.transcriber import Transcriber
 from attn2seq.errors import UserError
@@ -165,7 +166,7 @@ def test_a_folder_whose_source_does_not_fit_is_told(folder: Path, tmp_path: Path
 
 def test_the_demo_takes_a_file_and_no_path(folder: Path, recordings: list[str]) -> None:
     model = transcriber(folder, nbest=2, beam_size=4)
-    client = make_app(LiveModel(model), "spoken", []).test_client()
+    client = make_app(LiveListener(model), "spoken", []).test_client()
     base = "http://127.0.0.1"
     page = client.get("/", base_url=base).text
     assert 'type="file"' in page
@@ -177,7 +178,7 @@ def test_the_demo_takes_a_file_and_no_path(folder: Path, recordings: list[str]) 
         assert isinstance(answer.json, dict)
         return answer.status_code, answer.json
 
-    status, answer = post("/transcribe", recording=base64.b64encode(content).decode())
+    status, answer = post("/answer", recording=base64.b64encode(content).decode())
     assert status == 200
     [expected] = model.translate(recordings[1:2])
     hypotheses = answer["hypotheses"]
@@ -186,14 +187,14 @@ def test_the_demo_takes_a_file_and_no_path(folder: Path, recordings: list[str]) 
     attention = hypotheses[0]["attention"]
     assert attention["bins"] == BINS
     assert len(base64.b64decode(attention["mels"])) == BINS * len(attention["src"])
-    assert post("/translate", text=recordings[1], prefix="")[0] == 404
-    status, answer = post("/transcribe", recording=base64.b64encode(b"no audio").decode())
+    assert post("/answer", text=recordings[1], prefix="")[0] == 400
+    status, answer = post("/answer", recording=base64.b64encode(b"no audio").decode())
     assert status == 400
     assert str(answer["error"]).startswith("The recording cannot be read as wav")
-    assert post("/transcribe", recording="!")[0] == 400
+    assert post("/answer", recording="!")[0] == 400
 
 
 def test_a_demo_of_texts_takes_no_recording(model_folder: Path) -> None:
     client = make_app(live_model(model_folder), "texts", []).test_client()
-    answer = client.post("/transcribe", json={"recording": ""}, base_url="http://127.0.0.1")
+    answer = client.post("/answer", json={"recording": ""}, base_url="http://127.0.0.1")
     assert answer.status_code == 404

@@ -1,7 +1,8 @@
 """Every verb in workspaces of which something is broken or gone: no library's traceback is shown.
 
 Each situation is made in a copy of one finished workspace, and the verbs that could meet it are
-tried there. Where it is in their way they say so in their own words; otherwise they work.
+tried there. Where it is in their way they say so in their own words; otherwise they work. Of verbs
+that are said to do no more than that, a third is tried, and all with --all-cases.
 """
 
 import io
@@ -202,6 +203,16 @@ SITUATIONS = {
 }
 
 
+def tried(name: str, every: bool) -> list[str]:
+    """Those in whose way the situation is, and a third of the others, by the situation's place."""
+    situation, turn = SITUATIONS[name], list(SITUATIONS).index(name)
+    return [
+        verb
+        for place, verb in enumerate(situation.verbs)
+        if every or verb in (situation.told or {}) or (place + turn) % 3 == 0
+    ]
+
+
 @contextmanager
 def ended(*_: Any, **__: Any) -> Iterator[SimpleNamespace]:
     """A server, ended by Ctrl-C."""
@@ -224,12 +235,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_no_library_has_the_last_word(
     name: str, finished_workspace: Path, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest,
 ) -> None:  # fmt: skip
     situation = SITUATIONS[name]
     situation.make(finished_workspace)
     told = dict(situation.told or {})
-    for verb in situation.verbs:
+    for verb in tried(name, request.config.getoption("--all-cases")):
         arguments = [str(free_port()) if part == "PORT" else part for part in VERBS[verb]]
         monkeypatch.chdir(finished_workspace)
         monkeypatch.setattr(sys, "stdin", io.StringIO(""))

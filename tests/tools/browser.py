@@ -18,13 +18,17 @@ import select
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from attn2seq.errors import UserError
 
+AXE = Path(str(files("axe_core_python"))) / "axe.min.js"
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -43,8 +47,11 @@ def find_browser() -> str | None:
 class Browser:
     """One browser process with a profile of its own; a context manager."""
 
-    def __init__(self, scratch: Path) -> None:
-        """`scratch` is a folder for the profile. Raises UserError where there is no Chromium."""
+    def __init__(self, scratch: Path, further: Sequence[str] = ()) -> None:
+        """`scratch` is a folder for the profile, `further` are options of the program.
+
+        Raises UserError where there is no Chromium.
+        """
         program = find_browser()
         if program is None:
             raise UserError(
@@ -53,7 +60,13 @@ class Browser:
             )
         self._messages, ours = _pipe()
         theirs, self._commands = _pipe()
-        command = [program, *OPTIONS, f"--user-data-dir={scratch / 'profile'}", "about:blank"]
+        command = [
+            program,
+            *OPTIONS,
+            *further,
+            f"--user-data-dir={scratch / 'profile'}",
+            "about:blank",
+        ]
         # The browser reads what it is told at 3 and answers at 4.
         actions = [
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -183,6 +196,17 @@ class Page:
             "Input.dispatchKeyEvent", type="keyDown", **code, **({"text": text} if text else {})
         )
         self.tell("Input.dispatchKeyEvent", type="keyUp", **code)
+
+    def barriers(self) -> list[str]:
+        """What keeps people with disabilities out, as axe finds it by the rules of WCAG 2.1, level
+        AA: for each fault the rule and the elements.
+        """
+        self.value(AXE.read_text(encoding="utf-8"))
+        found = self.value(f"axe.run(document, {json.dumps(WCAG)})")
+        return [
+            f"{fault['id']} ({fault['help']}): {[node['html'] for node in fault['nodes']]}"
+            for fault in found["violations"]
+        ]
 
     def resize(self, width: int, height: int) -> None:
         """Give the page another size, in CSS pixels."""

@@ -3,13 +3,16 @@
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
 from attn2seq.api import find_model
+from attn2seq.cli.replies import REPLIES
 from attn2seq.cli.translate import lines_of, utf8_out
 from attn2seq.cli.workspace import choose_model
 from attn2seq.decoding.settings import SearchOptions
+from attn2seq.decoding.translation import Translation
 from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
 from attn2seq.packaging import Dialogue
@@ -17,27 +20,30 @@ from attn2seq.packaging import Dialogue
 BEGINNING = "An empty line begins a new conversation, Ctrl-D ends it."
 
 
-class Conversation:
-    """A model that replies, and the turns so far."""
+@dataclass(frozen=True)
+class Partner:
+    """A model that replies to a conversation."""
 
-    def __init__(self, translator: Translator, dialogue: Dialogue) -> None:
-        self.translator, self.dialogue = translator, dialogue
-        self.turns: list[str] = []
+    translator: Translator
+    dialogue: Dialogue
 
-    def reply(self, turn: str) -> str:
-        """The model's answer to this turn and those before it; both are turns from now on.
+    def reply(
+        self, turns: Sequence[str], attention_maps: int = 0, **options: Unpack[SearchOptions]
+    ) -> Translation:
+        """The model's next turn, after the last of these, of which there is at least one.
 
-        Of turns that are too long together, the earliest are left out.
+        It reads as many as it was trained with; of those that are too long together, the earliest
+        are left out. Raises UserError.
         """
-        self.turns.append(turn)
-        context = self.turns[-self.dialogue.context_turns :]
+        context = turns[-self.dialogue.context_turns :]
         while (
             len(context) > 1 and self._pieces(context) > self.translator.settings.max_source_length
         ):
             context = context[1:]
-        [translation] = self.translator.translate([self._source(context)])
-        self.turns.append(translation.text)
-        return translation.text
+        [translation] = self.translator.translate(
+            [self._source(context)], attention_maps=attention_maps, **options
+        )
+        return translation
 
     def _source(self, turns: Sequence[str]) -> str:
         return f" {self.dialogue.separator} ".join(turns)
@@ -51,23 +57,25 @@ def hold_chat(model: str | None, **options: Unpack[SearchOptions]) -> None:
     utf8_out()
     with tempfile.TemporaryDirectory() as scratch:
         folder = find_model(choose_model(model), Path(scratch))
-        if folder.dialogue is None:
+        if folder.texts is None or folder.texts.dialogue is None:
             raise UserError(
                 f"{folder.path} was not trained on dialogues: its config.json names no turns. "
                 "`attn2seq recipe dailydialog` writes the settings of a model that is"
             )
-        # What ranks the hypotheses of a beam is of no use to draws.
-        translator = folder.translator(_warn, nbest=1, mbr="none", coverage_penalty=0.0, **options)
-    conversation = Conversation(translator, folder.dialogue)
+        translator = folder.translator(_warn, nbest=1, **REPLIES | options)
+        partner = Partner(translator, folder.texts.dialogue)
+    turns: list[str] = []
     typed = sys.stdin.isatty()
     if typed:
         print(BEGINNING)
     with lines_of(None) as lines:
         for line in _turns(lines, typed):
             if line.strip():
-                print(("model> " if typed else "") + conversation.reply(line.strip()), flush=True)
+                turns.append(line.strip())
+                turns.append(partner.reply(turns).text)
+                print(("model> " if typed else "") + turns[-1], flush=True)
             else:
-                conversation.turns.clear()
+                turns.clear()
                 print("(a new conversation)" if typed else "", flush=True)
 
 

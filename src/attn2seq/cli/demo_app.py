@@ -8,39 +8,31 @@ put into it as text, never as HTML.
 """
 
 import base64
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.serving import WSGIRequestHandler
 
+from attn2seq.cli.demo_answers import Live, LiveModel, LivePartner, told
 from attn2seq.decoding.reading_notes import MAX_CHARACTERS
-from attn2seq.decoding.transcriber import Transcriber
-from attn2seq.decoding.translation import Hypothesis, Translation
-from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
-from attn2seq.model.seq2seq import Seq2Seq
-from attn2seq.report.sentences import spectrogram
-from attn2seq.report.templating import TEMPLATES
+from attn2seq.report.templating import TEMPLATES, language_tag
 
 PAGE = Path(__file__).parent / "demo_page"
 # The attention map, and how things look, are the report's own.
 FILES = {
     "page.css": (TEMPLATES, "text/css"),
     "attention.js": (TEMPLATES, "text/javascript"),
-    "recording.js": (TEMPLATES, "text/javascript"),
     "demo.css": (PAGE, "text/css"),
     "demo.js": (PAGE, "text/javascript"),
-    "demo_recording.js": (PAGE, "text/javascript"),
+    "translate.js": (PAGE, "text/javascript"),
+    "conversation.js": (PAGE, "text/javascript"),
+    "recording.js": (TEMPLATES, "text/javascript"),
+    "transcribe.js": (PAGE, "text/javascript"),
 }
 MAX_BODY_BYTES = 12 * MAX_CHARACTERS  # a text at its longest, each character a pair of escapes
-NOTHING: Mapping[str, Any] = {}
 LOCAL_NAMES = ["127.0.0.1", "localhost"]
 HEADERS = {
     "Content-Security-Policy": (
@@ -65,54 +57,7 @@ IN_WORDS = {
 }
 
 
-@dataclass
-class LiveModel:
-    """A model that answers one sentence at a time, whoever asks."""
-
-    translator: Translator
-    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, text: str, prefix: str) -> dict[str, Any]:
-        """The hypotheses for a sentence, best first, each with its attention map.
-
-        They begin with the prefix. Raises UserError for one that cannot be written.
-        """
-        with self._one_at_a_time:
-            [translation] = self.translator.translate(
-                [text], attention_maps=1, prefix=prefix or None
-            )
-        return _answer(translation)
-
-    def hear(self, recording: bytes) -> dict[str, Any]:
-        """The same for the bytes of a recording. Raises UserError where it cannot be used."""
-        translator = self.translator
-        assert isinstance(translator, Transcriber)
-        with TemporaryDirectory() as folder:
-            path = Path(folder, "recording")
-            path.write_bytes(recording)
-            try:
-                with self._one_at_a_time:
-                    [translation] = translator.translate([str(path)], attention_maps=1)
-                    frames = translator.frames_of(path)
-            except UserError as error:
-                raise UserError(str(error).replace(str(path), "The recording")) from None
-        return _answer(translation, spectrogram(frames))
-
-    def told(self) -> str:
-        """What kind of model it is."""
-        model = self.translator.model
-        assert isinstance(model, Seq2Seq)
-        size = sum(parameter.numel() for parameter in model.parameters())
-        attention = model.settings.attention
-        looks = "without attention" if attention == "none" else f"with {attention} attention"
-        settings = self.translator.settings
-        return (
-            f"{model.settings.cell.upper()} {looks}, {size:,} parameters, "
-            f"beam size {settings.beam_size}, on {self.translator.device.type.upper()}"
-        )
-
-
-def make_app(live: LiveModel, name: str, examples: list[str]) -> Flask:
+def make_app(live: Live, name: str, examples: list[str]) -> Flask:
     """The application for a model of that name; `examples` are sentences to begin with."""
     app = Flask(__name__, template_folder=str(PAGE), static_folder=None)
     app.config.update(TRUSTED_HOSTS=LOCAL_NAMES, MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
@@ -123,14 +68,20 @@ def make_app(live: LiveModel, name: str, examples: list[str]) -> Flask:
         if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
             raise Forbidden
 
-    translator = live.translator
-
     @app.get("/")
     def page() -> str:
-        if isinstance(translator, Transcriber):
-            rate = translator.sample_rate
-            return render_template("recording.html", name=name, told=live.told(), sample_rate=rate)
-        return render_template("index.html", name=name, told=live.told(), examples=examples)
+        texts = live.texts
+        return render_template(
+            live.page,
+            name=name,
+            told=told(live.translator),
+            examples=examples,
+            live=live,
+            texts=texts,
+            translates=texts is None or texts.task == "translation",
+            src_tag=language_tag(texts.src_lang) if texts else "",
+            tgt_tag=language_tag(texts.tgt_lang) if texts else "",
+        )
 
     @app.get("/<name>")
     def file(name: str) -> Response:
@@ -139,22 +90,16 @@ def make_app(live: LiveModel, name: str, examples: list[str]) -> Flask:
         folder, kind = FILES[name]
         return Response((folder / name).read_bytes(), content_type=f"{kind}; charset=utf-8")
 
-    @app.post("/translate")
-    def translate() -> Response:
-        if isinstance(translator, Transcriber):  # a text would be the path of a file here
-            raise NotFound
+    @app.post("/answer")
+    def answer() -> Response:
         values = request.get_json()
-        return jsonify(live.answer(_asked(values, "text"), _asked(values, "prefix")))
-
-    @app.post("/transcribe")
-    def transcribe() -> Response:
-        if not isinstance(translator, Transcriber):
-            raise NotFound
-        try:
-            recording = base64.b64decode(_asked(request.get_json(), "recording"), validate=True)
-        except ValueError:
-            raise BadRequest from None
-        return jsonify(live.hear(recording))
+        if not isinstance(values, dict):
+            raise BadRequest
+        if isinstance(live, LiveModel):
+            return jsonify(lines=live.answer(_asked(values, "text"), _asked(values, "prefix")))
+        if isinstance(live, LivePartner):
+            return jsonify(live.answer(*_conversation(values)))
+        return jsonify(live.answer(_recording(values)))
 
     @app.errorhandler(HTTPException)
     def say_in_words(error: HTTPException) -> tuple[Response, int]:
@@ -182,41 +127,27 @@ class QuietHandler(WSGIRequestHandler):
         """Faults are still told."""
 
 
-def _asked(values: Any, key: str) -> str:
+def _asked(values: dict[str, Any], key: str) -> str:
     """A text of the request. Raises BadRequest where it is none of this page's."""
-    text = values.get(key) if isinstance(values, dict) else None
+    text = values.get(key)
     if not isinstance(text, str):
         raise BadRequest
     return text
 
 
-def _answer(translation: Translation, more: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
-    """As the page reads it; each attention map holds `more` too."""
-    return {
-        "notes": translation.notes,
-        "hypotheses": [
-            {
-                "text": hypothesis.text,
-                "score": round(hypothesis.score, 2),
-                "attention": _attention(translation.src_pieces, hypothesis, more),
-            }
-            for hypothesis in translation.hypotheses
-            if hypothesis.pieces  # a blank line has one that is empty
-        ],
-    }
+def _recording(values: dict[str, Any]) -> bytes:
+    """The bytes of a recording. Raises BadRequest."""
+    try:
+        return base64.b64decode(_asked(values, "recording"), validate=True)
+    except ValueError:
+        raise BadRequest from None
 
 
-def _attention(
-    src_pieces: tuple[str, ...], hypothesis: Hypothesis, more: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """A map as attention.js reads it: weights are bytes, 255 for 1, row by row, in base64."""
-    weights_TS = hypothesis.attn_weights_TS
-    if weights_TS is None:
-        return None
-    levels = np.rint(np.clip(weights_TS, 0, 1) * 255).astype(np.uint8)
-    return {
-        "src": src_pieces,
-        "tgt": hypothesis.pieces,
-        "weights": base64.b64encode(levels.tobytes()).decode("ascii"),
-        **more,
-    }
+def _conversation(values: dict[str, Any]) -> tuple[list[str], int]:
+    """Its turns, the last one to be answered, and which draw is wanted."""
+    turns, draw = values.get("turns"), values.get("draw")
+    if not isinstance(turns, list) or not turns or type(draw) is not int:
+        raise BadRequest
+    if not all(isinstance(turn, str) and turn.strip() for turn in turns):
+        raise BadRequest
+    return turns, draw

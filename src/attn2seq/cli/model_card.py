@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from attn2seq.model.description import described
 from attn2seq.model_card import SCORES_NOTE, SPLITS, data_lines, score_lines
 from attn2seq.runs.registry import CHAMPION, Candidate
 
@@ -12,13 +13,13 @@ def model_card(
 ) -> str:
     """`facts` are the corpus's, as prepare wrote them; `signatures` those of the scores."""
     name = facts["name"]
+    model = {key.removeprefix("model."): value for key, value in candidate.params.items()}
     return "\n".join(
         [
             f"# {name}",
             "",
             f"{facts['task'].capitalize()}, {facts['src_lang']} to {facts['tgt_lang']}, by a "
-            f"recurrent encoder-decoder: {candidate.params['model.cell']}, attention "
-            f"{candidate.params['model.attention']}. Chosen among its group by dev/{judged_by}.",
+            f"{described(model)}. Chosen among its group by dev/{judged_by}.",
             "",
             "```python",
             "import attn2seq",

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from attn2seq.cli.replies import REPLIES
+
 MODEL_HELP = (
     "A model folder, a revision (commit, tag, branch, DVC experiment) or an address in MLflow "
     "(models:/name@alias, runs:/id/model). Default: models/model of the workspace."
@@ -87,9 +89,10 @@ def demo(
         int | None, Option(metavar="N", help="Translations shown; 5, or what a smaller beam has.")
     ] = None,
 ) -> None:
-    """Serve a page on this machine to type sentences into.
+    """Serve a page on this machine to type texts into.
 
-    It shows the translations and how they came about. Ctrl-C ends it.
+    It shows the translation of each sentence and how it came about; a model of dialogues is talked
+    with. Ctrl-C ends it.
 
     \b
     Examples:
@@ -103,19 +106,21 @@ def demo(
 
 def chat(
     model: Model = None,
-    seed: Annotated[int, Option(metavar="N", help="Of the draws: another gives others.")] = 1,
+    seed: Annotated[
+        int, Option(metavar="N", help="Seed of the draws: another gives other replies.")
+    ] = REPLIES["sampling_seed"],
     temperature: Annotated[
         float, Option(metavar="T", help="Below 1 the replies are safer, above 1 bolder.")
-    ] = 0.8,
+    ] = REPLIES["temperature"],
     top_p: Annotated[
         float, Option(metavar="P", help="Draw from the fewest pieces of this probability.")
-    ] = 0.9,
+    ] = REPLIES["top_p"],
     repetition_penalty: Annotated[
         float, Option(metavar="X", help="Makes pieces of a reply less probable again; 1 is none.")
-    ] = 1.2,
+    ] = REPLIES["repetition_penalty"],
     no_repeat_ngram_size: Annotated[
         int, Option(metavar="N", help="No N pieces occur twice in a reply; 0 is off.")
-    ] = 3,
+    ] = REPLIES["no_repeat_ngram_size"],
 ) -> None:
     """Talk with a model that was trained on dialogues.
 
@@ -133,7 +138,6 @@ def chat(
 
     hold_chat(
         model,
-        search="sampling",
         sampling_seed=seed,
         temperature=temperature,
         top_p=top_p,

@@ -1,82 +1,54 @@
 "use strict";
-/* Requests a translation as one types, and shows the answer. Needs attention.js (make,
-   showAttention). Texts are only ever set as text, never as HTML. */
+/* What the demo's pages share: questions to the server, and the names of languages. Needs
+   attention.js (make, showAttention). Texts are only ever set as text, never as HTML. */
 
-const PAUSE_MS = 250;
 const byId = (id) => document.getElementById(id);
-const field = byId("text");
-let pause, asking;
+const EMPTY_TEXT = "(the empty text)";
+const NO_ANSWER = "No answer: has the demo server been stopped? Start it again and try once more.";
+let asking;
 
-function later() {
-  clearTimeout(pause);
-  byId("result").classList.add("stale");
-  pause = setTimeout(ask, PAUSE_MS);
-}
-
-async function ask() {
-  clearTimeout(pause);
+/* The server's answer, or null where a later question has been asked. Throws an Error with a text
+   to show. */
+async function request(values) {
   asking?.abort();
   const mine = asking = new AbortController();
-  const text = field.value;
-  if (!text.trim()) { showNothing(); return; }
-  byId("state").textContent = "Translating …";
+  let response, answer;
   try {
-    const response = await fetch("translate", {
+    response = await fetch("answer", {
       method: "POST", headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ text, prefix: byId("prefix").value }), signal: mine.signal,
+      body: JSON.stringify(values), signal: mine.signal,
     });
-    const answer = await response.json();
-    if (mine !== asking) return;
-    if (response.ok) showAnswer(answer);
-    else showFault(answer.error);
+    answer = await response.json();
   } catch (error) {
-    if (error.name === "AbortError" || mine !== asking) return;
-    showFault("No answer: has the demo server been stopped? Start it again and press Translate.");
+    if (error.name === "AbortError" || mine !== asking) return null;
+    throw new Error(NO_ANSWER);
   }
-}
-
-function showNothing() {
-  byId("state").textContent = "";
-  byId("fault").hidden = byId("result").hidden = true;
+  if (mine !== asking) return null;
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
 }
 
 function showFault(words) {
-  showNothing();
   byId("fault").textContent = words;
-  byId("fault").hidden = false;
-}
-
-function showAnswer({ hypotheses, notes }) {
-  showNothing();
-  if (!hypotheses.length) return;
-  byId("result").hidden = false;
-  byId("result").classList.remove("stale");
-  byId("best").textContent = hypotheses[0].text || "(the empty text)";
-  byId("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
-  const buttons = hypotheses.map(({ text, score }) => make("button", { type: "button" },
-    make("span", { className: "text", dir: "auto", lang: "", textContent: text || "(the empty text)" }),
-    make("span", { className: "score", textContent: score.toFixed(2).replace("-", "\u2212") })));
-  const choose = (place) => {
-    buttons.forEach((button, other) => button.setAttribute("aria-pressed", other === place));
-    showMap(hypotheses[place].attention);
-  };
-  buttons.forEach((button, place) => button.addEventListener("click", () => choose(place)));
-  byId("hypotheses").replaceChildren(...buttons.map((button) => make("li", {}, button)));
-  choose(0);
+  byId("fault").hidden = !words;
 }
 
 function showMap(attention) {
-  if (attention) showAttention(byId("map"), attention, { source: "", target: "" });
+  const languages = { source: tag("src"), target: tag("tgt") };
+  if (attention) showAttention(byId("map"), attention, languages);
   else byId("map").replaceChildren(make("p", { textContent: "This model has no attention." }));
 }
 
-for (const each of [field, byId("prefix")]) each.addEventListener("input", later);
-field.addEventListener("keydown", (event) => {
-  // While an input method is composing, as for Chinese, Enter belongs to it.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  ask();
-});
-byId("form").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
-for (const button of document.querySelectorAll("#examples button"))
-  button.addEventListener("click", () => { field.value = button.textContent; field.focus(); ask(); });
+/* While an input method is composing, as for Chinese, Enter belongs to it. */
+function isEnter(event) {
+  return event.key === "Enter" && !event.shiftKey && !event.isComposing;
+}
+
+function tag(side) { return byId("languages")?.dataset[side] ?? ""; }
+
+function languageName(code) {
+  try { return new Intl.DisplayNames("en", { type: "language" }).of(code); } catch { return code; }
+}
+
+for (const place of document.querySelectorAll("[data-language]"))
+  place.textContent = languageName(place.dataset.language);
