@@ -197,4 +197,4 @@ def test_the_demo_takes_a_file_and_no_path(folder: Path, recordings: list[str]) 
 def test_a_demo_of_texts_takes_no_recording(model_folder: Path) -> None:
     client = make_app(live_model(model_folder), "texts", []).test_client()
     answer = client.post("/answer", json={"recording": ""}, base_url="http://127.0.0.1")
-    assert answer.status_code == 404
+    assert answer.status_code == 400

@@ -63,6 +63,7 @@ def test_each_speaker_is_in_one_split_and_recordings_are_there(prepare: Prepare)
         assert hygiene["speakers"] == 1
         assert hygiene["seconds"] == pytest.approx(sum(one.seconds for one in audio), abs=1e-3)
     assert set.union(*speakers) == {"s0", "s1", "s2"}
+    assert "src_words" not in account["hygiene"]["test"]
     assert account["hygiene"]["test"]["targets_in_train"] == 2
     assert account["hygiene"]["test"]["speakers_in_train"] == 0
     assert "test: 2 of its transcripts (100.0%) also occur in train" in said

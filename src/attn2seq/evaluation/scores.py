@@ -96,7 +96,7 @@ def score_split(split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettin
     return SplitScores(
         metrics={name: round(measure.score(), 4) for name, measure in measures.items()},
         signatures=signatures,
-        sentences=_sentence_rows(split, measures),
+        sentences=_sentence_rows(split, measures, corpus.recordings),
         measures=measures,
     )
 
@@ -188,7 +188,9 @@ def _bits_per_character(total: Numbers) -> float:
     return float(total[0]) / math.log(2) / max(float(total[1]), 1.0)
 
 
-def _sentence_rows(split: SplitTexts, measures: dict[str, Measure]) -> pd.DataFrame:
+def _sentence_rows(
+    split: SplitTexts, measures: dict[str, Measure], recordings: bool
+) -> pd.DataFrame:
     """One row per sentence; lengths are numbers of words."""
     return pd.DataFrame(
         {
@@ -201,7 +203,8 @@ def _sentence_rows(split: SplitTexts, measures: dict[str, Measure]) -> pd.DataFr
             "exact_match": measures["exact_match"].sums[:, 0] == 1,
             "nats": split.nats,
             "tokens": split.tokens.astype(np.int64),
-            "src_words": _word_counts(split.sources),
+            # Those of a recording are what is said in it.
+            "src_words": _word_counts(split.targets if recordings else split.sources),
             "hypothesis_words": _word_counts(split.hypotheses),
             "reference_words": _word_counts(split.targets),
         }

@@ -15,7 +15,7 @@ from attn2seq.preparing.filtering import REASONS, PairFilter, too_long, word_cou
 from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
 from attn2seq.preparing.judge import sound_judge
 from attn2seq.preparing.keys import text_key
-from attn2seq.preparing.recordings import recording_figures, write_recordings
+from attn2seq.preparing.recordings import OF_TEXTS, recording_figures, write_recordings
 from attn2seq.preparing.settings import PrepareSettings
 from attn2seq.preparing.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
 from attn2seq.reading.readers import read_rows, repeated_lines
@@ -89,6 +89,8 @@ def prepare_corpus(
         if (spoken := entry.recordings) is not None:
             seconds = write_recordings(raw, entry, folder, say)
             for split, figures in recording_figures(folder, seconds, say).items():
+                for name in OF_TEXTS:
+                    del hygiene[split][name]
                 hygiene[split] |= figures
             facts["recordings"] = {
                 "sample_rate": spoken.sample_rate, "speakers": spoken.speaker is not None

@@ -14,6 +14,8 @@ from attn2seq.reading.readers import recordings_of
 from attn2seq.reading.recordings import audio_files, speaker_of
 
 SPLITS = ("train", "dev", "test")
+# Figures of hygiene that say nothing where a source is the name of a recording.
+OF_TEXTS = ("length_ratio_outliers", "src_words", "src_characters")
 # Of a corpus with more faults than these, most have one cause.
 _MOST_FAULTS = 10
 

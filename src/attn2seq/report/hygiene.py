@@ -101,6 +101,7 @@ def data_tables(hygiene: Mapping[str, Mapping[str, Any]]) -> DataTables | None:
     lengths = [
         Line(label, "", [_length_cell(figures[name]) for figures in splits])
         for name, label in LENGTHS.items()
+        if name in splits[0]
     ]
     return DataTables(SPLITS, findings, lengths)
 
