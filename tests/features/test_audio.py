@@ -1,11 +1,14 @@
 """Recordings as files: what is read, and what is wrong with those that cannot be used."""
 
 import importlib
+import io
+import random
 import struct
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from tone_corpus import encoded
 
 from attn2seq.errors import UserError
@@ -64,6 +67,15 @@ def test_what_cannot_be_used_is_told_with_its_file(content: bytes, told: str) ->
     assert str(caught.value).startswith(f"raw/a.tar/b.wav {told}")
 
 
+def test_samples_that_are_no_numbers_are_told() -> None:
+    file = io.BytesIO()
+    samples = SAMPLES.astype(np.float32) / 32768
+    samples[100] = np.nan
+    soundfile.write(file, samples, 8000, format="WAV", subtype="FLOAT")
+    with pytest.raises(UserError, match=r"^a has a sample that is no number"):
+        read_audio(file.getvalue(), "a")
+
+
 def test_loud_speech_that_touches_the_ends_is_no_fault() -> None:
     samples = SAMPLES.copy()
     samples[:30] = 32767  # of 4,000
@@ -77,6 +89,34 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(importlib, "import_module", fails)
     with pytest.raises(UserError, match=r"package kaldi-native-fbank.*attn2seq\[speech\]"):
         audio.needed("kaldi_native_fbank")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damage_of_any_kind_is_told_or_harmless(kind: str) -> None:
+    content = encoded(SAMPLES, kind)
+    told: list[str] = []
+    for seed in range(150):
+        draw = random.Random(f"{kind} {seed}")
+        damaged = bytearray(content)
+        for _ in range(draw.choice([1, 3, 20])):
+            # Mostly in the header, where most can go wrong.
+            place = draw.randrange(len(damaged) if seed % 3 == 0 else 60)
+            damaged[place] = draw.randrange(256)
+        try:
+            found = read_audio(bytes(damaged), "a", 8000)
+        except UserError as error:
+            told.append(str(error))
+        else:
+            assert found.samples.ndim == 1
+            assert np.isfinite(found.samples).all()
+    assert len(told) > 20
+    assert all(text.startswith("a ") for text in told)
+
+
+def test_no_more_is_read_than_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "LONGEST_S", 0.25)
+    with pytest.raises(UserError, match=r"^a is longer than 0.25 s"):
+        read_audio(encoded(SAMPLES), "a")
 
 
 def test_seconds() -> None:

@@ -22,7 +22,9 @@ MAX_BYTES = 1 << 30
 CLIPPED_SHARE = 0.01
 # The window of a frame: with fewer samples there is none.
 SHORTEST_S = 0.025
+LONGEST_S = 3600
 Samples = NDArray[np.float32]
+_SAMPLES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def read_audio(content: bytes, label: str, sample_rate: int | None = None) -> Au
     try:
         with library.SoundFile(io.BytesIO(content)) as file:
             promised, channels, rate = file.frames, file.channels, file.samplerate
-            samples = file.read(dtype="float32", always_2d=True)
+            samples = _samples(file, label)
     except (library.LibsndfileError, RuntimeError) as error:
         reason = str(error).rpartition("Error")[2].strip(" :.") or "unknown format"
         raise UserError(
@@ -98,6 +100,18 @@ def read_audio(content: bytes, label: str, sample_rate: int | None = None) -> Au
     return audio
 
 
+def _samples(file: Any, label: str) -> Samples:
+    """All samples, one row each: block by block, since a header may promise any number."""
+    blocks, count = [], 0
+    while len(block := file.read(_SAMPLES_AT_ONCE, dtype="float32", always_2d=True)):
+        blocks.append(block)
+        count += len(block)
+        if count > LONGEST_S * file.samplerate:
+            raise UserError(f"{label} is longer than {LONGEST_S:,} s; cut it into sentences")
+    found: Samples = np.concatenate([np.zeros((0, file.channels), np.float32), *blocks])
+    return found
+
+
 def write_flac(audio: Audio) -> bytes:
     """The recording as FLAC of 16 bits, in which any recording of up to 16 bits is unchanged."""
     file = io.BytesIO()
@@ -106,6 +120,8 @@ def write_flac(audio: Audio) -> bytes:
 
 
 def _check_level(samples: Samples, label: str) -> None:
+    if not np.isfinite(samples).all():
+        raise UserError(f"{label} has a sample that is no number; get it again")
     low, high = float(samples.min()), float(samples.max())
     if low == high:
         raise UserError(f"{label} is silent: all of its {len(samples):,} samples are {low:g}")
