@@ -13,7 +13,7 @@ from attn2seq.decoding.outputs import write_decoded
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.decoding.transcriber import Transcriber
 from attn2seq.decoding.translator import Translator
-from attn2seq.features.recorded import audio_at, recording_file, sample_rate_of
+from attn2seq.features.prepared_audio import audio_at, recording_file, sample_rate_of
 from attn2seq.model.device import describe_device, fix_cublas_workspace, tune_cpu
 from attn2seq.workspace.paths import DECODED, ENSEMBLE, PREPARED, TRAINED
 from attn2seq.workspace.stage import Stage, run_stage

@@ -12,7 +12,7 @@ from tone_corpus import ENTRY, encoded, packed, tone
 
 from attn2seq.errors import UserError
 from attn2seq.features.audio import read_audio
-from attn2seq.features.recorded import audio_at, recording_file, sample_rate_of
+from attn2seq.features.prepared_audio import audio_at, recording_file, sample_rate_of
 from attn2seq.preparing.prepare import prepare_corpus
 from attn2seq.preparing.settings import PrepareSettings
 

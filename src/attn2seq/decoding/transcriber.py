@@ -8,7 +8,7 @@ from attn2seq.decoding.reading_notes import Notes, merged
 from attn2seq.decoding.translator import Translator
 from attn2seq.features.audio import Audio
 from attn2seq.features.log_mel import Frames, log_mels, normalised
-from attn2seq.features.recorded import audio_at
+from attn2seq.features.prepared_audio import audio_at
 from attn2seq.features.settings import FRAME_SHIFT_S, FRAMES_PER_POSITION, positions
 
 

@@ -5,7 +5,7 @@ As with tokens: recordings of 3 and 2 frames become 5 rows and the offsets `[0, 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,12 @@ class FrameStatistics:
         self._count += len(values)
         self._sums += values.sum(axis=0), np.square(values).sum(axis=0)
 
+    def watching(self, recordings: Iterable[LogMels]) -> Iterator[LogMels]:
+        """The same recordings, each of which is taken in as it goes by."""
+        for mels in recordings:
+            self.add(mels)
+            yield mels
+
     def form(self, sample_rate: int) -> FrameFormat:
         """The format of the frames; a band that never changes is left at its scale."""
         mean, square = self._sums / self._count
@@ -90,8 +96,11 @@ class FrameStatistics:
         )
 
 
-def write_frame_store(prefix: Path, recordings: Iterable[LogMels], mel_bins: int) -> None:
-    """Write `<prefix>.mels.npy` and `<prefix>.offsets.npy`, a recording at a time."""
+def write_frame_store(prefix: Path, recordings: Iterable[LogMels], mel_bins: int) -> int:
+    """Write `<prefix>.mels.npy` and `<prefix>.offsets.npy`, a recording at a time.
+
+    Returns the number of frames.
+    """
     mels_path, offsets_path = _paths(prefix)
     offsets = [0]
     with mels_path.open("wb") as file:
@@ -102,6 +111,7 @@ def write_frame_store(prefix: Path, recordings: Iterable[LogMels], mel_bins: int
         file.seek(0)  # a header keeps room for any length
         _write_header(file, offsets[-1], mel_bins)
     np.save(offsets_path, np.array(offsets, np.int64), allow_pickle=False)
+    return offsets[-1]
 
 
 def write_frame_format(folder: Path, form: FrameFormat) -> None:

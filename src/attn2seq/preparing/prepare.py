@@ -92,9 +92,7 @@ def prepare_corpus(
                 for name in OF_TEXTS:
                     del hygiene[split][name]
                 hygiene[split] |= figures
-            facts["recordings"] = {
-                "sample_rate": spoken.sample_rate, "speakers": spoken.speaker is not None
-            }  # fmt: skip
+            facts["recordings"] = {"sample_rate": spoken.sample_rate}
         write_json(folder / "corpus.json", facts | {"judged_by": judge})
     counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
     write_json(metrics, {**counts, "hygiene": hygiene})

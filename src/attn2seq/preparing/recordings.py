@@ -9,7 +9,7 @@ import pandas as pd
 from attn2seq.catalogue.entry import CatalogueEntry, gives
 from attn2seq.errors import UserError
 from attn2seq.features.audio import read_audio, write_flac
-from attn2seq.features.recorded import recording_file
+from attn2seq.features.prepared_audio import recording_file
 from attn2seq.reading.readers import recordings_of
 from attn2seq.reading.recordings import audio_files, speaker_of
 

@@ -13,7 +13,7 @@ from attn2seq.features.frame_store import (
     write_frame_store,
 )
 from attn2seq.features.log_mel import LogMels, at_speed, log_mels
-from attn2seq.features.recorded import audio_at, recording_file
+from attn2seq.features.prepared_audio import audio_at, recording_file
 from attn2seq.features.settings import FRAME_SHIFT_S, FeatureSettings
 
 
@@ -33,18 +33,11 @@ def write_frames(
         table = pq.read_table(prepared / f"{split}.parquet", columns=["src"])
         paths = [recording_file(prepared, name) for name in table.column(0).to_pylist()]
         for place, speed in enumerate(settings.speeds if split == "train" else [1.0]):
-            count = 0
-
-            def seen(mels: LogMels, counts: bool = split == "train" and place == 0) -> LogMels:
-                nonlocal count
-                count += len(mels)
-                if counts:
-                    statistics.add(mels)
-                return mels
-
-            recordings = (seen(mels) for mels in _mels(paths, speed, settings, sample_rate))
+            recordings = _mels(paths, speed, settings, sample_rate)
+            if split == "train" and place == 0:
+                recordings = statistics.watching(recordings)
             prefix = speed_prefix(folder / f"{split}.src", place)
-            write_frame_store(prefix, recordings, settings.mel_bins)
+            count = write_frame_store(prefix, recordings, settings.mel_bins)
             at = "" if speed == 1 else f" at speed {speed:g}"
             say(
                 f"{split}{at}: {len(paths):,} recordings, {count:,} frames of "

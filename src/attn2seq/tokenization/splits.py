@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from attn2seq.ahead import ahead
 from attn2seq.errors import UserError
-from attn2seq.features.recorded import sample_rate_of
+from attn2seq.features.prepared_audio import sample_rate_of
 from attn2seq.features.settings import FeatureSettings
 from attn2seq.preparing.settings import START_FOLDER
 from attn2seq.tokenization.recordings import write_frames
