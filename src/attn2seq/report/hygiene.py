@@ -26,10 +26,6 @@ FINDINGS = (
             "A model may have memorised these, which inflates the scores.", "rows", 1),
     Finding("pairs_in_train", "Pairs that also occur in train",
             "The same, target included.", "rows", 1),
-    Finding("targets_in_train", "Transcripts that also occur in train",
-            "What is said, not the recording: a model may know the words by heart.", "rows", 1),
-    Finding("speakers_in_train", "Speakers who also speak in train",
-            "A model knows their voices, so the scores say little of strangers.", "speakers", 1),
     Finding("sources_in_train_before_filters", "Sources in train before filtering",
             "The difference from the first line is what prepare removed from train.", "rows", None),
     Finding("repeated_pairs", "Repeated pairs",
@@ -53,6 +49,12 @@ FINDINGS = (
     Finding("texts_changed_by_unicode_form", "Texts in another Unicode form",
             "Prepare converts all texts to one form, so that one character is one token.",
             "texts_read", None),
+)  # fmt: skip
+OF_RECORDINGS = (
+    Finding("targets_in_train", "Transcripts that also occur in train",
+            "What is said, not the recording: a model may know the words by heart.", "rows", 1),
+    Finding("speakers_in_train", "Speakers who also speak in train",
+            "A model knows their voices, so the scores say little of strangers.", "speakers", 1),
 )  # fmt: skip
 LENGTHS = {
     "src_words": "Source, words",
@@ -95,8 +97,7 @@ def data_tables(hygiene: Mapping[str, Mapping[str, Any]]) -> DataTables | None:
     splits = [hygiene[split] for split in SPLITS]
     findings = [
         Line(found.label, _reason(found), [_count_cell(found, figures) for figures in splits])
-        for found in FINDINGS
-        if any(found.name in figures for figures in splits)
+        for found in (*FINDINGS, *(OF_RECORDINGS if "speakers" in splits[0] else ()))
     ]
     lengths = [
         Line(label, "", [_length_cell(figures[name]) for figures in splits])
