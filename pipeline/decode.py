@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -10,7 +11,9 @@ from tqdm import tqdm
 
 from attn2seq.decoding.outputs import write_decoded
 from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.decoding.transcriber import Transcriber
 from attn2seq.decoding.translator import Translator
+from attn2seq.features.prepared_audio import audio_at, recording_file, sample_rate_of
 from attn2seq.model.device import describe_device, fix_cublas_workspace, tune_cpu
 from attn2seq.workspace.paths import DECODED, ENSEMBLE, PREPARED, TRAINED
 from attn2seq.workspace.stage import Stage, run_stage
@@ -27,24 +30,33 @@ def main(stage: Stage) -> None:
     fix_cublas_workspace()
     torch.set_num_threads(settings.threads or torch.get_num_threads())
     further = [ENSEMBLE / name for name in settings.ensemble]
-    translator = Translator(TRAINED, settings, stage.say, further)
+    spoken = sample_rate_of(PREPARED) is not None
+    kind = Transcriber if spoken else Translator
+    translator = kind(TRAINED, settings, stage.say, further)
     number_type = str(translator.number_type).removeprefix("torch.")
     stage.say(f"on {describe_device(translator.device)}, {number_type}, {described(settings)}")
     for split in ("dev", "test"):
         pairs = pd.read_parquet(PREPARED / f"{split}.parquet")
         sources, targets = pairs["src"].tolist(), pairs["tgt"].tolist()
+        read = [str(recording_file(PREPARED, name)) for name in sources] if spoken else sources
         started = time.monotonic()
         with counted(stage, f"{split}, translating", len(sources)) as count:
             translations = translator.translate(
-                sources, attention_maps=settings.attention_maps, progress=count
+                read, attention_maps=settings.attention_maps, progress=count
             )
         seconds = time.monotonic() - started
         stage.say(
             f"{split}: {len(sources):,} sentences in {seconds:.1f} s, "
             f"{len(sources) / seconds:,.0f} per second"
         )
+        if spoken:
+            length = sum(audio_at(Path(path)).seconds for path in read)
+            stage.say(
+                f"{split}: {length / 60:.1f} minutes of recordings, real-time factor "
+                f"{seconds / length:.3f}, features and search"
+            )
         with counted(stage, f"{split}, scoring references", len(sources)) as count:
-            references = translator.reference_scores(sources, targets, progress=count)
+            references = translator.reference_scores(read, targets, progress=count)
         write_decoded(DECODED / split, sources, translations, references)
     stage.say_result(DECODED)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from attn2seq.catalogue.catalogue import read_catalogue_entry, write_digests
-from attn2seq.model.config_file import FILES
+from attn2seq.model.config_file import CONFIG, read_config
 from attn2seq.preparing.settings import START_FOLDER, DownloadSettings
 from attn2seq.sources.download import Places, download_corpus, resolve_mirror
 from attn2seq.sources.vectors import find_vectors
@@ -34,7 +34,8 @@ def main(stage: Stage) -> None:
             from attn2seq.api import find_model
 
             folder = find_model(settings.start_from, Path(scratch)).path
-            start = {f"{START_FOLDER}/{name}": folder / name for name in FILES}
+            files = read_config(folder / CONFIG).files
+            start = {f"{START_FOLDER}/{name}": folder / name for name in files}
             stage.say(f"training starts from {settings.start_from}")
         learnt = download_corpus(entry, RAW, places, stage.say, vectors, start)
     refuse_other_files(CHECKED, settings, CATALOGUE, LOCAL)  # edited since

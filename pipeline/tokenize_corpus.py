@@ -1,5 +1,6 @@
 """Learn the vocabularies of the prepared pairs and write their token ids."""
 
+from attn2seq.features.settings import FeatureSettings
 from attn2seq.preparing.settings import START_FOLDER
 from attn2seq.sources.vectors import raw_vectors
 from attn2seq.tokenization.settings import TokenizeSettings
@@ -20,6 +21,7 @@ def main(stage: Stage) -> None:
             stage.say,
             raw_vectors(RAW),
             start if start.is_dir() else None,
+            stage.settings(FeatureSettings, "features"),
         )
     stage.say_result(TOKENIZED)
 

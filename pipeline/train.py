@@ -15,6 +15,7 @@ import torch
 from attn2seq.distributed.helpers import together
 from attn2seq.distributed.ranks import Ranks, is_helper
 from attn2seq.errors import UserError
+from attn2seq.features.settings import FeatureSettings
 from attn2seq.model.device import (
     describe_device,
     fix_cublas_workspace,
@@ -54,6 +55,7 @@ class Training:
 
     settings: TrainSettings
     model_settings: ModelSettings
+    features: FeatureSettings
     ranks: Ranks
     device: torch.device
     number_type: torch.dtype
@@ -90,6 +92,7 @@ class Training:
                 say,
                 requests,
                 self.ranks,
+                self.features,
             )
 
 
@@ -138,6 +141,7 @@ def help_train(stage: Stage) -> None:
 def prepared(stage: Stage, ranks: Ranks) -> Training:
     """The training that params.yaml describes, and this process ready for it."""
     settings, model_settings = stage.settings(TrainSettings), stage.settings(ModelSettings, "model")
+    features = stage.settings(FeatureSettings, "features")
     tune_cpu()
     fix_cublas_workspace()
     device = ranks.device(pick_device(settings.device, "train.device"))
@@ -151,7 +155,9 @@ def prepared(stage: Stage, ranks: Ranks) -> Training:
     }
     torch.set_num_threads(ranks.threads(threads))
     fingerprint = ranks.named(train_fingerprint(Path.cwd(), stage.inputs, machine))
-    return Training(settings, model_settings, ranks, device, number_type, machine, fingerprint)
+    return Training(
+        settings, model_settings, features, ranks, device, number_type, machine, fingerprint
+    )
 
 
 def on_what(training: Training) -> str:

@@ -75,6 +75,13 @@ METRICS = {
         "Word error rate", "%", False, 2, "texts", "words without a correct pronunciation",
         on_request=True,
     ),
+    "wer": Metric(
+        "WER", "%", False, 2, "texts", "words wrong, missing or too many, of 100 in the reference",
+        on_request=True,
+    ),
+    "cer": Metric(
+        "CER", "%", False, 2, "texts", "the same of characters, spaces included", on_request=True
+    ),
     "bleu": Metric("BLEU", "points", True, 2, "texts", "n-gram overlap with the reference"),
     "moses_bleu": Metric(
         "BLEU, Moses", "points", True, 2, "texts",
@@ -131,7 +138,7 @@ def judged_by(facts: Mapping[str, Any]) -> str:
     """
     if facts.get("judged_by"):
         return str(facts["judged_by"])
-    for name in ("accuracy", "word_error_rate"):
+    for name in ("accuracy", "word_error_rate", "wer"):
         if name in facts["metrics"]:
             return name
     return "exact_match" if facts["bleu_tokenizer"] == "none" else "bleu"

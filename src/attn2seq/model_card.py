@@ -35,7 +35,7 @@ def model_card(
             f"{facts['task'].capitalize()}, {facts['src_lang']} to {facts['tgt_lang']}, by a "
             f"{described(model.model_dump())}, trained with attn2seq.",
             "",
-            LOAD.format("path/to/this/folder", "a text"),
+            LOAD.format("path/to/this/folder", "a.wav" if "recordings" in facts else "a text"),
             "",
             "The folder needs nothing else: weights, vocabularies, text normalisation and "
             "search settings are in it.",

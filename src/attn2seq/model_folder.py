@@ -46,6 +46,7 @@ class ModelFolder:
     if_unfit: str = ""  # what to do where this code cannot run the model
     complete: bool = False  # whether it is of the format that says all of this itself
     texts: Texts | None = None  # what its texts are, where the folder is of that format
+    recordings: bool = False  # whether its sources are recordings
 
     def translator(self, warn: Callable[[str], object], **overrides: Any) -> "Translator":
         """The model, ready to translate with its settings under the overrides that are not None.
@@ -53,6 +54,7 @@ class ModelFolder:
         `warn` is told of texts that are cut. Raises UserError.
         """
         # Only now, so that no command waits for torch before it knows that it needs it.
+        from attn2seq.decoding.transcriber import Transcriber
         from attn2seq.decoding.translator import Translator
 
         with self._unfit_told():
@@ -62,7 +64,8 @@ class ModelFolder:
             further = [self.path / MEMBERS / name for name in settings.ensemble]
             if not self.complete:  # it has none, and the translator says so
                 further = [member for member in further if member.is_dir()]
-            return Translator(self.path, settings, warn, further, self.unicode_form)
+            kind = Transcriber if self.recordings else Translator
+            return kind(self.path, settings, warn, further, self.unicode_form)
 
     @contextmanager
     def _unfit_told(self) -> Iterator[None]:
@@ -81,13 +84,16 @@ def read_model_folder(path: Path) -> ModelFolder:
         assert isinstance(texts, Texts)
         return ModelFolder(
             path, _whole(config.decode), texts.unicode_form, source,
-            complete=True, texts=texts,
+            complete=True, texts=texts, recordings=config.source is not None,
         )  # fmt: skip
     decode = _beside(path / "decode.json")
     form = (_beside(path / "texts.json") or {}).get("unicode_form")
     unicode_form = known_form(form, str(path / "texts.json"))
     if decode is None:
-        return ModelFolder(path, STANDARD, unicode_form, "the standard search")
+        return ModelFolder(
+            path, STANDARD, unicode_form, "the standard search",
+            recordings=config.source is not None,
+        )  # fmt: skip
     return ModelFolder(path, _whole(decode), unicode_form, str(path / "decode.json"))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from attn2seq.config import Settings, validate
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
-from attn2seq.model.config_file import COMPLETE_FORMAT, CONFIG, FILES, MEMBERS, read_config
+from attn2seq.model.config_file import COMPLETE_FORMAT, CONFIG, MEMBERS, read_config
 from attn2seq.preparing.settings import UnicodeForm
 from attn2seq.whole import whole_folder
 
@@ -65,7 +65,7 @@ def write_model_folder(
     `members` are the folders of the models that decode.ensemble names. Raises UserError where one
     of them is no model, or where the disk is full.
     """
-    config = read_config(trained / CONFIG).model_dump()
+    config = read_config(trained / CONFIG).model_dump(exclude_none=True)
     config |= {
         "format": COMPLETE_FORMAT,
         "texts": texts.model_dump(exclude_none=True),
@@ -82,7 +82,7 @@ def write_model_folder(
 
 
 def _copy_model(source: Path, folder: Path) -> None:
-    for name in FILES:
+    for name in read_config(source / CONFIG).files:
         if not (source / name).is_file():
             raise UserError(f"{source} holds no model ({name} is missing): train one again")
         # Content alone: what DVC keeps may be read-only.

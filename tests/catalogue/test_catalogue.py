@@ -12,7 +12,7 @@ from attn2seq.errors import UserError
 
 CATALOGUE = Path(__file__).parents[2] / "data" / "catalogue"
 SHIPPED = {
-    "aeslc", "atis-lambda", "cmudict", "dailydialog", "europarl-en-de", "iwslt14-de-en",
+    "aeslc", "an4", "atis-lambda", "cmudict", "dailydialog", "europarl-en-de", "iwslt14-de-en",
     "iwslt17-en-de", "multi30k-en-cs", "multi30k-en-de", "multi30k-en-fr", "news-commentary-en-de",
     "opus-100-en-de", "phrasebook-en-de", "scan", "scan-length", "sst2", "tatoeba-eng-cmn",
     "tatoeba-eng-fra", "wmt14-en-de", "wmt16-en-de",

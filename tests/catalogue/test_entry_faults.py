@@ -130,8 +130,8 @@ def test_a_malformed_key_is_described_at_its_place(
          ["skip_lines: '(' is not a valid pattern"]),
         ({"reader": "json_lines"},
          ["keys: needed by the reader json_lines",
-          "delimiter: belongs to the reader delimited only",
-          "columns: belongs to the reader delimited or parquet only"]),
+          "delimiter: belongs to the reader delimited or recordings only",
+          "columns: belongs to the reader delimited or parquet or recordings only"]),
     ],
 )  # fmt: skip
 def test_combinations(entry: MakeEntry, changes: dict[str, Any], expected: list[str]) -> None:

@@ -169,6 +169,26 @@ def test_input_feeding_starts_from_zeros_and_hands_on_the_readout(
     torch.testing.assert_close(last[~dropped], 2 * after.readout_BR[~dropped])
 
 
+def test_location_aware_attention_reads_the_weights_of_the_step_before(
+    model_settings: MakeSettings,
+) -> None:
+    settings = model_settings(attention="location_aware")
+    decoder, source, embedded_BTE, start, decoded, after = walked(settings, steps=3)
+    weights = decoded.attn_weights_BTS
+    assert start.coverage_BS is not None
+    assert not start.coverage_BS.any()
+    torch.testing.assert_close(after.coverage_BS, weights[:, -1])
+    assert decoded.repeated_BT is None
+    first, state = decoder(embedded_BTE[:, :1], start, source)
+    torch.testing.assert_close(first.attn_weights_BTS[:, 0], weights[:, 0])
+    elsewhere = replace(state, coverage_BS=state.coverage_BS.flip(1))
+    (second, _), (other, _) = (
+        decoder(embedded_BTE[:, 1:2], each, source) for each in (state, elsewhere)
+    )
+    torch.testing.assert_close(second.attn_weights_BTS[:, 0], weights[:, 1])
+    assert not torch.allclose(second.attn_weights_BTS, other.attn_weights_BTS)
+
+
 def test_coverage_sums_the_weights_and_finds_repetition(model_settings: MakeSettings) -> None:
     """Looking at a position twice costs the smaller of the two looks: Eq. 12 in See et al. 2017."""
     settings = model_settings(coverage=True)

@@ -80,6 +80,24 @@ def test_every_figure_that_is_shown_is_one_that_prepare_writes(tmp_path: Path) -
     assert data_tables(figures)
 
 
+def test_what_only_recordings_have_is_shown_of_these_alone() -> None:
+    counted = of_all_splits()
+    tables = data_tables(counted)
+    assert tables is not None
+    assert len(tables.findings) == len(FINDINGS)
+    spoken = {"speakers": 4, "speakers_in_train": 1, "targets_in_train": 20}
+    counted = {
+        split: {key: value for key, value in figures.items() if not key.startswith("src_")} | spoken
+        for split, figures in counted.items()
+    }
+    tables = data_tables(counted)
+    assert tables is not None
+    found = {line.label: line.cells[2] for line in tables.findings}
+    assert found["Speakers who also speak in train"] == Cell("1 (25.0%)", True)
+    assert found["Transcripts that also occur in train"] == Cell("20 (10.0%)", True)
+    assert [line.label for line in tables.lengths] == ["Target, words", "Target, characters"]
+
+
 def test_the_page_marks_what_stands_out(tmp_path: Path) -> None:
     inputs = fabricate(tmp_path / "results", sentences=5)
     html = render_report(inputs, PARAMS, ReportSettings(sentences=5, alternatives=1))

@@ -57,6 +57,38 @@ def test_the_folder_of_the_entry_names_the_one_in_the_mirror(tmp_path: Path, fet
     assert (tmp_path / "raw" / "mine.tsv").is_file()
 
 
+def other_packing(fetched: Make) -> CatalogueEntry:
+    """The entry of a file whose contents a mirror may hold in another packing."""
+    [file] = fetched().files
+    packed = {"name": "mine.packed", "sha256": hashlib.sha256(b"packed").hexdigest()}
+    values = file.model_dump(exclude_none=True) | {"mirrored": packed}
+    return CatalogueEntry.model_validate(fetched().model_dump() | {"files": [values]})
+
+
+def test_a_mirror_may_give_the_same_in_another_packing(tmp_path: Path, fetched: Make) -> None:
+    shelf = tmp_path / "mirror" / "mine"
+    shelf.mkdir(parents=True)
+    (shelf / "mine.packed").write_bytes(b"packed")
+    entry, where = other_packing(fetched), places(tmp_path, tmp_path / "mirror")
+    download_corpus(entry, tmp_path / "raw", where, ignore)
+    assert (tmp_path / "raw" / "mine.tsv").read_bytes() == b"packed"
+    (shelf / "mine.packed").write_bytes(b"another")
+    with pytest.raises(UserError, match=r"mine\.packed has the sha256"):
+        download_corpus(entry, tmp_path / "raw", where, ignore)
+    (shelf / "mine.tsv").write_bytes(CONTENT)  # what the entry names comes first
+    download_corpus(entry, tmp_path / "raw", where, ignore)
+    assert (tmp_path / "raw" / "mine.tsv").read_bytes() == CONTENT
+
+
+def test_a_mirror_at_an_address_may_too(
+    tmp_path: Path, fetched: Make, served: tuple[str, Path]
+) -> None:
+    address, folder = served
+    (folder / "mine" / "mine.packed").write_bytes(b"packed")
+    download_corpus(other_packing(fetched), tmp_path / "raw", places(tmp_path, address), ignore)
+    assert (tmp_path / "raw" / "mine.tsv").read_bytes() == b"packed"
+
+
 @pytest.mark.promise("download")
 @pytest.mark.parametrize("content", [CONTENT[:-1], b"<html>not found</html>"])
 def test_a_wrong_checksum_in_a_mirror_leaves_nothing(

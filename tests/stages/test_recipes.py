@@ -76,4 +76,5 @@ def sizes_for_a_slice(name: str) -> dict[str, Any]:
 
 def test_no_recipe_of_a_real_corpus_is_left_out() -> None:
     names = {path.stem for path in (PROJECT / "recipes").glob("*.yaml")}
-    assert names - set(CLASSICS) - {"phrasebook-en-de"} == set(SCORED_BY)
+    # Of recordings there are no first lines: test_speech_corpora.py
+    assert names - set(CLASSICS) - {"phrasebook-en-de", "an4"} == set(SCORED_BY)

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from attn2seq.model.settings import ModelSettings
 from attn2seq.training.settings import TrainSettings
 from attn2seq.workspace.stage import Stage
 from pipeline import train
 
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 Run = Callable[..., dict[str, Any]]
 
 
@@ -46,6 +48,7 @@ def run(
     def stage(**changes: Any) -> dict[str, Any]:
         sections = {"train": train_settings(**changes), "model": model_settings()}
         values = {name: section.model_dump() for name, section in sections.items()}
+        values["features"] = YAML(typ="safe").load(PARAMS)["features"]
         threads = torch.get_num_threads()
         try:
             train.main(Stage("train", values, {}))

@@ -1,6 +1,7 @@
 """A batch of sentence pairs as padded tensors.
 
-Shapes: B batch, S source positions, T target positions, N target tokens.
+Shapes: B batch, S source positions, T target positions, N target tokens. Of recordings the source
+is frames, B x frames x mel bins, wherever `src_BS` stands, and its lengths count frames.
 """
 
 from collections.abc import Sequence
@@ -11,15 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attn2seq.features.augment import AugmentedFrames
+from attn2seq.features.frame_store import FrameSequences, stacked
+from attn2seq.features.log_mel import Frames
 from attn2seq.tokenization.token_store import TokenSequences
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 TokenIds = Sequence[int] | NDArray[np.integer]
+Source = TokenIds | Frames
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Sentence pairs for teacher forcing; all tensors are int64.
+    """Sentence pairs for teacher forcing; all tensors are int64, but frames float32.
 
     The pair `[5, 6] -> [7]` stands as src `5 6 eos`, tgt_in `bos 7`, tgt_out `7 eos`.
     """
@@ -42,7 +47,7 @@ class Batch:
 class Pairs:
     """The tokenized sentence pairs of one split."""
 
-    src: TokenSequences
+    src: TokenSequences | FrameSequences | AugmentedFrames
     tgt: TokenSequences
 
     def __len__(self) -> int:
@@ -55,21 +60,31 @@ class Pairs:
 
 
 def pad_batch(
-    sources: Sequence[TokenIds], device: torch.device | str = "cpu", longest: int = 0
+    sources: Sequence[Source], device: torch.device | str = "cpu", longest: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Source ids with eos appended, padded to one length: `src_BS` and `src_lengths_B`.
 
-    `pad_batch([[7], [8, 9]])` gives rows `7 eos pad` and `8 9 eos`, and lengths `2 3`. They are
-    padded as if there were a source of `longest` ids among them.
+    `pad_batch([[7], [8, 9]])` gives rows `7 eos pad` and `8 9 eos`, and lengths `2 3`. Frames have
+    no eos and are padded with zeros. All are padded as if a source of length `longest` were there.
     """
-    lengths_B = torch.tensor([len(ids) + 1 for ids in sources])
+    if is_frames(sources[0]):
+        padded, lengths = stacked(sources, longest)  # type: ignore[arg-type]
+        rows, lengths_B = torch.from_numpy(padded), torch.from_numpy(lengths)
+    else:
+        lengths_B = torch.tensor([len(ids) + 1 for ids in sources])
+        rows = _pad(sources, longest, last=EOS_ID)  # type: ignore[arg-type]
     if torch.device(device).type == "cuda":
         lengths_B = lengths_B.pin_memory()
-    return _moved(_pad(sources, longest, last=EOS_ID), device), lengths_B
+    return _moved(rows, device), lengths_B
+
+
+def is_frames(source: Source) -> bool:
+    """Whether a source is frames of a recording, and not token ids."""
+    return isinstance(source, np.ndarray) and source.ndim == 2
 
 
 def make_batch(
-    sources: Sequence[TokenIds],
+    sources: Sequence[Source],
     targets: Sequence[TokenIds],
     device: torch.device | str = "cpu",
     longest: tuple[int, int] = (0, 0),

@@ -27,15 +27,22 @@ from attn2seq.config import Settings
 Text = Annotated[str, Field(min_length=1)]
 Reader = Literal[
     "parallel_lines", "moses", "delimited", "json_lines", "key_value_lines", "parquet", "tmx",
-    "xliff", "sgm", "documents", "dialogues", "generated",
+    "xliff", "sgm", "documents", "dialogues", "recordings", "generated",
 ]  # fmt: skip
 
 Judge = Literal[
-    "accuracy", "word_error_rate", "bleu", "moses_bleu", "chrf", "ter", "exact_match",
+    "accuracy", "word_error_rate", "wer", "cer", "bleu", "moses_bleu", "chrf", "ter", "exact_match",
     "rouge1", "rouge2", "rougeL", "rouge1_mean", "rouge2_mean", "rougeL_mean",
 ]  # fmt: skip
 OnRequest = Literal[
-    "accuracy", "moses_bleu", "word_error_rate", "rouge1_mean", "rouge2_mean", "rougeL_mean"
+    "accuracy",
+    "moses_bleu",
+    "word_error_rate",
+    "wer",
+    "cer",
+    "rouge1_mean",
+    "rouge2_mean",
+    "rougeL_mean",
 ]
 
 
@@ -65,6 +72,13 @@ UNKNOWN = "unknown"
 Sha256 = Annotated[str, Field(pattern=rf"^([0-9a-f]{{64}}|{UNKNOWN})$")]
 
 
+class Mirrored(Settings):
+    """The same contents as a file's, in another packing that a mirror may hold."""
+
+    name: Text
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class SourceFile(Settings):
     """A file to fetch from `url`, or to take from `path` in data/local/."""
 
@@ -72,6 +86,8 @@ class SourceFile(Settings):
     path: Text | None = None
     sha256: Sha256 | None = None
     """`unknown` where it is to be written here at the first download."""
+    mirrored: Mirrored | None = None
+    """What a mirror that lacks the file may give in its place."""
 
     @property
     def name(self) -> str:
@@ -90,6 +106,8 @@ class SplitFiles(Settings):
     tgt: Text | None = None
     references: list[Text] = Field(default_factory=list)
     file: Text | None = None
+    audio: Text | None = None
+    """Of recordings: the folder in an archive where they lie, at any depth."""
     reader: Reader | None = None
     """How these files are read, where not as the entry says."""
     parts: list["SplitFiles"] | None = None
@@ -101,7 +119,8 @@ class SplitFiles(Settings):
 
     @property
     def all(self) -> list[str]:
-        return [name for name in (self.file, self.src, self.tgt, *self.references) if name]
+        names = (self.file, self.src, self.tgt, *self.references, self.audio)
+        return [name for name in names if name]
 
 
 class Splits(Settings):
@@ -113,7 +132,9 @@ class Splits(Settings):
 
 
 class MakeSplits(Settings):
-    """How many distinct source sentences of train become dev and test, where these are missing."""
+    """How many distinct source sentences of train become dev and test, where these are missing; of
+    recordings whose speakers are known, how many speakers.
+    """
 
     dev: Size | None = None
     test: Size | None = None
@@ -149,6 +170,28 @@ class Dialogues(Settings):
     separator: Text
     """What stands between the turns of a source; in tokenize.user_defined_symbols it is one
     piece."""
+
+
+class Recordings(Settings):
+    """Where the transcripts of recordings are, and who speaks.
+
+    Transcripts are lines of the split's `file`: of the pattern `line`, or with `columns`. Without
+    a `file` the text of `audio.wav` is beside it in `audio.txt`, or spelt by its name.
+    """
+
+    sample_rate: Annotated[int, Field(ge=1000, le=400_000)]
+    """Samples per second that each recording must have."""
+    line: Text | None = None
+    """Regular expression of a line, with the groups `name` and `text`, as
+    `(?P<name>[^ ]+) (?P<text>.*)`."""
+    spelt: dict[str, str] | None = None
+    """What the parts of a recording's name, at underscores, stand for: {"0": "NO", "1": "YES"}
+    makes `1_0.wav` YES NO."""
+    speaker: Text | None = None
+    """Regular expression, the first group of which is the speaker in a recording's path within
+    `audio`, as `([^/]+)/[^/]+$`. Splits that are made then have speakers of their own."""
+    leave_out: list[Text] = Field(default_factory=list)
+    """Names of recordings that are no good."""
 
 
 class Generator(Settings):
@@ -200,6 +243,7 @@ class CatalogueEntry(Settings):
     columns: Columns | None = None
     keys: Keys | None = None
     dialogues: Dialogues | None = None
+    recordings: Recordings | None = None
     generator: Generator | None = None
     splits: Splits | None = None
     make_splits: MakeSplits | None = None
@@ -210,7 +254,7 @@ class CatalogueEntry(Settings):
     """Scores on top of the usual ones."""
     judged_by: Judge | None = None
     """The score that heads tables, and by whose value on dev the best of several models is chosen.
-    Without it: accuracy or word_error_rate, where `metrics` asks for one; exact_match, where
+    Without it: accuracy, word_error_rate or wer, where `metrics` asks for one; exact_match, where
     bleu_tokenizer is none; else bleu."""
     licence: Text
     citation: Text
@@ -249,6 +293,7 @@ class CatalogueEntry(Settings):
             tgt=place(files.tgt),
             references=[str(place(name)) for name in files.references],
             file=place(files.file),
+            audio=place(files.audio),
             reader=files.reader,
         )
 

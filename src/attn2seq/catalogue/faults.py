@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from attn2seq.catalogue.entry import CatalogueEntry, SourceFile
+from attn2seq.catalogue.recording_faults import recording_faults
 from attn2seq.catalogue.split_faults import NEEDS_SHA256, split_faults, split_parts
 from attn2seq.config import nearest, plain, shown
 from attn2seq.metrics import METRICS
@@ -15,11 +16,11 @@ from attn2seq.metrics import METRICS
 MAX_NAME_BYTES = 255  # of a file, on all usual disks
 # The keys that belong to one reader alone, and those that it cannot do without.
 READER_KEYS = {
-    "delimiter": ("delimited",),
+    "delimiter": ("delimited", "recordings"),
     "quoted": ("delimited",),
-    "header": ("delimited",),
+    "header": ("delimited", "recordings"),
     "max_columns": ("delimited",),
-    "columns": ("delimited", "parquet"),
+    "columns": ("delimited", "parquet", "recordings"),
     "comment": ("delimited", "key_value_lines"),
     "keys": ("json_lines", "key_value_lines", "documents"),
     "remove_from_src": ("delimited", "json_lines", "key_value_lines", "parquet"),
@@ -27,6 +28,7 @@ READER_KEYS = {
     "skip_other_languages": ("tmx", "xliff"),
     "skip_lines": ("parallel_lines",),
     "dialogues": ("dialogues",),
+    "recordings": ("recordings",),
     "generator": ("generated",),
 }
 NEEDED = {
@@ -36,6 +38,7 @@ NEEDED = {
     "key_value_lines": ("files", "splits", "keys"),
     "documents": ("files", "splits", "keys"),
     "dialogues": ("files", "splits", "dialogues"),
+    "recordings": ("files", "splits", "recordings"),
     "parquet": ("files", "splits", "columns"),
     **dict.fromkeys(("moses", "tmx", "xliff", "sgm"), ("files", "splits")),
     "generated": ("generator",),
@@ -72,6 +75,7 @@ def combination_faults(entry: CatalogueEntry) -> list[str]:
         *_name_faults(entry),
         *split_faults(entry),
         *_pattern_faults(entry),
+        *recording_faults(entry),
         *_key_faults(entry),
         *_judge_faults(entry),
     ]
@@ -157,6 +161,8 @@ def _file_faults(place: int, file: SourceFile) -> list[str]:
     at = f"files.{place}"
     if (file.url is None) == (file.path is None):
         return [f"{at}: needs either url, or path (of a file in data/local/)"]
+    if file.path is not None and file.mirrored is not None:
+        return [f"{at}.mirrored: a mirror holds what has a url, and no file of data/local/"]
     if file.path is not None:
         parts = file.path.split("/")
         inside = not file.path.startswith("/") and ".." not in parts

@@ -54,9 +54,26 @@ def _split_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> lis
     alone = bool(files.file and not (files.src or files.tgt or files.references))
     if reader == "sgm" and not (pair or alone):
         return [f"{at}: needs src and tgt, or a file that holds both, for the reader sgm"]
+    if reader == "recordings":
+        return _recording_file_faults(entry, at, files)
+    if files.audio:
+        return [f"{at}.audio: belongs to the reader recordings only"]
     if reader not in ("parallel_lines", "sgm") and not alone:
         return [f"{at}: needs file, and neither src, tgt nor references, for the reader {reader}"]
     return [fault for name in files.all for fault in _file_name_faults(entry, at, name, reader)]
+
+
+def _recording_file_faults(entry: CatalogueEntry, at: str, files: SplitFiles) -> list[str]:
+    if not files.audio or files.src or files.tgt or files.references:
+        return [
+            f"{at}: needs audio, the folder of an archive, and maybe the file of the transcripts, "
+            "and neither src, tgt nor references, for the reader recordings"
+        ]
+    faults = _file_name_faults(entry, at, files.file, "recordings") if files.file else []
+    # The folder may be the whole archive.
+    if (entry.locate(files.audio) or ("",))[0].endswith(ARCHIVES):
+        return faults
+    return [*faults, *_file_name_faults(entry, at, files.audio, "documents")]
 
 
 def _source_faults(at: str, files: SplitFiles) -> list[str]:

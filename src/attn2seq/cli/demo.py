@@ -1,5 +1,5 @@
-"""A web page on this machine alone: type a text and see its translation and how it came about, or
-talk with a model of dialogues.
+"""A web page on this machine alone: type a text and see its translation and how it came about,
+talk with a model of dialogues, or have a recording written down.
 """
 
 import socket
@@ -18,7 +18,7 @@ from attn2seq.workspace.paths import MODEL, PREPARED
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
-    from attn2seq.cli.demo_answers import LiveModel, LivePartner
+    from attn2seq.cli.demo_answers import Live
 
 HOST = "127.0.0.1"
 DEV = PREPARED / "dev.parquet"
@@ -49,7 +49,8 @@ def serving(
 
         live = _live(model, beam_size, nbest)
         tune_cpu()  # this process does nothing else
-        app = make_app(live, model, _examples(model))
+        examples = [] if live.page == "transcribe.html" else _examples(model)
+        app = make_app(live, model, examples)
         port = listening.getsockname()[1]
         server = make_server(
             HOST, port, app, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
@@ -57,9 +58,10 @@ def serving(
         yield server, f"http://{HOST}:{port}"
 
 
-def _live(model: str, beam_size: int | None, nbest: int | None) -> "LiveModel | LivePartner":
+def _live(model: str, beam_size: int | None, nbest: int | None) -> "Live":
     from attn2seq.cli.chat import Partner
-    from attn2seq.cli.demo_answers import LiveModel, LivePartner
+    from attn2seq.cli.demo_answers import LiveListener, LiveModel, LivePartner
+    from attn2seq.decoding.transcriber import Transcriber
 
     def tell(text: str) -> None:
         """Nothing: what is to be said of a text is in its translation."""
@@ -72,6 +74,8 @@ def _live(model: str, beam_size: int | None, nbest: int | None) -> "LiveModel | 
         translator = folder.translator(tell, beam_size=beam_size, nbest=nbest)
     if nbest is None:
         translator.settings = translator.settings.model_copy(update={"nbest": SHOWN})
+    if isinstance(translator, Transcriber):
+        return LiveListener(translator, folder.texts)
     return LiveModel(translator, folder.texts)
 
 

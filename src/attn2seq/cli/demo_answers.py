@@ -1,9 +1,13 @@
-"""What the demo answers: translations of what is typed, or the next turn of a conversation."""
+"""What the demo answers: translations of what is typed, the next turn of a conversation, or what
+is said in a recording.
+"""
 
 import base64
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,15 +15,18 @@ import sentencex
 
 from attn2seq.cli.chat import Partner
 from attn2seq.decoding.reading_notes import check_text
+from attn2seq.decoding.transcriber import Transcriber
 from attn2seq.decoding.translation import Hypothesis, Translation
 from attn2seq.decoding.translator import Translator
 from attn2seq.errors import UserError
 from attn2seq.model.description import described
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.packaging import Texts
+from attn2seq.report.sentences import spectrogram
 from attn2seq.report.templating import language_tag
 
 MAX_SENTENCES = 50  # of a text: more are a file's, and those of the command line
+NOTHING: Mapping[str, Any] = {}
 REMEMBERED = 200  # sentences whose answers are kept: as one types, one of many changes
 
 
@@ -28,6 +35,8 @@ class LiveModel:
 
     `texts` is what the model's folder says of them; None: nothing.
     """
+
+    page = "index.html"
 
     def __init__(self, translator: Translator, texts: Texts | None = None) -> None:
         self.translator, self.texts = translator, texts
@@ -76,6 +85,8 @@ class LiveModel:
 class LivePartner:
     """A model that answers conversations, one at a time; they are kept by those who hold them."""
 
+    page = "conversation.html"
+
     def __init__(self, partner: Partner, texts: Texts) -> None:
         self.partner, self.translator, self.texts = partner, partner.translator, texts
         self._one_at_a_time = threading.Lock()
@@ -85,6 +96,36 @@ class LivePartner:
         with self._one_at_a_time:
             reply = self.partner.reply(turns, attention_maps=1, sampling_seed=draw)
         return _shown(reply)
+
+
+class LiveListener:
+    """A model that writes down recordings, one at a time."""
+
+    page = "transcribe.html"
+
+    def __init__(self, transcriber: Transcriber, texts: Texts | None = None) -> None:
+        self.translator, self.texts = transcriber, texts
+        self._one_at_a_time = threading.Lock()
+
+    def answer(self, recording: bytes) -> dict[str, Any]:
+        """What is said, and where the model heard it, for the bytes of an audio file.
+
+        A path is never taken: it would be that of a file here. Raises UserError for a recording
+        that cannot be used.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "recording")
+            path.write_bytes(recording)
+            try:
+                with self._one_at_a_time:
+                    [translation] = self.translator.translate([str(path)], attention_maps=1)
+                    frames = self.translator.frames_of(path)
+            except UserError as error:
+                raise UserError(str(error).replace(str(path), "The recording")) from None
+        return _shown(translation, spectrogram(frames))
+
+
+Live = LiveModel | LivePartner | LiveListener
 
 
 def told(translator: Translator) -> str:
@@ -98,14 +139,15 @@ def told(translator: Translator) -> str:
     return f"{kind}, {size:,} parameters, {search}, on {translator.device.type.upper()}"
 
 
-def _shown(translation: Translation) -> dict[str, Any]:
+def _shown(translation: Translation, more: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
+    """As the page reads it; each attention map holds `more` too."""
     return {
         "notes": translation.notes,
         "hypotheses": [
             {
                 "text": hypothesis.text,
                 "score": round(hypothesis.score, 2),
-                "attention": _attention(translation.src_pieces, hypothesis),
+                "attention": _attention(translation.src_pieces, hypothesis, more),
             }
             for hypothesis in translation.hypotheses
             if hypothesis.pieces  # a blank text has one that is empty
@@ -113,7 +155,9 @@ def _shown(translation: Translation) -> dict[str, Any]:
     }
 
 
-def _attention(src_pieces: tuple[str, ...], hypothesis: Hypothesis) -> dict[str, Any] | None:
+def _attention(
+    src_pieces: tuple[str, ...], hypothesis: Hypothesis, more: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """A map as attention.js reads it: weights are bytes, 255 for 1, row by row, in base64."""
     weights_TS = hypothesis.attn_weights_TS
     if weights_TS is None:
@@ -123,4 +167,5 @@ def _attention(src_pieces: tuple[str, ...], hypothesis: Hypothesis) -> dict[str,
         "src": src_pieces,
         "tgt": hypothesis.pieces,
         "weights": base64.b64encode(levels.tobytes()).decode("ascii"),
+        **more,
     }

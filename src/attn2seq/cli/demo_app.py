@@ -7,6 +7,7 @@ security policy lets the page load nothing but its own files. Texts reach the pa
 put into it as text, never as HTML.
 """
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.serving import WSGIRequestHandler
 
-from attn2seq.cli.demo_answers import LiveModel, LivePartner, told
+from attn2seq.cli.demo_answers import Live, LiveModel, LivePartner, told
 from attn2seq.decoding.reading_notes import MAX_CHARACTERS
 from attn2seq.errors import UserError
 from attn2seq.report.templating import TEMPLATES, language_tag
@@ -28,6 +29,8 @@ FILES = {
     "demo.js": (PAGE, "text/javascript"),
     "translate.js": (PAGE, "text/javascript"),
     "conversation.js": (PAGE, "text/javascript"),
+    "recording.js": (TEMPLATES, "text/javascript"),
+    "transcribe.js": (PAGE, "text/javascript"),
 }
 MAX_BODY_BYTES = 12 * MAX_CHARACTERS  # a text at its longest, each character a pair of escapes
 LOCAL_NAMES = ["127.0.0.1", "localhost"]
@@ -54,7 +57,7 @@ IN_WORDS = {
 }
 
 
-def make_app(live: LiveModel | LivePartner, name: str, examples: list[str]) -> Flask:
+def make_app(live: Live, name: str, examples: list[str]) -> Flask:
     """The application for a model of that name; `examples` are sentences to begin with."""
     app = Flask(__name__, template_folder=str(PAGE), static_folder=None)
     app.config.update(TRUSTED_HOSTS=LOCAL_NAMES, MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
@@ -69,10 +72,11 @@ def make_app(live: LiveModel | LivePartner, name: str, examples: list[str]) -> F
     def page() -> str:
         texts = live.texts
         return render_template(
-            "index.html" if isinstance(live, LiveModel) else "conversation.html",
+            live.page,
             name=name,
             told=told(live.translator),
             examples=examples,
+            live=live,
             texts=texts,
             translates=texts is None or texts.task == "translation",
             src_tag=language_tag(texts.src_lang) if texts else "",
@@ -93,7 +97,9 @@ def make_app(live: LiveModel | LivePartner, name: str, examples: list[str]) -> F
             raise BadRequest
         if isinstance(live, LiveModel):
             return jsonify(lines=live.answer(_asked(values, "text"), _asked(values, "prefix")))
-        return jsonify(live.answer(*_conversation(values)))
+        if isinstance(live, LivePartner):
+            return jsonify(live.answer(*_conversation(values)))
+        return jsonify(live.answer(_recording(values)))
 
     @app.errorhandler(HTTPException)
     def say_in_words(error: HTTPException) -> tuple[Response, int]:
@@ -127,6 +133,14 @@ def _asked(values: dict[str, Any], key: str) -> str:
     if not isinstance(text, str):
         raise BadRequest
     return text
+
+
+def _recording(values: dict[str, Any]) -> bytes:
+    """The bytes of a recording. Raises BadRequest."""
+    try:
+        return base64.b64decode(_asked(values, "recording"), validate=True)
+    except ValueError:
+        raise BadRequest from None
 
 
 def _conversation(values: dict[str, Any]) -> tuple[list[str], int]:

@@ -5,26 +5,29 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from attn2seq.batching.batch import TokenIds, pad_batch
+from attn2seq.batching.batch import Source, TokenIds, is_frames, pad_batch
 from attn2seq.batching.sampler import BatchLimits, cut_batches
 from attn2seq.decoding.beam import beam_search
 from attn2seq.decoding.ensemble import Ensemble, Member
 from attn2seq.decoding.greedy import greedy_search
+from attn2seq.decoding.heard import Heard
 from attn2seq.decoding.sampling import sample
 from attn2seq.decoding.scoring import ReferenceScore, score_targets
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.features.settings import positions
 
 Progress = Callable[[int], object]  # told the number of sentences done since the last call
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A model with the sources in its own pieces (ids without eos)."""
+    """A model with the sources in its own pieces (ids without eos), or as frames."""
 
     model: Member
-    sources: Sequence[TokenIds]
+    sources: Sequence[Source]
 
 
 def find_all(
@@ -47,9 +50,8 @@ def find_all(
         search = greedy_search
     tokens = settings.batch_tokens // settings.rows
     found: list[list[Found]] = [[] for _ in sources]
-    for indices in length_batches([len(ids) for ids in sources], tokens):
-        model = _model_for(readers, indices, device)
-        src_BS, src_lengths_B = pad_batch([sources[index] for index in indices], device)
+    for indices in length_batches([source_length(source) for source in sources], tokens):
+        model, src_BS, src_lengths_B = _batch(readers, indices, device)
         keep = min(indices) < attention_maps
         given = None if prefixes is None else [prefixes[index] for index in indices]
         results = search(model, src_BS, src_lengths_B, settings, keep, given)
@@ -72,10 +74,10 @@ def score_all(
     sources = readers[0].sources
     scores = [ReferenceScore(0.0, 0)] * len(sources)
     # Targets are read in step, so like target lengths save more than like source lengths.
-    lengths = [max(len(src), len(tgt)) for src, tgt in zip(sources, targets, strict=True)]
+    pairs = zip(sources, targets, strict=True)
+    lengths = [max(source_length(src), len(tgt)) for src, tgt in pairs]
     for indices in length_batches(lengths, settings.batch_tokens):
-        model = _model_for(readers, indices, device)
-        src_BS, src_lengths_B = pad_batch([sources[index] for index in indices], device)
+        model, src_BS, src_lengths_B = _batch(readers, indices, device)
         batch = [targets[index] for index in indices]
         for index, score in zip(
             indices, score_targets(model, src_BS, src_lengths_B, batch), strict=True
@@ -85,15 +87,23 @@ def score_all(
     return scores
 
 
-def _model_for(readers: Sequence[Reader], indices: list[int], device: torch.device) -> Member:
-    first, *others = readers
-    if not others:
-        return first.model
-    batches = [
+def source_length(source: Source) -> int:
+    """Tokens of a text, or positions of a recording."""
+    return positions(len(source)) if is_frames(source) else len(source)
+
+
+def _batch(
+    readers: Sequence[Reader], indices: list[int], device: torch.device
+) -> tuple[Member, Tensor, Tensor]:
+    """What a search reads: the model, the sources at the indices, and their lengths."""
+    (first, src_BS, src_lengths_B), *others = (
         (reader.model, *pad_batch([reader.sources[index] for index in indices], device))
-        for reader in others
-    ]
-    return Ensemble(first.model, batches)
+        for reader in readers
+    )
+    if is_frames(readers[0].sources[indices[0]]):
+        heard = Heard(first, src_BS, src_lengths_B)
+        first, src_BS, src_lengths_B = heard, *heard.positions()
+    return (Ensemble(first, others) if others else first), src_BS, src_lengths_B
 
 
 def length_batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from attn2seq.decoding.search import Selectable, StepModel
 from attn2seq.errors import UserError
 from attn2seq.model.checkpoint import load_model
+from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import Tokenizer
 
 Member = StepModel[Any, Any]
@@ -74,8 +75,8 @@ class Ensemble:
 class Loaded:
     """A model with the tokenizer that cuts sources for it."""
 
-    model: Member
-    src_tokenizer: Tokenizer
+    model: Seq2Seq
+    src_tokenizer: Tokenizer | None  # None where it reads recordings
     src_vocabulary: bytes  # of src.model: where it is equal, sources are cut once
 
 
@@ -85,14 +86,13 @@ def load_members(folders: Sequence[Path], device: torch.device, dtype: torch.dty
     Raises UserError where one is no model, or has another target vocabulary than the first: then
     equal token ids would stand for different pieces.
     """
-    members = [
-        Loaded(
-            load_model(folder, device, dtype),
-            Tokenizer(folder / "src.model"),
-            (folder / "src.model").read_bytes(),
-        )
-        for folder in folders
-    ]
+    members = [_loaded(folder, device, dtype) for folder in folders]
+    for folder, member in zip(folders, members, strict=True):
+        if (member.src_tokenizer is None) != (members[0].src_tokenizer is None):
+            raise UserError(
+                f"{folder} and {folders[0]} read sources of different kinds, texts and recordings: "
+                "leave it out of decode.ensemble"
+            )
     first, *others = (folder / "tgt.model" for folder in folders)
     for other in others:
         if not other.is_file() or other.read_bytes() != first.read_bytes():
@@ -102,3 +102,11 @@ def load_members(folders: Sequence[Path], device: torch.device, dtype: torch.dty
                 "train it again with the same tokenize section"
             )
     return members
+
+
+def _loaded(folder: Path, device: torch.device, dtype: torch.dtype) -> Loaded:
+    model = load_model(folder, device, dtype)
+    if model.source is not None:
+        return Loaded(model, None, b"")
+    path = folder / "src.model"
+    return Loaded(model, Tokenizer(path), path.read_bytes())

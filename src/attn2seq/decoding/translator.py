@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from attn2seq.batching.batch import Source
 from attn2seq.config import shown, some
 from attn2seq.decoding.batched import Progress, Reader, find_all, score_all
 from attn2seq.decoding.ensemble import Member, load_members
@@ -61,11 +62,13 @@ class Translator:
         with cpu_threads(settings.threads):
             members = load_members([model_folder, *further], self.device, self.number_type)
         first, *self.others = members
-        self.model, self.src_tokenizer = first.model, first.src_tokenizer
+        self.model = first.model
+        if first.src_tokenizer is not None:
+            self.src_tokenizer = first.src_tokenizer
         models = [self.model, *(other.model for other in self.others)]
         # Each model as the searches call it. A state that grows has a new shape at each step.
         self.steps: list[Member] = [
-            RecordedSteps(model) if self.device.type == "cuda" and not _grows(model) else model
+            RecordedSteps(model) if self.device.type == "cuda" and _keeps_shapes(model) else model
             for model in models
         ]
         self._src_vocabulary = first.src_vocabulary
@@ -175,13 +178,18 @@ class Translator:
         )
         translations = [EMPTY] * len(lines)
         for index, hypotheses in zip(real, found, strict=True):
-            text = normalise_text(lines[index], self.unicode_form)
-            pieces = self.src_tokenizer.read_as(text, list(sources[index]))
-            src_pieces = (*pieces, *self.src_tokenizer.pieces([EOS_ID]))
             translations[index] = Translation(
-                src_pieces, self._hypotheses(hypotheses, settings), notes.get(index, ())
+                self._src_pieces(lines[index], sources[index]),
+                self._hypotheses(hypotheses, settings),
+                notes.get(index, ()),
             )
         return translations
+
+    def _src_pieces(self, line: str, source: Source) -> tuple[str, ...]:
+        """What the attention's columns stand for."""
+        text = normalise_text(line, self.unicode_form)
+        pieces = self.src_tokenizer.read_as(text, [int(token) for token in source])
+        return (*pieces, *self.src_tokenizer.pieces([EOS_ID]))
 
     def _read(self, texts: list[str], limit: int) -> tuple[list[Reader], Notes]:
         """Each model with the texts in the pieces that it was trained on, at most `limit` each; and
@@ -197,6 +205,7 @@ class Translator:
         readers = [Reader(self.steps[0], first)]
         for other, steps in zip(self.others, self.steps[1:], strict=True):
             own = other.src_vocabulary != self._src_vocabulary
+            assert other.src_tokenizer is not None
             encoded = other.src_tokenizer.encode(lines) if own else first
             readers.append(Reader(steps, [ids[:limit] for ids in encoded]))
         return readers, notes
@@ -277,5 +286,5 @@ def _too_large(settings: DecodeSettings) -> str:
     )
 
 
-def _grows(model: Member) -> bool:
-    return isinstance(model, Seq2Seq) and model.settings.grows
+def _keeps_shapes(model: Seq2Seq) -> bool:
+    return not model.settings.grows and model.source is None

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,18 @@ LONGEST_REPETITION = 4
 
 
 def analyse(
-    split: SplitTexts, measures: dict[str, Measure], train_counts: Counter[str]
+    split: SplitTexts,
+    measures: dict[str, Measure],
+    train_counts: Counter[str],
+    side: Literal["src", "tgt"] = "src",
 ) -> dict[str, Any]:
     """Everything the report shows of one split beyond its scores; JSON values.
 
-    `train_counts` says how often each source word stands in the training data.
+    `train_counts` says how often each word of that side stands in the training data: of recordings,
+    which have no words of their own, the target's words are counted.
     """
-    source_words = [split_words(text) for text in split.sources]
+    texts = split.sources if side == "src" else split.targets
+    source_words = [split_words(text) for text in texts]
     lengths = np.array([len(words) for words in source_words])
     rarest = np.array(
         [min((train_counts[word] for word in words), default=0) for words in source_words]

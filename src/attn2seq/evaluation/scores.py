@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from attn2seq.config import nearest
 from attn2seq.errors import UserError
 from attn2seq.evaluation.analysis import analyse, count_words, lead_scores
 from attn2seq.evaluation.measures import Measure, Numbers, mean_measure
+from attn2seq.evaluation.recognition import by_speaker, error_measure
 from attn2seq.evaluation.settings import EvaluateSettings
 from attn2seq.evaluation.surface import (
     ROUGE,
@@ -59,13 +60,17 @@ def evaluate(
     Raises UserError.
     """
     corpus = read_corpus_facts(prepared / "corpus.json")
-    train_counts = count_words(read_table(prepared / "train.parquet")["src"])
+    # What a recording holds is known by its transcript alone.
+    side: Literal["src", "tgt"] = "tgt" if corpus.recordings else "src"
+    train_counts = count_words(read_table(prepared / "train.parquet")[side])
     scored: dict[str, SplitScores] = {}
     analyses: dict[str, Any] = {}
     for name in SPLITS:
         split = read_split(prepared / f"{name}.parquet", decoded / name)
         scored[name] = score_split(split, corpus, settings)
-        analyses[name] = analyse(split, scored[name].measures, train_counts)
+        analyses[name] = analyse(split, scored[name].measures, train_counts, side)
+        if corpus.recordings:
+            analyses[name]["by_speaker"] = by_speaker(split.sources, scored[name].measures)
         if corpus.task == "summarisation":
             analyses[name]["lead"] = lead_scores(split)
     metrics = {name: scores.metrics for name, scores in scored.items()}
@@ -91,7 +96,7 @@ def score_split(split: SplitTexts, corpus: CorpusFacts, settings: EvaluateSettin
     return SplitScores(
         metrics={name: round(measure.score(), 4) for name, measure in measures.items()},
         signatures=signatures,
-        sentences=_sentence_rows(split, measures),
+        sentences=_sentence_rows(split, measures, corpus.recordings),
         measures=measures,
     )
 
@@ -121,7 +126,8 @@ def asked_measures(split: SplitTexts, corpus: CorpusFacts) -> dict[str, Measure]
     """The metrics that a corpus asks for on top of the usual ones.
 
     `accuracy` is exact match of labels; `word_error_rate` is that of pronunciations: the share of
-    words whose hypothesis equals no reference; `moses_bleu` is what `moses_measure` says;
+    words whose hypothesis equals no reference; `wer` and `cer` are those of speech recognition, of
+    words and of characters; `moses_bleu` is what `moses_measure` says;
     `rouge1_mean` and its like take the mean of the references and not the best.
     Raises UserError for an unknown name.
     """
@@ -130,6 +136,8 @@ def asked_measures(split: SplitTexts, corpus: CorpusFacts) -> dict[str, Measure]
         "word_error_rate": lambda: mean_measure(
             1 - _matches(split), "words equal to no reference|case:mixed|space:collapsed"
         ),
+        "wer": lambda: error_measure(split.hypotheses, split.references, "words"),
+        "cer": lambda: error_measure(split.hypotheses, split.references, "characters"),
         "moses_bleu": lambda: moses_measure(split.hypotheses, split.references, corpus.tgt_lang),
         **{f"{name}_mean": partial(_rouge_mean, split, name) for name in ROUGE},
     }
@@ -180,7 +188,9 @@ def _bits_per_character(total: Numbers) -> float:
     return float(total[0]) / math.log(2) / max(float(total[1]), 1.0)
 
 
-def _sentence_rows(split: SplitTexts, measures: dict[str, Measure]) -> pd.DataFrame:
+def _sentence_rows(
+    split: SplitTexts, measures: dict[str, Measure], recordings: bool
+) -> pd.DataFrame:
     """One row per sentence; lengths are numbers of words."""
     return pd.DataFrame(
         {
@@ -193,7 +203,8 @@ def _sentence_rows(split: SplitTexts, measures: dict[str, Measure]) -> pd.DataFr
             "exact_match": measures["exact_match"].sums[:, 0] == 1,
             "nats": split.nats,
             "tokens": split.tokens.astype(np.int64),
-            "src_words": _word_counts(split.sources),
+            # Those of a recording are what is said in it.
+            "src_words": _word_counts(split.targets if recordings else split.sources),
             "hypothesis_words": _word_counts(split.hypotheses),
             "reference_words": _word_counts(split.targets),
         }

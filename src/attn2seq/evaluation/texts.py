@@ -47,6 +47,7 @@ class CorpusFacts:
     bleu_tokenizer: str
     extra_metrics: tuple[str, ...]
     task: str = ""
+    recordings: bool = False
 
 
 def read_corpus_facts(path: Path) -> CorpusFacts:
@@ -58,6 +59,7 @@ def read_corpus_facts(path: Path) -> CorpusFacts:
             str(facts["bleu_tokenizer"]),
             tuple(facts["metrics"] or ()),
             str(facts["task"]),
+            "recordings" in facts,
         )
     except KeyError as error:
         raise UserError(f"{path} has no key {error}; run prepare again") from None

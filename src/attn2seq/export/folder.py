@@ -41,6 +41,11 @@ def export_model(model: ModelFolder, target: Path, weights: Weights = "float32")
     taken = target.is_file() or (target.is_dir() and any(target.iterdir()))
     if taken and not (target / EXPORT).is_file():
         raise UserError(f"{target} is there and holds no exported model: name another folder")
+    if model.recordings:
+        raise UserError(
+            f"{model.path} reads recordings, whose frames no graph makes: only models that read "
+            "texts are exported"
+        )
     decode = validate({"decode": DecodeSettings}, {"decode": model.decode}, model.told_by)["decode"]
     assert isinstance(decode, DecodeSettings)
     if decode.ensemble:

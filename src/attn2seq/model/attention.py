@@ -132,6 +132,31 @@ class NormalisedAdditiveAttention(AdditiveAttention):
         return (self.gain.float() * direction_A).to(self.energy.weight.dtype)
 
 
+class LocationAwareAttention(AdditiveAttention):
+    """score(q, h_j) = v . tanh(W q + V h_j + U f_j + b), where f = F * a of the step before.
+
+    Eq. 8 and 9 in Chorowski et al. 2015, arXiv 1506.07503: filters F over the weights a that the
+    last step gave, so that attention can go on from where it was; for speech, where much sounds
+    alike. Before the first step all weights are zero.
+    """
+
+    # The paper has 10 filters of 201 frames; four frames make a position.
+    FILTERS, WIDTH = 10, 51
+
+    def __init__(self, query_size: int, enc_size: int, attention_size: int) -> None:
+        super().__init__(query_size, enc_size, attention_size)
+        self.filters = nn.Conv1d(1, self.FILTERS, self.WIDTH, padding=self.WIDTH // 2, bias=False)
+        self.location = nn.Linear(self.FILTERS, attention_size, bias=False)
+
+    def scores(
+        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
+    ) -> Tensor:
+        """Unnormalised scores, BTS; `coverage_BS` are the weights of the step before."""
+        assert coverage_BS is not None
+        features_BSK = self.filters(coverage_BS.unsqueeze(1).to(keys_BSA.dtype)).transpose(1, 2)
+        return super().scores(queries_BTQ, keys_BSA + self.location(features_BSK))
+
+
 def additive_scores(queries_BTA: Tensor, keys_BSA: Tensor, v_A: Tensor) -> Tensor:
     """v . tanh(q + k) of each pair of positions, BTS."""
     return torch.tanh(queries_BTA.unsqueeze(2) + keys_BSA.unsqueeze(1)) @ v_A
@@ -277,6 +302,8 @@ def make_attention(settings: ModelSettings) -> Attention | None:
             return AdditiveAttention(query_size, enc_size, size, settings.coverage)
         case "normalised_additive":
             return NormalisedAdditiveAttention(query_size, enc_size, size, settings.coverage)
+        case "location_aware":
+            return LocationAwareAttention(query_size, enc_size, size)
         case "location":
             return LocationAttention(query_size, settings.location_positions)
         case "multi_head":

@@ -40,6 +40,7 @@ def save_model(folder: Path, model: Seq2Seq, weights: dict[str, Tensor]) -> None
         "tgt_vocabulary_size": model.tgt_vocabulary_size,
         "weights_sha256": hashlib.sha256(content).hexdigest(),
         "model": model.settings.model_dump(),
+        **({} if model.source is None else {"source": model.source.model_dump()}),
     }
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     (folder / CONFIG).write_text(text, encoding="utf-8")
@@ -62,14 +63,21 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Seq2Se
         except (OSError, SafetensorError, KeyError) as error:  # KeyError: an unknown number type
             raise UserError(f"{path} cannot be read: {error}") from None
         _check_fit(path, config, weights)
-        _check_vocabulary(folder / "src.model", config.src_vocabulary_size)
+        if config.source is None:
+            _check_vocabulary(folder / "src.model", config.src_vocabulary_size)
         _check_vocabulary(folder / "tgt.model", config.tgt_vocabulary_size)
         with _Unfilled():
-            model = Seq2Seq(config.model, config.src_vocabulary_size, config.tgt_vocabulary_size)
+            model = _fresh(config)
         # Not strict: a tied weight has two names and is saved under one.
         model.load_state_dict(weights, strict=False)
     _check_digest(path, config.weights_sha256, digest.result())
     return moved(model, device, dtype).eval()
+
+
+def _fresh(config: ModelConfig) -> Seq2Seq:
+    return Seq2Seq(
+        config.model, config.src_vocabulary_size, config.tgt_vocabulary_size, config.source
+    )
 
 
 def _check_fit(path: Path, config: ModelConfig, weights: dict[str, Tensor]) -> None:
@@ -80,7 +88,7 @@ def _check_fit(path: Path, config: ModelConfig, weights: dict[str, Tensor]) -> N
         raise UserError(f"{path} does not fit its config.json (too few layers): {again}")
     try:
         with torch.device("meta"), _Unfilled():
-            model = Seq2Seq(config.model, config.src_vocabulary_size, config.tgt_vocabulary_size)
+            model = _fresh(config)
     except (RuntimeError, TypeError, ValueError, OverflowError):  # a size too large for torch
         raise UserError(f"{path} does not fit its config.json (a size): {again}") from None
     expected = {

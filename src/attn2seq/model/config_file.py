@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from attn2seq.config import Settings, unique_keys, validate
 from attn2seq.errors import UserError
+from attn2seq.features.settings import FrameSource
 from attn2seq.model.settings import ModelSettings
 from attn2seq.tokenization.tokenizer import EOS_ID
 
@@ -42,13 +43,29 @@ class ModelConfig(Settings):
     """What config.json holds."""
 
     format: int
-    src_vocabulary_size: int = Field(gt=EOS_ID)
+    src_vocabulary_size: int = Field(ge=0)  # 0: sources are frames
     tgt_vocabulary_size: int = Field(gt=EOS_ID)
     weights_sha256: str  # of model.safetensors, which has no checksum of its own
     model: ModelSettings
+    source: FrameSource | None = None  # where sources are the frames of recordings
     # What the rooms that know them check: see attn2seq.model_folder.
     texts: dict[str, Any] | None = None
     decode: dict[str, Any] | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Those of the model: what reads recordings has no source vocabulary."""
+        wanted = FILES if self.source is None else [name for name in FILES if name != "src.model"]
+        return tuple(wanted)
+
+    @model_validator(mode="after")
+    def _one_kind_of_source(self) -> "ModelConfig":
+        if (self.source is None) != (self.src_vocabulary_size > EOS_ID):
+            raise ValueError(
+                f"src_vocabulary_size must be above {EOS_ID} for texts, and 0 with the section "
+                f"source, got {self.src_vocabulary_size}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _complete(self) -> "ModelConfig":

@@ -36,7 +36,8 @@ class DecoderState:
 
     layers: tuple[State, ...]  # one state a layer: parts BD, or a Transformer's keys so far
     readout_BR: Tensor | None = None  # the last readout, where input feeding is on
-    coverage_BS: Tensor | None = None  # float32; the weights so far, summed, with coverage
+    # float32; the weights so far, summed, with coverage; with location_aware those of the last step
+    coverage_BS: Tensor | None = None
     masks: tuple[Tensor, ...] = ()  # of variational dropout, BD for each layer but the first
 
     def select(self, index_N: Tensor) -> "DecoderState":
@@ -98,7 +99,7 @@ class RecurrentDecoder(nn.Module):
         readout_BR = coverage_BS = None
         if settings.input_feeding:
             readout_BR = states_BSH.new_zeros(len(states_BSH), settings.readout_size)
-        if settings.coverage:
+        if settings.remembers:
             coverage_BS = states_BSH.new_zeros(states_BSH.shape[:2], dtype=torch.float32)
         masks = [
             step_mask(state[0], settings.layer_dropout, self.training)
@@ -164,7 +165,7 @@ class RecurrentDecoder(nn.Module):
             None
             if self.switch is None or context is None
             else self.switch(context, hidden, embedded_BTE),
-            None if state.coverage_BS is None or weights is None else _repeated(weights, state),
+            _repeated(weights, state) if settings.coverage and weights is not None else None,
         )
         return decoded, self._after(tuple(states), readout_BTR, weights, state)
 
@@ -211,7 +212,8 @@ class RecurrentDecoder(nn.Module):
         readout_BR = readout_BTR[:, -1] if self.settings.input_feeding else None
         coverage_BS = state.coverage_BS
         if coverage_BS is not None and attn_weights_BTS is not None:
-            coverage_BS = coverage_BS + attn_weights_BTS[:, -1]
+            weights_BS = attn_weights_BTS[:, -1]
+            coverage_BS = coverage_BS + weights_BS if self.settings.coverage else weights_BS
         return DecoderState(layers, readout_BR, coverage_BS, state.masks)
 
 

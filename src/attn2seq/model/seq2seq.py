@@ -8,14 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from attn2seq.batching.batch import Batch
+from attn2seq.features.settings import FrameSource
 from attn2seq.model.attention import side_by_side
+from attn2seq.model.cells import past_ends
 from attn2seq.model.copying import mix_copies
 from attn2seq.model.decoder import Decoded, DecoderState, RecurrentDecoder
 from attn2seq.model.dropout import dropout
 from attn2seq.model.encoder import Encoded, RecurrentEncoder
+from attn2seq.model.front_end import FrontEnd, make_front_end
 from attn2seq.model.settings import ModelSettings
 from attn2seq.model.transformer import TransformerDecoder, TransformerEncoder
-from attn2seq.tokenization.tokenizer import PAD_ID
+from attn2seq.tokenization.tokenizer import PAD_ID, UNK_ID
 
 
 class Seq2Seq(nn.Module):
@@ -26,19 +29,28 @@ class Seq2Seq(nn.Module):
     """
 
     def __init__(
-        self, settings: ModelSettings, src_vocabulary_size: int, tgt_vocabulary_size: int
+        self,
+        settings: ModelSettings,
+        src_vocabulary_size: int,
+        tgt_vocabulary_size: int,
+        source: FrameSource | None = None,
     ) -> None:
+        """`source` is given where sources are the frames of recordings, which have no vocabulary:
+        its size is then 0, and a front end takes the place of the source embedding.
+        """
         super().__init__()
-        self.settings = settings
+        self.settings, self.source = settings, source
         self.src_vocabulary_size = src_vocabulary_size
         self.tgt_vocabulary_size = tgt_vocabulary_size
         self.tgt_embedding = _embedding(tgt_vocabulary_size, settings.embedding_size)
-        # One module under two names: a shared weight is saved and updated once.
-        self.src_embedding = (
-            self.tgt_embedding
-            if settings.tie_embeddings == "all"
-            else _embedding(src_vocabulary_size, settings.embedding_size)
-        )
+        self.src_embedding: nn.Embedding | FrontEnd
+        if source is not None:
+            self.src_embedding = make_front_end(source, settings.embedding_size)
+        elif settings.tie_embeddings == "all":
+            # One module under two names: a shared weight is saved and updated once.
+            self.src_embedding = self.tgt_embedding
+        else:
+            self.src_embedding = _embedding(src_vocabulary_size, settings.embedding_size)
         self.encoder: RecurrentEncoder | TransformerEncoder = (
             RecurrentEncoder(settings)
             if settings.encoder == "recurrent"
@@ -57,7 +69,14 @@ class Seq2Seq(nn.Module):
         """The source batch, ready for the decoder; `src_lengths_B` counts eos, on the CPU."""
         if self.settings.reverse_source:
             src_BS = _reversed(src_BS, src_lengths_B)
-        embedded_BSE = self._dropped(self.encoder.place(self.src_embedding(src_BS)))
+        if self.source is None:
+            embedded_BSE = self.src_embedding(src_BS)
+        else:
+            embedded_BSE, src_lengths_B = self.src_embedding(
+                src_BS.to(self.output.weight.dtype), src_lengths_B
+            )
+            src_BS = _unknown(embedded_BSE, src_lengths_B)
+        embedded_BSE = self._dropped(self.encoder.place(embedded_BSE))
         enc_states_BSH, final_states = self.encoder(embedded_BSE, src_lengths_B)
         keys_BSA = self.decoder.keys(enc_states_BSH)
         return Encoded(src_BS, src_BS != PAD_ID, enc_states_BSH, keys_BSA, final_states)
@@ -131,6 +150,12 @@ def positions(decoded: Decoded, batch: Batch) -> tuple[Tensor, ...]:
 def at_places(values_BT: Tensor, batch: Batch) -> Tensor:
     """The values (B, T, ...) of the batch's target tokens, (N, ...)."""
     return values_BT.flatten(0, 1).index_select(0, batch.places_N)
+
+
+def _unknown(embedded_BSE: Tensor, lengths_B: Tensor) -> Tensor:
+    """Ids for positions that stand for no text: unknown, and padding behind the ends."""
+    beyond_BS = past_ends(embedded_BSE, lengths_B.to(embedded_BSE.device, non_blocking=True))
+    return torch.where(beyond_BS.squeeze(-1), PAD_ID, UNK_ID)
 
 
 def _reversed(src_BS: Tensor, src_lengths_B: Tensor) -> Tensor:

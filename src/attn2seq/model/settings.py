@@ -32,7 +32,14 @@ class ModelSettings(Settings):
     bridge: Literal["zero", "last", "learnt"]
     # what the decoder starts from: zeros, the encoder's last states, a learnt layer over them
     attention: Literal[
-        "none", "dot", "general", "additive", "normalised_additive", "location", "multi_head"
+        "none",
+        "dot",
+        "general",
+        "additive",
+        "normalised_additive",
+        "location_aware",
+        "location",
+        "multi_head",
     ]
     # how a source position is scored against the decoder's state
     attention_size: int = Field(gt=0)
@@ -103,9 +110,14 @@ class ModelSettings(Settings):
         return self.decoder == "transformer" and self.decoder_mixing == "self_attention"
 
     @property
+    def remembers(self) -> bool:
+        """Whether attention reads where it was before."""
+        return self.coverage or self.attention == "location_aware"
+
+    @property
     def step_by_step(self) -> bool:
         """Whether a target position needs what the one before it found by attention."""
-        return self.input_feeding or self.coverage or self.context_into == "first_layer"
+        return self.input_feeding or self.remembers or self.context_into == "first_layer"
 
     @model_validator(mode="after")
     def _combinations(self) -> "ModelSettings":

@@ -15,9 +15,11 @@ from attn2seq.preparing.filtering import REASONS, PairFilter, too_long, word_cou
 from attn2seq.preparing.hygiene import Encodings, Overlap, hygiene_figures
 from attn2seq.preparing.judge import sound_judge
 from attn2seq.preparing.keys import text_key
+from attn2seq.preparing.recordings import OF_TEXTS, recording_figures, write_recordings
 from attn2seq.preparing.settings import PrepareSettings
 from attn2seq.preparing.splitting import EVALUATION_SPLITS, SourceSplitter, merge_sources
 from attn2seq.reading.readers import read_rows, repeated_lines
+from attn2seq.reading.recordings import speaker_of
 from attn2seq.reading.row import Row
 from attn2seq.reading.tables import sample_table, write_table
 from attn2seq.whole import whole_folder, write_json
@@ -84,6 +86,13 @@ def prepare_corpus(
         facts = {name: getattr(entry, name) for name in FACTS}
         if (form := entry.dialogues) is not None:
             facts["dialogue"] = {"context_turns": form.context_turns, "separator": form.separator}
+        if (spoken := entry.recordings) is not None:
+            seconds = write_recordings(raw, entry, folder, say)
+            for split, figures in recording_figures(folder, seconds, say).items():
+                for name in OF_TEXTS:
+                    del hygiene[split][name]
+                hygiene[split] |= figures
+            facts["recordings"] = {"sample_rate": spoken.sample_rate}
         write_json(folder / "corpus.json", facts | {"judged_by": judge})
     counts = {split: asdict(account) for split, account in (accounts | {"train": train}).items()}
     write_json(metrics, {**counts, "hygiene": hygiene})
@@ -104,6 +113,13 @@ class _Corpus:
         """Whether the split is given, and not to be made."""
         return gives(self.entry, split)
 
+    def unit(self, source: str) -> str:
+        """What of a source may not be in two splits: of a recording whose speaker is known, that
+        one; else the source itself.
+        """
+        spoken = self.entry.recordings
+        return source if spoken is None or spoken.speaker is None else speaker_of(source)
+
     def sizes(self) -> MakeSplits:
         """Of the splits that are made."""
         sizes, share = self.entry.make_splits, self.settings.dev_share
@@ -123,15 +139,18 @@ class _Corpus:
         read = read_rows(self.raw, self.entry, split)
         rows = iter(tqdm(read, desc=split, unit=" rows", leave=False, disable=None))
         while batch := list(islice(rows, _ROWS_TO_CLEAN)):
-            texts = [row.src for row in batch]
+            # A recording's name is no text.
+            count = 0 if self.entry.recordings else len(batch)
+            texts = [row.src for row in batch[:count]]
             texts += [text for row in batch for text in row.targets]
             clean = normalise_texts(texts, form)
             found.add(texts, clean, form)
             if clean == texts and "" not in texts:
                 yield from batch
                 continue
-            targets = iter(clean[len(batch) :])
-            for row, src in zip(batch, clean[: len(batch)], strict=True):
+            targets = iter(clean[count:])
+            sources = clean[:count] or [row.src for row in batch]
+            for row, src in zip(batch, sources, strict=True):
                 own = islice(targets, len(row.targets))
                 yield Row(row.line, src, [text for text in own if text])
 
@@ -159,11 +178,15 @@ def _evaluation_tables(
     made = [split for split in EVALUATION_SPLITS if split not in tables]
     if not made:
         return tables, accounts, None
-    sources = (row.src for row in corpus.rows("train") if corpus.may_be_scored(row))
-    splitter = SourceSplitter(sources, corpus.sizes(), _source_keys(tables))
+    sources = (corpus.unit(row.src) for row in corpus.rows("train") if corpus.may_be_scored(row))
+    taken = frozenset(text_key(corpus.unit(row.src)) for rows in tables.values() for row in rows)
+    spoken = corpus.entry.recordings is not None and corpus.entry.recordings.speaker is not None
+    what = "speakers" if spoken else "source sentences"
+    splitter = SourceSplitter(sources, corpus.sizes(), taken, what)
     pairs: Tables = {split: [] for split in made}
     for row in corpus.rows("train"):
-        if corpus.may_be_scored(row) and (split := splitter.split_of(row.src)) in pairs:
+        split = splitter.split_of(corpus.unit(row.src)) if corpus.may_be_scored(row) else ""
+        if split in pairs:
             pairs[split].append(row)
     for split, rows in pairs.items():
         tables[split] = merge_sources(rows)
@@ -208,7 +231,8 @@ def _write_train(
                 batch = [
                     row
                     for row in batch
-                    if not corpus.may_be_scored(row) or splitter.split_of(row.src) == "train"
+                    if not corpus.may_be_scored(row)
+                    or splitter.split_of(corpus.unit(row.src)) == "train"
                 ]
             pairs = [(row.src, row.targets[0] if row.targets else "") for row in batch]
             for src, tgt in pairs:
@@ -251,10 +275,6 @@ def _nothing_left(account: Account, settings: PrepareSettings) -> str:
 
 def _has_text(row: Row) -> bool:
     return bool(row.src and row.targets)
-
-
-def _source_keys(tables: Mapping[str, Iterable[Row]]) -> frozenset[int]:
-    return frozenset(text_key(row.src) for rows in tables.values() for row in rows)
 
 
 def _sources(tables: Mapping[str, Iterable[Row]]) -> frozenset[str]:

@@ -20,8 +20,15 @@ EVALUATION_SPLITS = ("dev", "test")
 class SourceSplitter:
     """Says of each source which split it belongs to."""
 
-    def __init__(self, sources: Iterable[str], sizes: MakeSplits, taken: frozenset[int]) -> None:
+    def __init__(
+        self,
+        sources: Iterable[str],
+        sizes: MakeSplits,
+        taken: frozenset[int],
+        what: str = "source sentences",
+    ) -> None:
         """`sources` are those of train, repeats and all; those whose key is in `taken` stay there.
+        `what` they are is for messages: of recordings, the speakers.
 
         Raises UserError where the sources are too few.
         """
@@ -33,7 +40,7 @@ class SourceSplitter:
         test, dev = (_count(size, count) for size in (sizes.test, sizes.dev))
         if test + dev >= count:
             raise UserError(
-                f"make_splits asks for {dev:,} source sentences for dev and {test:,} for test, but "
+                f"make_splits asks for {dev:,} {what} for dev and {test:,} for test, but "
                 f"the corpus has {count:,} distinct ones that prepare.max_words and max_characters "
                 "let pass, and train needs some too"
             )

@@ -9,7 +9,7 @@ import io
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -57,11 +57,10 @@ def members_in(stack: ExitStack, path: Path, folder: str) -> Iterator[tuple[str,
 
     Each is to be read before the next one is asked for. Raises UserError where there is none.
     """
-    if not path.is_file():
-        raise UserError(f"{path} is missing; run download again")
     start, found = f"{composed(folder.rstrip('/'))}/", False
-    members = _zip_members if path.name.endswith(".zip") else _tar_members
-    for name, opened in members(stack, path, start):
+    for name, opened in chosen_members(
+        stack, path, lambda name: _lies_in(name, start), MAX_MEMBER_BYTES
+    ):
         found = True
         yield name, opened
     if not found:
@@ -70,32 +69,49 @@ def members_in(stack: ExitStack, path: Path, folder: str) -> Iterator[tuple[str,
         )
 
 
+def chosen_members(
+    stack: ExitStack, path: Path, chosen: Callable[[str], bool], most_bytes: int
+) -> Iterator[tuple[str, BinaryIO]]:
+    """The files of an archive whose names are chosen, in one pass: name and bytes.
+
+    Each is to be read before the next one is asked for. Raises UserError where the archive is
+    missing or damaged, or, of a tar, where a file has more than so many bytes.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing; run download again")
+    members = _zip_members if path.name.endswith(".zip") else _tar_members
+    return members(stack, path, chosen, most_bytes)
+
+
 def _lies_in(name: str, start: str) -> bool:
     name = composed(name)
     return name.startswith(start) and "/" not in name[len(start) :]
 
 
-def _zip_members(stack: ExitStack, path: Path, start: str) -> Iterator[tuple[str, BinaryIO]]:
+def _zip_members(
+    stack: ExitStack, path: Path, chosen: Callable[[str], bool], most_bytes: int
+) -> Iterator[tuple[str, BinaryIO]]:
     archive = _zip(stack, path)
     for info in archive.infolist():
-        if not info.is_dir() and _lies_in(info.filename, start):
+        if not info.is_dir() and chosen(info.filename):
             with ExitStack() as inner:
                 yield info.filename, _unzipped(inner, path, archive, info)
 
 
-def _tar_members(stack: ExitStack, path: Path, start: str) -> Iterator[tuple[str, BinaryIO]]:
+def _tar_members(
+    stack: ExitStack, path: Path, chosen: Callable[[str], bool], most_bytes: int
+) -> Iterator[tuple[str, BinaryIO]]:
     with _damage_told(path):
         file, archive = _open_tar(stack, path)
         for info in _infos(archive):
-            if info.isreg() and _lies_in(info.name, start):
+            if info.isreg() and chosen(info.name):
                 # Of what is read, only the directory is bounded here.
                 ration, file.ration = file.ration, None
-                content = cast(BinaryIO, archive.extractfile(info)).read(MAX_MEMBER_BYTES + 1)
+                content = cast(BinaryIO, archive.extractfile(info)).read(most_bytes + 1)
                 file.ration = ration
-                if len(content) > MAX_MEMBER_BYTES:
-                    raise UserError(
-                        f"{path}/{plain(info.name)} is larger than {MAX_MEMBER_BYTES:,} bytes"
-                    )
+                if len(content) > most_bytes:
+                    label = f"{path}/{plain(info.name)}"
+                    raise UserError(f"{label} is larger than {most_bytes:,} bytes")
                 yield info.name, io.BytesIO(content)
         file.ration = None
         while file.read(_CHUNK_BYTES):

@@ -21,6 +21,7 @@ from attn2seq.reading.json_lines import json_parser
 from attn2seq.reading.lines import read_lines, split_name
 from attn2seq.reading.parallel import read_moses, read_parallel
 from attn2seq.reading.parquet import read_parquet
+from attn2seq.reading.recordings import Recording, read_recordings
 from attn2seq.reading.row import Row
 from attn2seq.reading.test_sets import read_test_set
 
@@ -81,9 +82,24 @@ def _read_part(raw: Path, entry: CatalogueEntry, files: SplitFiles, several: boo
         case "dialogues":
             assert entry.dialogues is not None
             return read_dialogues(raw, name, entry.dialogues)
+        case "recordings":
+            return (Row(one.line, one.name, [one.text]) for one in _recordings(raw, entry, files))
     if reader == "delimited" and entry.quoted:
         return _read_quoted(raw, entry, name, several)
     return _read_lines(raw, entry, reader, name, several)
+
+
+def recordings_of(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Recording]:
+    """Where the recordings of a split's rows lie. Raises UserError."""
+    for files in split_parts(entry, split):
+        yield from _recordings(raw, entry, files)
+
+
+def _recordings(raw: Path, entry: CatalogueEntry, files: SplitFiles) -> Iterator[Recording]:
+    listed = None
+    if files.file is not None and entry.columns is not None:
+        listed = _read_lines(raw, entry, "delimited", files.file, several=False)
+    return read_recordings(raw, entry, files, listed)
 
 
 def split_parts(entry: CatalogueEntry, split: str) -> list[SplitFiles]:

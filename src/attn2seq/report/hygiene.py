@@ -50,6 +50,12 @@ FINDINGS = (
             "Prepare converts all texts to one form, so that one character is one token.",
             "texts_read", None),
 )  # fmt: skip
+OF_RECORDINGS = (
+    Finding("targets_in_train", "Transcripts that also occur in train",
+            "What is said, not the recording: a model may know the words by heart.", "rows", 1),
+    Finding("speakers_in_train", "Speakers who also speak in train",
+            "A model knows their voices, so the scores say little of strangers.", "speakers", 1),
+)  # fmt: skip
 LENGTHS = {
     "src_words": "Source, words",
     "src_characters": "Source, characters",
@@ -91,11 +97,12 @@ def data_tables(hygiene: Mapping[str, Mapping[str, Any]]) -> DataTables | None:
     splits = [hygiene[split] for split in SPLITS]
     findings = [
         Line(found.label, _reason(found), [_count_cell(found, figures) for figures in splits])
-        for found in FINDINGS
+        for found in (*FINDINGS, *(OF_RECORDINGS if "speakers" in splits[0] else ()))
     ]
     lengths = [
         Line(label, "", [_length_cell(figures[name]) for figures in splits])
         for name, label in LENGTHS.items()
+        if name in splits[0]
     ]
     return DataTables(SPLITS, findings, lengths)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attn2seq.evaluation.texts import missing, read_json
+from attn2seq.features.frame_store import FrameStore, read_frame_format
 from attn2seq.metrics import METRICS, judged_by, leading
 from attn2seq.report import content
 from attn2seq.report.hygiene import LONG_FACTOR, data_tables
@@ -44,7 +45,7 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         raise missing(gone)
     trained = read_json(inputs.train / "metrics.json")
     corpus = read_json(inputs.corpus)
-    judge = judged_by(corpus)
+    judge, spoken = judged_by(corpus), "recordings" in corpus
     rows = content.score_rows(
         read_json(inputs.evaluate / "metrics.json"),
         read_json(inputs.evaluate / "signatures.json"),
@@ -52,7 +53,13 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
     )
     analysis = read_json(inputs.evaluate / "analysis.json")["test"]
     prepared = read_json(inputs.prepare / "metrics.json")
-    sentences, worst = browsed_sentences(sentences_file, inputs.decode / "test", settings)
+    form = read_frame_format(inputs.tokenized)
+    sentences, worst = browsed_sentences(
+        sentences_file,
+        inputs.decode / "test",
+        settings,
+        None if form is None else FrameStore(inputs.tokenized / "test.src", form),
+    )
     return page_environment().get_template("index.html").render(
         corpus=corpus,
         scores=rows,
@@ -68,7 +75,11 @@ def render_report(inputs: ReportInputs, params: Mapping[str, Any], settings: Rep
         long_factor=LONG_FACTOR,
         vocabulary=vocabulary_table(inputs.tokenized, inputs.corpus.parent),
         joint=is_joint(inputs.tokenized),
-        params=content.params_tables(params),
+        recordings=spoken,
+        params=content.params_tables(
+            # What has no effect on texts is not shown with them.
+            {name: values for name, values in params.items() if spoken or name != "features"}
+        ),
         sentences=sentences,
         worst=worst,
         maps=sum(row["attention"] is not None for row in sentences),

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from attn2seq.features.frame_store import FrameSequences
+from attn2seq.features.log_mel import Frames
+from attn2seq.features.settings import FRAMES_PER_POSITION
 from attn2seq.report.settings import ReportSettings
 
 # Weights beyond this many bytes stay out, so that the page stays quick to open.
@@ -18,18 +21,24 @@ WORST = 10
 
 
 def browsed_sentences(
-    sentences_file: Path, decoded: Path, settings: ReportSettings
+    sentences_file: Path,
+    decoded: Path,
+    settings: ReportSettings,
+    recordings: FrameSequences | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The first sentences of the test set, and the worst of all, as JSON values, one mapping each.
 
     `sentences_file` is evaluate's table, `decoded` the folder of decode's test results, of which
-    the n-best list and the attention weights may be missing.
+    the n-best list and the attention weights may be missing. Of `recordings`, the sources of the
+    test set, what has attention weights has its spectrogram too.
     """
     table = pd.read_parquet(sentences_file)
     table = table[table["split"] == "test"]
     first = table.head(settings.sentences)
     worst = table[~table["exact_match"]].sort_values(["bleu", "chrf", "line"]).head(WORST)
     maps = read_attention(decoded / "attention.npz")
+    if recordings is not None:
+        maps = {line: found | spectrogram(recordings[line]) for line, found in maps.items()}
     lines = {int(line) for line in (*first["line"], *worst["line"])}
     others = _read_alternatives(decoded / "nbest.jsonl", lines, settings.alternatives)
     return _as_json(first, maps, others), _as_json(worst, maps, others)
@@ -79,6 +88,20 @@ def read_attention(path: Path) -> dict[int, dict[str, Any]]:
                 "weights": base64.b64encode(levels.tobytes()).decode("ascii"),
             }
     return maps
+
+
+def spectrogram(frames: Frames) -> dict[str, Any]:
+    """The mean of each position's frames as bytes: 0 for two deviations below the mean of all
+    recordings, 255 for two above; position by position, in base64.
+    """
+    starts = np.arange(0, len(frames), FRAMES_PER_POSITION)
+    counts = np.diff(np.append(starts, len(frames)))
+    means = np.add.reduceat(frames, starts) / counts[:, None]
+    levels = np.rint(np.clip((means + 2) / 4, 0, 1) * 255).astype(np.uint8)
+    return {
+        "mels": base64.b64encode(levels.tobytes()).decode("ascii"),
+        "bins": frames.shape[1],
+    }
 
 
 def _read_alternatives(path: Path, lines: set[int], most: int) -> dict[int, list[dict[str, Any]]]:

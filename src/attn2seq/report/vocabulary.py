@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from attn2seq.features.frame_store import read_frame_format
 from attn2seq.report.content import Table
 from attn2seq.tokenization.token_store import TokenStore
 from attn2seq.tokenization.tokenizer import EOS_ID, UNK_ID, Tokenizer
@@ -18,18 +19,21 @@ SPECIAL_PIECES = EOS_ID + 1
 
 
 def vocabulary_table(tokenized: Path, prepared: Path) -> Table:
-    """A row per figure, a column per side; words are separated by spaces. Raises UserError.
+    """A row per figure, a column per side; words are separated by spaces. Recordings, which have
+    no vocabulary, have no column. Raises UserError.
 
     `tokenized` holds what tokenize wrote, `prepared` the texts of each split.
     """
-    columns = [_figures(tokenized, prepared, side) for side in SIDES]
+    sides = list(SIDES) if read_frame_format(tokenized) is None else ["tgt"]
+    columns = [_figures(tokenized, prepared, side) for side in sides]
     rows = [(name, [column[name] for column in columns]) for name in columns[0]]
-    return Table(list(SIDES.values()), rows)
+    return Table([SIDES[side] for side in sides], rows)
 
 
 def is_joint(tokenized: Path) -> bool:
     """Whether both sides have one vocabulary."""
-    return (tokenized / "src.model").read_bytes() == (tokenized / "tgt.model").read_bytes()
+    src, tgt = (tokenized / f"{side}.model" for side in SIDES)
+    return src.is_file() and src.read_bytes() == tgt.read_bytes()
 
 
 def _figures(tokenized: Path, prepared: Path, side: str) -> dict[str, str]:

@@ -75,6 +75,7 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
         _refuse_other_keys()
         folder = read_model_folder(Path(context.artifacts["model"]))
         self._translator = folder.translator(LOG.warning)
+        self._recordings = folder.recordings
 
     def predict(self, model_input: list[str], params: dict[str, Any] | None = None) -> list[Served]:
         """An answer for each text, in order.
@@ -82,6 +83,11 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
         `params` are settings of the search for this request: those that `Translator.translate`
         takes. Raises BadInputError.
         """
+        if self._recordings:  # whose paths are those of this machine's files
+            raise BadInputError(
+                "this model reads recordings, which are not served: use attn2seq.load, or "
+                "`attn2seq demo`"
+            )
         texts = _sound_texts(model_input)
         options = _known_options(params or {})
         try:

@@ -71,10 +71,10 @@ class ResampledPairs:
         return pairs
 
     def _make(self, epoch: int) -> Pairs:
-        return Pairs(
-            self._resample(self._pairs.src, "src", epoch),
-            self._resample(self._pairs.tgt, "tgt", epoch),
-        )
+        src = self._pairs.src
+        if isinstance(src, TokenSequences):  # and not recordings
+            src = self._resample(src, "src", epoch)
+        return Pairs(src, self._resample(self._pairs.tgt, "tgt", epoch))
 
     def _resample(self, lines: TokenSequences, side: str, epoch: int) -> TokenSequences:
         if side not in self._samplers:

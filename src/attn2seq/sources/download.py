@@ -157,16 +157,22 @@ def _take(
             )
         return _copy(path, target, digest, owner)
     wanted = f"{owner.shelf}/{name}"
+    # What a mirror may give, with its digest: the file, or the same contents in another packing.
+    held = [(wanted, digest)]
+    if file.mirrored is not None and file.sha256 != UNKNOWN:
+        held.append((f"{owner.shelf}/{file.mirrored.name}", file.mirrored.sha256))
     failures = []
     if isinstance(places.mirror, Path):
-        if (places.mirror / wanted).is_file():
-            return _copy(places.mirror / wanted, target, digest, owner)
+        for place, its_digest in held:
+            if (places.mirror / place).is_file():
+                return _copy(places.mirror / place, target, its_digest, owner)
         failures.append(f"{places.mirror / wanted} does not exist")
-    mirrored = [f"{places.mirror}/{wanted}"] if isinstance(places.mirror, str) else []
-    for address in (*mirrored, str(file.url)):
+    mirrored = held if isinstance(places.mirror, str) else []
+    addresses = [(f"{places.mirror}/{place}", its_digest) for place, its_digest in mirrored]
+    for address, its_digest in (*addresses, (str(file.url), digest)):
         try:
-            path = fetch(address, digest, places.cache, RETRIES, say)
-            return _copy(path, target, digest, owner)
+            path = fetch(address, its_digest, places.cache, RETRIES, say)
+            return _copy(path, target, its_digest, owner)
         except FetchError as error:
             failures.append(f"{address}: {error}")
     raise UserError(

@@ -1,7 +1,7 @@
 """From prepared pairs to token ids: the vocabularies, then each side of each split."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,10 @@ from tqdm import tqdm
 
 from attn2seq.ahead import ahead
 from attn2seq.errors import UserError
+from attn2seq.features.prepared_audio import sample_rate_of
+from attn2seq.features.settings import FeatureSettings
 from attn2seq.preparing.settings import START_FOLDER
+from attn2seq.tokenization.recordings import write_frames
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.token_store import TokenStore, write_token_store
 from attn2seq.tokenization.tokenizer import UNK_ID, Tokenizer
@@ -53,6 +56,7 @@ def tokenize_splits(
     say: Callable[[str], None],
     vectors: Mapping[str, WordVectors] = NO_VECTORS,
     start: Path | None = None,
+    features: FeatureSettings | None = None,
 ) -> None:
     """Learn `src.model` and `tgt.model` from train; write the token ids of all splits.
 
@@ -62,16 +66,22 @@ def tokenize_splits(
     `prepared` holds a table of pairs for each split; the folder `output` is written as a whole. Of
     the word vectors of a side, the rows of its pieces become `src_vectors.npy` or
     `tgt_vectors.npy`, and `vectors.json` says how many have one. Raises UserError.
+
+    Recordings have no vocabulary: their frames, made as `features` says, take the place of ids.
     """
     for split in SPLITS:
         if not (prepared / f"{split}.parquet").is_file():
             raise UserError(f"{prepared / split}.parquet is missing; the prepare stage writes it")
+    rate = sample_rate_of(prepared)
+    sides = SIDES if rate is None else ("tgt",)
     with whole_folder(output) as folder:
         if start is None:
-            _write_vocabularies(prepared / "train.parquet", folder, settings, say)
+            _write_vocabularies(prepared / "train.parquet", folder, settings, sides, say)
         else:
             _take_over(start, folder, say)
-        for side in SIDES:
+        if rate is not None and features is not None:
+            write_frames(prepared, folder, features, rate, say)
+        for side in sides:
             tokenizer = Tokenizer(folder / f"{side}.model")
             for split in SPLITS:
                 table = prepared / f"{split}.parquet"
@@ -107,9 +117,13 @@ def sample_texts(table: Path, side: str, limit: int, seed: int) -> Iterator[str]
 
 
 def _write_vocabularies(
-    train: Path, folder: Path, settings: TokenizeSettings, say: Callable[[str], None]
+    train: Path,
+    folder: Path,
+    settings: TokenizeSettings,
+    wanted: Sequence[str],
+    say: Callable[[str], None],
 ) -> None:
-    specs = vocabulary_specs(settings)
+    specs = {side: spec for side, spec in vocabulary_specs(settings).items() if side in wanted}
     sides: dict[str, list[str]] = {}
     for side, spec in specs.items():
         sides.setdefault(spec.name, []).append(side)

@@ -38,6 +38,10 @@ class TokenSequences:
             raise IndexError(f"sequence {index} of {len(self)}")
         return self._ids[self._offsets[index] : self._offsets[index + 1]]
 
+    def first(self, index: int, most: int) -> NDArray[Any]:
+        """The first `most` tokens of a sequence."""
+        return self[index][:most]
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """The number of tokens of each sequence."""

@@ -40,10 +40,9 @@ class Epoch:
         Of these pairs the batch has those of the `share`, padded as the whole batch would be.
         """
         own = indices if share is None else indices[share.rows]
-        sources, targets = (
-            [side[int(index)][: self.max_tokens] for index in own]
-            for side in (self.pairs.src, self.pairs.tgt)
-        )
+        src, tgt, most = self.pairs.src, self.pairs.tgt, self.max_tokens
+        sources = [src.first(int(index), most) for index in own]
+        targets = [tgt.first(int(index), most) for index in own]
         return make_batch(sources, targets, device, self._longest(indices))
 
     def _longest(self, indices: Indices) -> tuple[int, int]:

@@ -46,7 +46,7 @@ def drop_words(batch: Batch, share: float) -> Batch:
     Iyyer et al. 2015, section 2.1, leave words out; here the length stays, and so does what frames
     or fills a sentence.
     """
-    if not share:
+    if not share or batch.src_BS.dim() == 3:  # frames are no words
         return batch
     ids = batch.src_BS
     is_word = (ids != PAD_ID) & (ids != BOS_ID) & (ids != EOS_ID)

@@ -9,7 +9,7 @@ from attn2seq.training.settings import TrainSettings
 
 def too_large(batch: Batch, step: int, settings: TrainSettings, checkpoints: Path) -> str:
     """For a batch that memory does not hold."""
-    (pairs, src), tgt = batch.src_BS.shape, batch.tgt_out_BT.shape[1]
+    (pairs, src, *_), tgt = batch.src_BS.shape, batch.tgt_out_BT.shape[1]
     return (
         f"the batch of step {step} has {pairs} pairs of up to {src} source and {tgt} target "
         f"tokens. Lower train.batch_tokens ({settings.batch_tokens}), train.max_tokens "

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,8 +11,11 @@ from torch import nn
 from attn2seq.batching.batch import Pairs
 from attn2seq.distributed.ranks import ALONE, Ranks
 from attn2seq.errors import StoppedError, UserError
+from attn2seq.features.augment import AugmentedFrames
+from attn2seq.features.frame_store import FrameStore, read_frame_format, speed_prefix
+from attn2seq.features.settings import FeatureSettings, FrameFormat, FrameSource
 from attn2seq.model.checkpoint import load_model, save_model
-from attn2seq.model.config_file import differing
+from attn2seq.model.config_file import CONFIG, differing, read_config
 from attn2seq.model.device import moved
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
@@ -43,42 +47,51 @@ def train_model(
     say: Callable[[str], None],
     asked_to_stop: Callable[[], StoppedError | None] = lambda: None,
     ranks: Ranks = ALONE,
+    features: FeatureSettings | None = None,
 ) -> None:
     """Train, then write the model folder (weights, config, tokenizers) and the metrics.
 
-    Of several `ranks` the first alone writes.
+    Of several `ranks` the first alone writes. `features` is needed where the tokenized sources are
+    frames of recordings.
 
     Raises UserError where the tokenized data cannot serve the model, StoppedError where training
     was asked to stop.
     """
-    src, tgt = (Tokenizer(tokenized / name) for name in TOKENIZERS)
+    source = frame_source(tokenized, features)
+    names = TOKENIZERS if source is None else TOKENIZERS[1:]
+    tokenizers = {name.partition(".")[0]: Tokenizer(tokenized / name) for name in names}
+    sizes = {side: one.vocabulary_size for side, one in tokenizers.items()}
     for key, wanted in (
         ("tie_embeddings is all", model_settings.tie_embeddings == "all"),
         ("copying is true", model_settings.copying),
     ):
-        if wanted and not _same_bytes(tokenized):
+        if wanted and (source is not None or not _same_bytes(tokenized)):
             raise UserError(
                 f"model.{key}, which needs one vocabulary for both sides: "
                 "set tokenize.joint_vocabulary to true"
             )
     seed_everything(settings.seed)
-    model = Seq2Seq(model_settings, src.vocabulary_size, tgt.vocabulary_size)
+    model = Seq2Seq(model_settings, sizes.get("src", 0), sizes["tgt"], source)
     start_from_vectors(model, tokenized, say)
     if (tokenized / START_FOLDER).is_dir():
         start_from_model(model, tokenized / START_FOLDER, say)
     moved(model, device, number_type)
     count = sum(parameter.numel() for parameter in model.parameters())
-    train_pairs, dev_pairs = _pairs(tokenized, "train"), _pairs(tokenized, "dev")
+    train_pairs, dev_pairs = (_pairs(tokenized, split, source) for split in ("train", "dev"))
     say(f"{len(train_pairs):,} training pairs, {len(dev_pairs):,} dev pairs, {count:,} parameters")
     with pairs_of_epochs(
         train_pairs,
-        {"src": src, "tgt": tgt},
+        tokenizers,
         settings,
         settings.seed,
         settings.max_tokens,
         settings.max_epochs,
         say,
     ) as pairs_of_epoch:
+        if source is not None and features is not None:
+            pairs_of_epoch = _augmented(
+                pairs_of_epoch, tokenized, features, source.frames, settings.seed
+            )
         trainer = Trainer(
             model,
             pairs_of_epoch,
@@ -110,7 +123,7 @@ def train_model(
         say(f"kept the average of steps {steps}, with dev loss {trainer.kept['dev_loss']:.4f}")
     with whole_folder(model_folder) as folder:
         save_model(folder, model, weights)
-        for name in TOKENIZERS:
+        for name in names:
             shutil.copyfile(tokenized / name, folder / name)
     _write_metrics(metrics_path, trainer, count)
 
@@ -137,6 +150,11 @@ def start_from_model(model: Seq2Seq, folder: Path, say: Callable[[str], None]) -
     Raises UserError where it is of another architecture.
     """
     found = load_model(folder, torch.device("cpu"), torch.float32)
+    if (model.source is None) != (found.source is None):
+        raise UserError(
+            "the model that download.start_from names and this one read sources of different "
+            "kinds, texts and recordings: name another"
+        )
     if differences := differing(model.settings, found.settings):
         raise UserError(
             "training cannot start from the model that download.start_from names: "
@@ -163,8 +181,50 @@ def _fill(embedding: nn.Embedding, path: Path, key: str) -> int:
     return int(found.sum())
 
 
-def _pairs(tokenized: Path, split: str) -> Pairs:
-    return Pairs(TokenStore(tokenized / f"{split}.src"), TokenStore(tokenized / f"{split}.tgt"))
+def frame_source(tokenized: Path, features: FeatureSettings | None) -> FrameSource | None:
+    """What a model must know of its recordings; None where sources are texts.
+
+    The format of a model that training starts from is kept, since its weights fit that.
+    """
+    form = read_frame_format(tokenized)
+    if form is None:
+        return None
+    assert features is not None
+    if (tokenized / START_FOLDER).is_dir():
+        started = read_config(tokenized / START_FOLDER / CONFIG).source
+        if started is None or started.frames.mel_bins != form.mel_bins:
+            raise UserError(
+                "the model that download.start_from names reads other sources than recordings of "
+                f"{form.mel_bins} mel bins: set features.mel_bins to its, or name another model"
+            )
+        return started
+    front = features.front()
+    return FrameSource(frames=form, front_end=front.front_end, front_end_size=front.front_end_size)
+
+
+def _augmented(
+    pairs_of_epoch: Callable[[int], Pairs],
+    tokenized: Path,
+    features: FeatureSettings,
+    form: FrameFormat,
+    seed: int,
+) -> Callable[[int], Pairs]:
+    """The same pairs with recordings that are varied in each epoch."""
+    at_speeds = [
+        FrameStore(speed_prefix(tokenized / "train.src", place), form)
+        for place in range(len(features.speeds))
+    ]
+
+    def pairs(epoch: int) -> Pairs:
+        varied = AugmentedFrames(at_speeds, features, seed, epoch)
+        return replace(pairs_of_epoch(epoch), src=varied)
+
+    return pairs
+
+
+def _pairs(tokenized: Path, split: str, source: FrameSource | None) -> Pairs:
+    prefix, tgt = tokenized / f"{split}.src", TokenStore(tokenized / f"{split}.tgt")
+    return Pairs(TokenStore(prefix) if source is None else FrameStore(prefix, source.frames), tgt)
 
 
 def _same_bytes(tokenized: Path) -> bool:

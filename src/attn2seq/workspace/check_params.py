@@ -20,6 +20,7 @@ from attn2seq.config import (
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 from attn2seq.evaluation.settings import EvaluateSettings
+from attn2seq.features.settings import FeatureSettings
 from attn2seq.model.config_file import CONFIG, differing, read_config
 from attn2seq.model.settings import ModelSettings
 from attn2seq.preparing.cleaning import normalise_text
@@ -32,12 +33,14 @@ from attn2seq.sources.vectors import find_vectors, read_vectors_entry
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.training.settings import TrainSettings
 from attn2seq.workspace.paths import LOCAL, PARAMS, TRAINED
+from attn2seq.workspace.recording_faults import recording_faults
 from attn2seq.workspace.track_settings import TrackSettings
 
 SECTIONS: dict[str, type[Settings]] = {
     "download": DownloadSettings,
     "prepare": PrepareSettings,
     "tokenize": TokenizeSettings,
+    "features": FeatureSettings,
     "model": ModelSettings,
     "train": TrainSettings,
     "decode": DecodeSettings,
@@ -58,6 +61,7 @@ def check_params(values: Mapping[str, Any], catalogue: Path) -> None:
     download = records.get("download")
     if isinstance(download, DownloadSettings):
         faults += _corpus_faults(catalogue, download, records.get("prepare"))
+        faults += recording_faults(catalogue, download, records)
     if faults:
         raise ConfigError(format_faults(str(PARAMS), faults))
 

@@ -50,7 +50,8 @@ def _named_files(settings: DownloadSettings, catalogue: Path, local: Path) -> It
             yield as_written(local / file.path)
     start = Path(settings.start_from)
     if settings.start_from and start.resolve().is_relative_to(local.resolve()):
-        yield from (start / name for name in FILES)
+        there = (start / name for name in FILES)
+        yield from (path for path in there if path.name != "src.model" or path.is_file())
 
 
 def _digest(file: Path) -> str:
