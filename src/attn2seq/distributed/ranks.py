@@ -109,7 +109,7 @@ class Ranks:
         if device.type != "cuda" or self.count == 1:
             return device
         found = torch.cuda.device_count()
-        if self.local_rank >= found:
+        if self.local_count > found:
             raise UserError(
                 f"{self.local_count} processes are to train on this machine, and each needs a GPU "
                 f"of its own, but torch sees {found}: lower train.processes, or set train.device "
