@@ -29,7 +29,15 @@ from attn2seq.decoding.ensemble import Member
 from attn2seq.decoding.greedy import greedy_search
 from attn2seq.decoding.recorded import RecordedSteps
 from attn2seq.decoding.settings import DecodeSettings
-from attn2seq.model.device import describe_device, pick_device, pick_number_type, tune_cpu
+from attn2seq.model.device import (
+    describe_device,
+    fix_cublas_workspace,
+    full_precision,
+    moved,
+    pick_device,
+    pick_number_type,
+    tune_cpu,
+)
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 from attn2seq.seeding import seed_everything
@@ -71,13 +79,15 @@ TINY = Sizes(16, 100, 8, 1, 2, 4, 6, 1, 1)
 
 def main(sizes: Sizes) -> None:
     tune_cpu()
+    fix_cublas_workspace()
     params = gnmt_params(sizes.units)
     device = pick_device("auto", "train.device")
     # bfloat16 on every GPU that this is meant for, and on a CPU what it can.
     number_type = pick_number_type("auto", device)
     seed_everything(SEED)
     settings = ModelSettings.model_validate(params["model"])
-    model = Seq2Seq(settings, sizes.vocabulary, sizes.vocabulary).to(device, number_type)
+    model = Seq2Seq(settings, sizes.vocabulary, sizes.vocabulary)
+    moved(model, device, number_type)
     weights = sum(weight.numel() for weight in model.parameters())
     kind = str(number_type).removeprefix("torch.")
     print(f"GNMT v2 of {weights:,} weights, {kind}, {describe_device(device)}")
@@ -219,4 +229,5 @@ if __name__ == "__main__":
     tiny = parser.parse_args().tiny
     if not tiny and not torch.cuda.is_available():
         raise SystemExit("gnmt_gpu: torch sees no GPU here; --tiny tries the code on the CPU")
-    main(TINY if tiny else FULL)
+    with full_precision():  # as the stages compute
+        main(TINY if tiny else FULL)

@@ -25,7 +25,13 @@ from attn2seq.batching.batch import Pairs
 from attn2seq.batching.sampler import BatchLimits, plan_batches
 from attn2seq.config import read_yaml
 from attn2seq.errors import StoppedError
-from attn2seq.model.device import describe_device, pick_device, pick_number_type, tune_cpu
+from attn2seq.model.device import (
+    describe_device,
+    moved,
+    pick_device,
+    pick_number_type,
+    tune_cpu,
+)
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.model.settings import ModelSettings
 from attn2seq.seeding import seed_everything
@@ -132,7 +138,7 @@ def _train(place: Path, sentences: int, input_feeding: bool, watch: Watch) -> Se
     data = place / "data" / "tokenized"
     seed_everything(settings.seed)
     src, tgt = (Tokenizer(data / name).vocabulary_size for name in ("src.model", "tgt.model"))
-    model = Seq2Seq(model_settings, src, tgt).to(device, number_type)
+    model = moved(Seq2Seq(model_settings, src, tgt), device, number_type)
     pairs, dev = (
         Pairs(TokenStore(data / f"{split}.src"), TokenStore(data / f"{split}.tgt"))
         for split in ("train", "dev")

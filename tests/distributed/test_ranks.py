@@ -11,8 +11,8 @@ import torch
 
 from attn2seq.distributed.ranks import ALONE, Ranks, is_helper, launched
 from attn2seq.errors import UserError
-from attn2seq.model.drawing import drawing, drawn
-from attn2seq.model.dropout import dropout
+from attn2seq.model.drawing import Share, drawing, drawn
+from attn2seq.model.dropout import dropout, step_mask
 
 SOURCES = Path(__file__).parents[2] / "src"
 
@@ -63,6 +63,23 @@ def test_shares_of_what_is_drawn_make_the_whole(over_time: bool) -> None:
     assert len(drawn(torch.rand, x_BTH.shape)) == 5  # nothing is left of a share
 
 
+@pytest.mark.parametrize("rows", [2, 1])
+def test_a_mask_on_a_gpu_lies_in_memory_as_that_of_the_whole_batch(rows: int) -> None:
+    """Where it lies decides what each unit draws. Layers of cuDNN have positions outermost."""
+    whole, own = (torch.empty(4, batch, 3, device="meta").transpose(0, 1) for batch in (6, rows))
+    expected = step_mask(whole, 0.5, True)
+    share = Share(slice(0, rows), 6, False)
+    with drawing(share):
+        mask = step_mask(own, 0.5, True)
+        plain = step_mask(torch.empty(rows, 4, 3, device="meta"), 0.5, True)
+    assert mask is not None
+    assert expected is not None
+    assert plain is not None
+    assert mask.shape == own.shape
+    assert mask.stride() == expected.stride() == (3, 18, 1)
+    assert plain.stride() == (12, 3, 1)
+
+
 def test_without_a_launch_nothing_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert launched(1, {}) is None
     assert launched(4, {"RANK": "1"}) is None
@@ -107,9 +124,10 @@ def test_a_launch_that_contradicts_itself_or_the_settings(
 
 def test_too_few_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    told = "^4 processes are to train on this machine, .* torch sees 1: lower train.processes"
-    with pytest.raises(UserError, match=told):
-        Ranks(1, 4, 1, 4).device(torch.device("cuda"))
+    told = "4 processes are to train on this machine, .* torch sees 1: lower train.processes"
+    for rank in (0, 1):  # the first does not begin what the others cannot help with
+        with pytest.raises(UserError, match=told):
+            Ranks(rank, 4, rank, 4).device(torch.device("cuda"))
     assert ALONE.device(torch.device("cuda")) == torch.device("cuda")
     assert Ranks(1, 4, 1, 4).device(torch.device("cpu")) == torch.device("cpu")
 

@@ -1,5 +1,6 @@
 """What only a GPU can show: graphs, waits of the host, its memory and its random numbers."""
 
+import socket
 from collections.abc import Callable
 from itertools import chain
 
@@ -7,15 +8,19 @@ import pytest
 import torch
 from recorded_variants import SOURCES, VARIANTS
 from table_model import decode_settings
+from torch.backends import cudnn
 
 from attn2seq.batching.batch import make_batch, pad_batch
 from attn2seq.decoding import recorded
 from attn2seq.decoding.beam import beam_search
 from attn2seq.decoding.greedy import greedy_search
 from attn2seq.decoding.recorded import RecordedSteps
+from attn2seq.distributed.ranks import Ranks
 from attn2seq.errors import UserError
 from attn2seq.model.copying import mix_copies
 from attn2seq.model.device import memory_told, moved
+from attn2seq.model.drawing import drawing
+from attn2seq.model.dropout import dropout
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.training.checkpoints import random_states, restore_random_states
 from attn2seq.training.loss import sequence_loss
@@ -74,6 +79,8 @@ def test_bfloat16_weights_are_in_one_piece(
     gpu: torch.device, small_model: Callable[..., Seq2Seq], cell: str
 ) -> None:
     """Where they are not, the fixture turns torch's warning into an error."""
+    if torch.cuda.get_device_capability(gpu) < (8, 0) or cudnn.version() < 91300:
+        pytest.skip("torch uses no cuDNN for these weights here")
     model = moved(small_model(cell=cell, encoder_layers=2), gpu, torch.bfloat16)
     model(make_batch([[5, 6, 7], [8]], [[8, 9], [4, 5]], gpu))
     weights = [
@@ -91,6 +98,46 @@ def test_copies_are_added_in_the_same_order_each_time(device: torch.device) -> N
     first = mix_copies(log_probs, generate, weights, source)
     for _ in range(20):
         assert torch.equal(mix_copies(log_probs, generate, weights, source), first)
+
+
+def test_shares_of_what_is_drawn_make_the_whole(device: torch.device) -> None:
+    """Also where positions lie outermost in memory, as they do in what cuDNN's layers give."""
+    for x_BTH in (torch.rand(6, 4, 8), torch.rand(4, 6, 8).transpose(0, 1)):
+        x_BTH = x_BTH.to(device)
+        torch.manual_seed(1)
+        whole = dropout(x_BTH, 0.5, True, over_time=False)
+        joined = torch.zeros_like(x_BTH)
+        for rank in range(4):
+            torch.manual_seed(1)
+            share = Ranks(rank, 4).share(6)
+            assert share is not None
+            with drawing(share):
+                joined[share.rows] = dropout(x_BTH[share.rows], 0.5, True, over_time=False)
+        assert torch.equal(joined, whole)
+
+
+def test_what_processes_tell_each_other(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients lie on the GPU, a checkpoint does not. NCCL gives each process a GPU of its own, so
+    the one here is all of the group, and takes the way of one among two.
+    """
+    loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+    for name, value in {
+        "RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0",
+        "GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    ranks = Ranks(0, 2)
+    gradient = torch.arange(3.0, device=device)
+    loss = torch.tensor(2.5, dtype=torch.float64, device=device)
+    with ranks.met(device):
+        ranks.add_up([gradient, loss])
+        told = ranks.from_first(lambda: {"masters": gradient.cpu(), "random": None})
+        assert ranks.agree(7)
+    assert gradient.tolist() == [0.0, 1.0, 2.0]
+    assert float(loss) == 2.5
+    assert torch.equal(told["masters"], gradient.cpu())
 
 
 def test_memory_that_runs_out_is_told(gpu: torch.device) -> None:

@@ -1,6 +1,9 @@
 """Where the model runs: what `auto` stands for, and a GPU that is not there."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,9 +124,7 @@ def test_bfloat16_weights_lie_in_one_piece_where_cudnn_reads_them(
 ) -> None:
     """Torch's own way leaves bfloat16 out. Here no cuDNN is there: what it would be told counts."""
     told: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(torch, "cudnn_is_acceptable", lambda weight: True)
-    monkeypatch.setattr(torch, "_cudnn_rnn_flatten_weight", lambda *given: told.append(given))
-    monkeypatch.setattr(cudnn_rnn, "get_cudnn_mode", lambda mode: mode)
+    as_on_gpu(monkeypatch, told, 91300, (8, 0))
     layer = RecurrentLayer(cell, 3, 5, bidirectional=True)
     assert moved(layer, CPU, torch.float32) is layer
     assert not told  # torch has done it
@@ -134,27 +135,89 @@ def test_bfloat16_weights_lie_in_one_piece_where_cudnn_reads_them(
     )
 
 
+@pytest.mark.parametrize(
+    ("version", "capability"), [(91200, (9, 0)), (91300, (7, 5)), (None, (9, 0))]
+)
+def test_where_cudnn_takes_no_bfloat16_torch_computes_without_it(
+    monkeypatch: pytest.MonkeyPatch, version: int | None, capability: tuple[int, int]
+) -> None:
+    told: list[tuple[Any, ...]] = []
+    as_on_gpu(monkeypatch, told, version, capability)
+    moved(RecurrentLayer("lstm", 3, 5, bidirectional=True), CPU, torch.bfloat16)
+    assert not told
+
+
+def as_on_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[tuple[Any, ...]],
+    version: int | None,
+    capability: tuple[int, int],
+) -> None:
+    """Of a GPU what the layout of weights asks for; `told` is what cuDNN would be."""
+    monkeypatch.setattr(torch, "cudnn_is_acceptable", lambda weight: True)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: version)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch, "_cudnn_rnn_flatten_weight", lambda *given: told.append(given))
+    monkeypatch.setattr(cudnn_rnn, "get_cudnn_mode", lambda mode: mode)
+
+
 def test_a_cpu_lays_no_weights_together() -> None:
     moved(RecurrentLayer("lstm", 3, 5, bidirectional=False), CPU, torch.bfloat16)
 
 
-def precision() -> tuple[bool, bool]:
-    products = torch.backends.cuda.matmul
-    return torch.backends.cudnn.allow_tf32, products.allow_bf16_reduced_precision_reduction
+FULL = ("ieee", "ieee", False)
+
+
+def precision() -> tuple[str, str, bool]:
+    layers, products = torch.backends.cudnn.rnn, torch.backends.cuda.matmul
+    bfloat16_sums = products.allow_bf16_reduced_precision_reduction
+    return layers.fp32_precision, products.fp32_precision, bfloat16_sums
 
 
 def test_float32_is_float32_within_the_block_and_as_before_after_the_last() -> None:
     usual = precision()
-    assert usual != (False, False)
+    assert usual[0] == "tf32"
+    assert usual[2]
     first, second = full_precision(), full_precision()  # as two threads have them
     first.__enter__()
     second.__enter__()
-    assert precision() == (False, False)
-    assert torch.backends.cudnn.rnn.fp32_precision != "tf32"
+    assert precision() == FULL
     first.__exit__(None, None, None)
-    assert precision() == (False, False)
+    assert precision() == FULL
     second.__exit__(None, None, None)
     assert precision() == usual
+    assert torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+PRECISE = """
+import torch
+from attn2seq.model.device import full_precision
+layers, products = torch.backends.cudnn.rnn, torch.backends.cuda.matmul
+usual = layers.fp32_precision, products.fp32_precision
+with full_precision():
+    print(layers.fp32_precision, products.fp32_precision)
+assert usual == (layers.fp32_precision, products.fp32_precision)
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import torch; torch.backends.cudnn.rnn.fp32_precision = 'ieee'",
+        "import torch; torch.backends.cuda.matmul.fp32_precision = 'tf32'",
+        "import torch; torch.set_float32_matmul_precision('high')",
+        "import os; os.environ['TORCH_ALLOW_TF32_CUBLAS_OVERRIDE'] = '1'",
+    ],
+)
+def test_whatever_a_program_or_an_image_has_set_before(before: str) -> None:
+    """In a process of its own: torch mixes its older settings and its newer ones."""
+    done = subprocess.run(
+        [sys.executable, "-c", before + PRECISE],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("ieee ieee\n", 0), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ def assert_complete(run: ShownRun) -> None:
     """Params, curves, scores, tags, data sets, files and the model: all that a run has."""
     assert run.status == "FINISHED"
     sections = {name.partition(".")[0] for name in run.params}
-    assert sections == {"download", "prepare", "tokenize", "model", "train", "decode", "evaluate"}
+    assert sections == {
+        "download", "prepare", "tokenize", "features", "model", "train", "decode", "evaluate",
+    }  # fmt: skip
     steps = int(run.score("train/steps"))
     for key in CURVES:
         points = sorted(run.curves[key])

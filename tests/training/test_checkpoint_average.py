@@ -47,9 +47,10 @@ def test_the_average_is_what_training_gives(
     made = trainer(average_checkpoints=2, average_of=of, tie_embeddings="all", **changes)
     weights_at: dict[int, dict[str, torch.Tensor]] = {}
     losses = iter([3.0, 1.0, 2.0, 4.0, 5.0])
-    real = made._dev_scores
+    real, precisions = made._dev_scores, set()
 
     def scores() -> dict[str, float | int]:
+        precisions.add(torch.backends.cudnn.rnn.fp32_precision)
         weights_at[made.optimizer.step_number] = made.optimizer.weights()
         loss = next(losses, None)
         return real() if loss is None else {"dev_loss": loss, "dev_accuracy": 0.0}
@@ -57,6 +58,7 @@ def test_the_average_is_what_training_gives(
     monkeypatch.setattr(made, "_dev_scores", scores)
     monkeypatch.setattr(made, "_say_progress", lambda *arguments: None)
     found = made.run()
+    assert precisions == {"ieee"}  # of the average, too, which is scored when training has ended
     expected = {
         name: sum(weights_at[step][name].double() for step in steps).float() / 2 for name in found
     }

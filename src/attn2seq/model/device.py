@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -52,10 +52,10 @@ def moved(model: Module, device: torch.device, number_type: torch.dtype) -> Modu
 def _flatten_weights(layer: nn.RNNBase) -> None:
     """Lay the weights in one piece, as cuDNN reads them; else each call would copy all of them.
 
-    torch does so when a layer is moved, but leaves out bfloat16, although its cuDNN takes that.
+    torch does so when a layer is moved, but leaves out bfloat16, which cuDNN takes all the same.
     """
     weight = next(layer.parameters())
-    if weight.dtype != torch.bfloat16 or not torch.cudnn_is_acceptable(weight):
+    if weight.dtype != torch.bfloat16 or not _cudnn_takes_bfloat16(weight):
         return
     with torch.no_grad(), torch.cuda.device_of(weight):
         torch._cudnn_rnn_flatten_weight(
@@ -71,17 +71,29 @@ def _flatten_weights(layer: nn.RNNBase) -> None:
         )
 
 
+def _cudnn_takes_bfloat16(weight: nn.Parameter) -> bool:
+    """Whether torch hands cuDNN a recurrent layer of such weights: elsewhere laying them out fails,
+    and torch computes without it. From cuDNN 9.13 and compute capability 8 on.
+    """
+    return (
+        torch.cudnn_is_acceptable(weight)
+        and (torch.backends.cudnn.version() or 0) >= 91300
+        and torch.cuda.get_device_capability(weight.device) >= (8, 0)
+    )
+
+
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Within the block a GPU computes in the number type that it is asked for.
 
     By default recurrent layers in float32 multiply in TF32, with 10 bits of 23, and products of
-    bfloat16 may be summed in bfloat16. The settings are the process's; the last block to end puts
-    them back.
+    bfloat16 may be summed in bfloat16; TORCH_ALLOW_TF32_CUBLAS_OVERRIDE, which some images set, has
+    products in float32 multiply in TF32, too. The settings are the process's; the last block to end
+    puts them back.
     """
     with _PRECISION:
         if not _PRECISION_BLOCKS:
-            _USUAL_PRECISION[:] = _set_precision(False, False)
+            _USUAL_PRECISION[:] = [_set_precision(("ieee", "ieee", False))]
         _PRECISION_BLOCKS.append(None)
     try:
         yield
@@ -89,20 +101,28 @@ def full_precision() -> Iterator[None]:
         with _PRECISION:
             _PRECISION_BLOCKS.pop()
             if not _PRECISION_BLOCKS:
-                _set_precision(*_USUAL_PRECISION)
+                _set_precision(_USUAL_PRECISION.pop())
 
 
 _PRECISION = Lock()
 _PRECISION_BLOCKS: list[None] = []
-_USUAL_PRECISION: list[bool] = []
+# Of recurrent layers and of products in float32, and whether bfloat16 may be summed in bfloat16.
+Precision = tuple[str, str, bool]
+_USUAL_PRECISION: list[Precision] = []
 
 
-def _set_precision(tf32: bool, bfloat16_sums: bool) -> tuple[bool, bool]:
+def _set_precision(wanted: Precision) -> Precision:
     """Returns what was set before."""
-    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = cudnn.allow_tf32, products.allow_bf16_reduced_precision_reduction
-    cudnn.allow_tf32 = tf32
-    products.allow_bf16_reduced_precision_reduction = bfloat16_sums
+    # Not the older allow_tf32: asked for its value, it raises where a program has set a newer one.
+    layers: Any = cudnn_rnn  # what torch makes of the module has the setting
+    products = torch.backends.cuda.matmul
+    before = (
+        layers.fp32_precision,
+        products.fp32_precision,
+        products.allow_bf16_reduced_precision_reduction,
+    )
+    layers.fp32_precision, products.fp32_precision = wanted[:2]
+    products.allow_bf16_reduced_precision_reduction = wanted[2]
     return before
 
 

@@ -34,12 +34,23 @@ def step_mask(like: Tensor, rate: float, training: bool) -> Tensor | None:
 
 def _mask(shape: torch.Size, like: Tensor, rate: float) -> Tensor:
     if like.device.type != "cpu":
-        # Laid out as `like` is, which decides what each unit draws.
-        ones = torch.ones_like(like) if shape == like.shape else like.new_ones(shape)
-        return F.dropout(ones, rate)
+        return F.dropout(_ones(shape, like), rate)
     # Sixteen random bits a unit: torch's own way on a CPU draws 53 for each, one after the other,
     # and takes several times as long.
     count = shape.numel()
     words = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
     kept = words.view(torch.int16)[:count].view(shape) >= round(rate * 2**16) - 2**15
     return kept.to(like.dtype).mul_(1 / (1 - rate))
+
+
+def _ones(shape: torch.Size, like: Tensor) -> Tensor:
+    """Ones, laid out in memory as `like` is: on a GPU that decides what each unit draws.
+
+    They may be those of a whole batch, of which `like` has some sentences.
+    """
+    if shape == like.shape:
+        return torch.ones_like(like)
+    # From the outermost dimension in; equal strides are those of one sentence within positions.
+    strides = like.stride()
+    order = sorted(range(like.dim()), key=lambda place: (-strides[place], -place))
+    return torch.empty_permuted(shape, order, dtype=like.dtype, device=like.device).fill_(1)

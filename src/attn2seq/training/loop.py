@@ -109,7 +109,7 @@ class Trainer:
                     self._stop_if_asked()
                 else:
                     self.epoch = plan_epoch(self.pairs_of_epoch, self.settings, self.progress.epoch)
-        return self._kept_weights()
+            return self._kept_weights()
 
     def _bar(self, first_step: int) -> "tqdm[Any]":
         shown = None if self.ranks.is_first else True  # None: at a terminal

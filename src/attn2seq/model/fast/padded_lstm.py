@@ -23,7 +23,7 @@ def padded_lstm(
     the input and output gates and opens the forget gate. The cell stays as it was, and the output
     is zero, which is also the state that a backward direction starts from.
     """
-    lengths_B = lengths_B.to(inputs_BTI.device)
+    lengths_B = lengths_B.to(inputs_BTI.device, non_blocking=True)
     padding_BT1 = past_ends(inputs_BTI, lengths_B)
     # The order of torch's gates is input, forget, cell, output.
     of_gates_4 = inputs_BTI.new_zeros(4)
