@@ -205,7 +205,7 @@ def test_accents_of_a_member_s_name_are_encoded_in_either_way(tmp_path: Path, ma
     [
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:33\nsize 10000\n",
-            "is a pointer of Git LFS, not the file itself: run `git lfs pull`",
+            "is a pointer of Git LFS, not the file itself: run `git lfs install`",
         ),
         (b"one\rtwo\rthree\r", "its lines end in carriage returns alone"),
         ("one\n".encode("utf-16"), "it seems to be UTF-16 text; save the file as UTF-8"),

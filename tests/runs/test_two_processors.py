@@ -159,6 +159,29 @@ def test_a_lost_champion_comes_back_or_is_named(
         "models:/toy-en-de@champion: lost: the champion was baseline, whose model is gone" in said
     )
     assert client_of(cloned).search_registered_models() == []
+    # What is told to do: `make register`, and first, as no model is left, `make repro`.
+    assert "`make register` chooses one" in said
+    assert main(["register"]) == 1
+    assert "`make repro`, or" in capsys.readouterr().err
+    build(cloned)
+    assert track.main([]) == 0
+    assert main(["register"]) == 0
+    capsys.readouterr()
+    assert main(["track", "--all"]) == 0
+    assert "lost" not in capsys.readouterr().out
+    assert client_of(cloned).get_model_version_by_alias("toy-en-de", "champion")
+
+
+def test_what_a_card_lacks_is_added(cloned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert track.main([]) == 0
+    for path in (cloned / "mlartifacts").rglob("corpus.json"):
+        path.unlink()
+    assert main(["register"]) == 1
+    assert "needed for its card: `make track ALL=1` adds what a run" in capsys.readouterr().err
+    assert main(["track", "--all"]) == 0
+    assert main(["register"]) == 0
+    version = client_of(cloned).get_model_version_by_alias("toy-en-de", "champion")
+    assert "Toy (2020)" in version.description
 
 
 def test_training_again_elsewhere_leaves_the_first_run_as_it_was(

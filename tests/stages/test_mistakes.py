@@ -176,7 +176,7 @@ def test_the_remedies_that_stages_name_work(
     write_project(in_tmp_path, {}, {}, {"mine.tsv": pointer})
     with pytest.raises(SystemExit):
         run_stages(in_tmp_path, until="prepare")
-    assert "run `git lfs pull` in the repository that it comes from, and copy it again" in (
+    assert "`git lfs pull` in the repository that it comes from, and copy it again" in (
         capsys.readouterr().err
     )
     (in_tmp_path / "data/local/mine.tsv").write_bytes(tsv(*LINES))

@@ -18,7 +18,7 @@ from attn2seq.cli.main import main
 pytestmark = [pytest.mark.promise("mistakes"), pytest.mark.slow]
 
 TRANSLATE = ("translate", "--beam-size", "1", "abc")
-OF_HEAD = ("translate", "--beam-size", "1", "--model", "HEAD", "abc")
+OF_COMMIT = ("translate", "--beam-size", "1", "--model", "HEAD~1", "abc")
 
 
 class Remedy(NamedTuple):
@@ -61,6 +61,12 @@ def keep_experiment_elsewhere(root: Path) -> None:
     shell(root, f"git remote add origin {root.parent / 'shared.git'}")
     shell(root, f"dvc remote add --default storage {root.parent / 'storage'}")
     shell(root, "dvc exp save --quiet --name mine && dvc exp push --quiet origin mine")
+    remove(".dvc/cache")(root)
+
+
+def lose_the_cache_of_a_commit(root: Path) -> None:
+    """Of the one before: the workspace goes on from it."""
+    shell(root, "git commit --quiet --allow-empty --message Later")
     remove(".dvc/cache")(root)
 
 
@@ -165,6 +171,11 @@ REMEDIES = {
         forget_the_name, ("doctor",), "git config --global user.name ...",
         ("git config --global user.name Test",), status=0,
     ),
+    "a model in no cache": Remedy(
+        lose_the_cache_of_a_commit, OF_COMMIT,
+        "`git checkout HEAD~1` and `make repro` make it again",
+        ("git checkout --quiet HEAD~1", "dvc repro --quiet", "git checkout --quiet -"),
+    ),
     "an empty params.yaml": Remedy(
         put("params.yaml", "download: {}\n"), ("register",), "`attn2seq check` lists its errors",
         ("attn2seq check || true", "git checkout -- params.yaml", "attn2seq register --force"),
@@ -173,7 +184,7 @@ REMEDIES = {
 
 
 # Several starts of DVC, or stages that run again.
-DEAR = ("an experiment in a remote", "a damaged listing")
+DEAR = ("an experiment in a remote", "a damaged listing", "a model in no cache")
 
 
 @pytest.mark.parametrize(

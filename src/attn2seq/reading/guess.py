@@ -34,7 +34,8 @@ SIDES = (
 NO_TEXTS = ("id", "index", "no", "nr", "number", "domain", "author", "date", "score", "url")
 # How files begin that are no text, or no corpus.
 _OTHER_FILES = {
-    b"version https://git-lfs": "a pointer of Git LFS, not the file: `git lfs pull` brings it",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file: `git lfs install` and `git "
+    "lfs pull` bring it",
     b"PK\x03\x04": "a zip archive (a spreadsheet is one): unpack it, or save it as CSV in UTF-8",
     b"\xfd7zXZ\x00": "packed with xz: `unxz` it, and pack it with gzip if you like",
     b"BZh": "packed with bzip2: `bunzip2` it, and pack it with gzip if you like",

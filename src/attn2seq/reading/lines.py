@@ -47,8 +47,8 @@ def read_lines(raw: Path, name: str) -> Iterator[tuple[int, str]]:
         for number, line in decoded_lines(file, label, MAX_LINE_BYTES):
             if number == 1 and line.startswith(_LFS_POINTER):
                 raise UserError(
-                    f"{label} is a pointer of Git LFS, not the file itself: run `git lfs pull` in "
-                    "the repository that it comes from, and copy it again"
+                    f"{label} is a pointer of Git LFS, not the file itself: run `git lfs install` "
+                    "and `git lfs pull` in the repository that it comes from, and copy it again"
                 )
             yield number, line
     if not number:

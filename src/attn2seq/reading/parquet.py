@@ -55,7 +55,10 @@ def open_parquet(path: Path, label: str) -> Any:
     with path.open("rb") as file:
         start = file.read(11)
     if not start.startswith(b"PAR1"):
-        pointer = ": it is a pointer of Git LFS, which `git lfs pull` replaces by the file"
+        pointer = (
+            ": it is a pointer of Git LFS, which `git lfs install` and `git lfs pull` replace by "
+            "the file"
+        )
         raise UserError(
             f"{label} is not a parquet table{pointer if start == b'version htt' else ''}"
         )
