@@ -174,7 +174,7 @@ def test_killed_at_random_moments(
     project: Path, whole: tuple[str, list[bytes]], record_property: Callable[[str, object], None]
 ) -> None:
     """The helper, the first process, or both, in each part of the time that a training takes."""
-    draw, kills = random.Random(20261201), 9
+    draw, kills = random.Random(20261201), 6
     started = time.monotonic()
     train(project)
     duration = time.monotonic() - started
