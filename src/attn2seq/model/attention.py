@@ -167,8 +167,9 @@ class LocationAwareAttention(AdditiveAttention):
     def of_earlier(self, coverage_BTS: Tensor) -> Tensor:
         """What the weights of the step before add inside the tanh: U f, BTSA."""
         features_nKS = self.filters(coverage_BTS.flatten(0, 1).unsqueeze(1))
-        added_nSA: Tensor = self.location(features_nKS.transpose(1, 2))
-        return added_nSA.unflatten(0, coverage_BTS.shape[:2])
+        added_nSA = self.location(features_nKS.transpose(1, 2))
+        added_BTSA: Tensor = added_nSA.unflatten(0, coverage_BTS.shape[:2])
+        return added_BTSA
 
 
 def additive_scores(queries_BTA: Tensor, keys_BSA: Tensor, v_A: Tensor) -> Tensor:
