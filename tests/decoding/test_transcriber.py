@@ -27,14 +27,16 @@ BINS = 16
 WORDS = [["do"], ["mi", "so", "ti"], ["ti"] * 4, ["so", "do"], ["do"]]
 
 
-def write_model(folder: Path, seed: int = 5, kind: str = "convolution") -> Path:
+def write_model(
+    folder: Path, seed: int = 5, kind: str = "convolution", attention: str = "additive"
+) -> Path:
     """Random weights, far from uniform."""
     form = FrameFormat(
         sample_rate=RATE, mel_bins=BINS, mean=[5.0] * BINS, deviation=[4.0] * BINS
     )  # fmt: skip
     source = FrameSource.model_validate({"frames": form, "front_end": kind, "front_end_size": 4})
     torch.manual_seed(seed)
-    model = Seq2Seq(tiny_model().settings, 0, VOCABULARY, source)
+    model = Seq2Seq(tiny_model(attention).settings, 0, VOCABULARY, source)
     for parameter in model.parameters():
         parameter.data.mul_(4)
     model.output.bias.data.zero_()
@@ -69,10 +71,12 @@ def transcriber(folder: Path, *further: Path, **changes: object) -> Transcriber:
     return Transcriber(folder, settings(**changes), further=further)
 
 
+@pytest.mark.parametrize("attention", ["additive", "location_aware"])
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_other_recordings_of_a_batch_change_nothing(
-    folder: Path, recordings: list[str], beam_size: int
+    tmp_path: Path, recordings: list[str], beam_size: int, attention: str
 ) -> None:
+    folder = write_model(tmp_path / "model", attention=attention)
     model = transcriber(folder, beam_size=beam_size)
     together = model.translate(recordings, attention_maps=9)
     assert len({found.text for found in together}) > 1

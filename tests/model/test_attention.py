@@ -91,8 +91,9 @@ def test_location_aware_scores_equal_the_equation(model_settings: MakeSettings) 
     """e_j = v . tanh(W q + V h_j + U f_j + b), f = F * a: Eq. 8 and 9 in Chorowski et al. 2015."""
     attention = attention_of(model_settings, "location_aware")
     w = dict(attention.named_parameters())
-    q, h, a = torch.randn(1, 1, 16).double(), torch.randn(1, 60, 16).double(), torch.rand(1, 60)
-    found = attention.scores(q, attention.keys(h), a.double())[0, 0]
+    # Two hypotheses of a sentence, each with weights of its own.
+    q, h, a = torch.randn(1, 2, 16).double(), torch.randn(1, 60, 16).double(), torch.rand(1, 2, 60)
+    found = attention.scores(q, attention.keys(h), a.double())[0, 1]
     filters, reach = w["filters.weight"][:, 0], w["filters.weight"].shape[2] // 2
     for j in range(60):
         f = torch.zeros(len(filters)).double()
@@ -100,8 +101,8 @@ def test_location_aware_scores_equal_the_equation(model_settings: MakeSettings) 
             for place, weight in enumerate(row):
                 at = j + place - reach
                 if 0 <= at < 60:
-                    f[k] += weight * a[0, at]
-        hidden = w["query.weight"] @ q[0, 0] + w["key.weight"] @ h[0, j] + w["key.bias"]
+                    f[k] += weight * a[0, 1, at]
+        hidden = w["query.weight"] @ q[0, 1] + w["key.weight"] @ h[0, j] + w["key.bias"]
         expected = w["energy.weight"][0] @ torch.tanh(hidden + w["location.weight"] @ f)
         torch.testing.assert_close(found[j], expected)
 

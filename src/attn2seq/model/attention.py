@@ -100,13 +100,24 @@ class AdditiveAttention(Attention):
         """Unnormalised scores, BTS."""
         scores = additive_scores_on_cpu if keys_BSA.device.type == "cpu" else additive_scores
         queries_BTA = self.query(queries_BTQ)
-        if self.coverage is None or coverage_BTS is None:
+        if not self.remembers or coverage_BTS is None:
             return scores(queries_BTA, keys_BSA, self.energy_vector())
-        covered_BTSA = self.coverage(coverage_BTS.unsqueeze(-1).to(keys_BSA.dtype))
+        covered_BTSA = self.of_earlier(coverage_BTS.to(keys_BSA.dtype))
         # Each query has keys of its own, as if it were a sentence.
         keys_nSA = (keys_BSA.unsqueeze(1) + covered_BTSA).flatten(0, 1)
         scores_n1S = scores(queries_BTA.flatten(0, 1).unsqueeze(1), keys_nSA, self.energy_vector())
         return scores_n1S.reshape(coverage_BTS.shape)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a score depends on where attention was before."""
+        return self.coverage is not None
+
+    def of_earlier(self, coverage_BTS: Tensor) -> Tensor:
+        """What earlier attention adds inside the tanh: w c, BTSA."""
+        assert self.coverage is not None
+        covered_BTSA: Tensor = self.coverage(coverage_BTS.unsqueeze(-1))
+        return covered_BTSA
 
     def energy_vector(self) -> Tensor:
         """The vector v."""
@@ -148,13 +159,17 @@ class LocationAwareAttention(AdditiveAttention):
         self.filters = nn.Conv1d(1, self.FILTERS, self.WIDTH, padding=self.WIDTH // 2, bias=False)
         self.location = nn.Linear(self.FILTERS, attention_size, bias=False)
 
-    def scores(
-        self, queries_BTQ: Tensor, keys_BSA: Tensor, coverage_BS: Tensor | None = None
-    ) -> Tensor:
-        """Unnormalised scores, BTS; `coverage_BS` are the weights of the step before."""
-        assert coverage_BS is not None
-        features_BSK = self.filters(coverage_BS.unsqueeze(1).to(keys_BSA.dtype)).transpose(1, 2)
-        return super().scores(queries_BTQ, keys_BSA + self.location(features_BSK))
+    @property
+    def remembers(self) -> bool:
+        """Whether a score depends on where attention was before."""
+        return True
+
+    def of_earlier(self, coverage_BTS: Tensor) -> Tensor:
+        """What the weights of the step before add inside the tanh: U f, BTSA."""
+        features_nKS = self.filters(coverage_BTS.flatten(0, 1).unsqueeze(1))
+        added_nSA = self.location(features_nKS.transpose(1, 2))
+        added_BTSA: Tensor = added_nSA.unflatten(0, coverage_BTS.shape[:2])
+        return added_BTSA
 
 
 def additive_scores(queries_BTA: Tensor, keys_BSA: Tensor, v_A: Tensor) -> Tensor:
