@@ -16,14 +16,18 @@ from packaging.utils import canonicalize_name
 
 from attn2seq.cli import doctor
 from attn2seq.export import folder
+from attn2seq.workspace import recording_faults
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 INSTALL = re.compile(r"pip install '?([\w-]+)(?:\[(\w+)\])?")
 # Of messages that are filled in with what is missing: all that it can be.
+SPEECH = {canonicalize_name(name) for name in recording_faults.PACKAGES}
 FILLED_IN = {
     ("src/attn2seq/export/folder.py", "attn2seq[export]"): set(folder.PACKAGES),
     ("src/attn2seq/cli/doctor.py", "attn2seq"): set(doctor.STAGES),
+    ("src/attn2seq/features/audio.py", "attn2seq[speech]"): SPEECH,
+    ("src/attn2seq/workspace/recording_faults.py", "attn2seq[speech]"): SPEECH,
 }
 
 

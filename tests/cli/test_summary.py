@@ -58,8 +58,8 @@ def test_damaged_scores_are_told_with_the_remedy(
 ) -> None:
     (tmp_path / "results" / "evaluate").mkdir(parents=True)
     (tmp_path / "results" / "evaluate" / "metrics.json").write_text(damaged)
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
+    (tmp_path / "params.yaml").write_text("download: {corpus: toy}\n")
+    (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     assert main(["summary"]) == 1
     said = capsys.readouterr().err
@@ -81,8 +81,8 @@ def test_it_tells_where_to_look(
 ) -> None:
     (tmp_path / "results" / "evaluate").mkdir(parents=True)
     (tmp_path / "results" / "evaluate" / "metrics.json").write_text(json.dumps(METRICS))
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
+    (tmp_path / "params.yaml").write_text("download: {corpus: toy}\n")
+    (tmp_path / "dvc.yaml").touch()
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert main(["summary"]) == 0

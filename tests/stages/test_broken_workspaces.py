@@ -136,7 +136,7 @@ SITUATIONS = {
     "a server of no kind": Situation(address("nonsense://there"), RUNS),
     "an address of no host": Situation(address("http://[::1"), RUNS, {"register": "is no address"}),
     "a database without its driver": Situation(
-        address("postgresql://u@127.0.0.1:1/x"), RUNS, {"register": "does not answer"}
+        address("mysql://u@127.0.0.1:1/x"), RUNS, {"register": "does not answer"}
     ),
     "a database in no folder": Situation(address("sqlite:////nonexistent/a.db"), RUNS),
     "catalogue missing": Situation(
