@@ -148,6 +148,8 @@ with together(3, [sys.executable, "-c", sys.argv[1], sys.argv[1]]) as ranks:
 """
 
 
+@pytest.mark.long
+@pytest.mark.promise("killed")
 def test_one_that_ends_before_the_processes_met() -> None:
     """Nobody waits for it, though those that wait are in a library that knows of nothing."""
     done = subprocess.run(

@@ -85,6 +85,8 @@ def test_three_processes_make_what_one_makes(alone: Results, three: Results, nam
     compare(alone[name], three[name], 1e-5)
 
 
+@pytest.mark.long
+@pytest.mark.promise("deterministic")
 @pytest.mark.parametrize("name", WITH_TWO)
 def test_two_processes_make_what_one_makes(alone: Results, two: Results, name: str) -> None:
     assert furthest(alone[name]["weights"], two[name]["weights"]) < 1e-6

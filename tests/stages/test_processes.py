@@ -138,6 +138,7 @@ def test_torchrun_gives_the_same_bytes(project: Path, whole: tuple[str, list[byt
     assert said.count("results in models/trained") == 1
 
 
+@pytest.mark.long
 @pytest.mark.promise("killed")
 def test_whichever_is_killed_the_same_command_ends_in_the_same_bytes(
     project: Path, whole: tuple[str, list[bytes]]

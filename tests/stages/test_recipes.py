@@ -16,6 +16,8 @@ from tiny_project import PROJECT, run_stages, write_params
 SCORED_BY = {
     "multi30k-en-de-lowercase": ("moses_bleu", "tok:moses-de"),
     "multi30k-en-de": ("moses_bleu", "tok:moses-de"),
+    "multi30k-en-fr-lowercase": ("moses_bleu", "tok:moses-fr"),
+    "multi30k-en-cs-lowercase": ("moses_bleu", "tok:moses-cs"),
     "multi30k-en-fr": ("moses_bleu", "tok:moses-fr"),
     "multi30k-en-cs": ("moses_bleu", "tok:moses-cs"),
     "tatoeba-eng-fra": ("bleu", "tok:13a"),

@@ -184,7 +184,10 @@ REMEDIES = {
 
 
 # Several starts of DVC, or stages that run again.
-DEAR = ("an experiment in a remote", "a damaged listing", "a model in no cache")
+DEAR = (
+    "an experiment in a remote", "a damaged listing", "a model in no cache", "a damaged database",
+    "no runs for a model's address", "an empty params.yaml",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -213,6 +216,7 @@ def test_the_remedy_that_a_message_names_works(
     assert told not in " ".join(said.split())
 
 
+@pytest.mark.long
 def test_the_model_of_a_commit_by_its_own_code(
     finished_workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
