@@ -67,4 +67,6 @@ def test_no_secret_is_in_a_file() -> None:
 
 def test_the_dev_container_is_described() -> None:
     described = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
-    assert described["postCreateCommand"] == "make lint"
+    build = described["build"]
+    assert (ROOT / ".devcontainer" / build["dockerfile"]).resolve() == DOCKERFILE
+    assert f" AS {build['target']}\n" in DOCKERFILE.read_text()
