@@ -39,6 +39,21 @@ function showMap(attention) {
   else byId("map").replaceChildren(make("p", { textContent: "This model has no attention." }));
 }
 
+/* What is to be said of a source, and its hypotheses, of which one is chosen to see its map. */
+function showHypotheses({ hypotheses, notes }) {
+  byId("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
+  const buttons = hypotheses.map(({ text, score }) => make("button", { type: "button" },
+    make("span", { className: "text", dir: "auto", lang: tag("tgt"), textContent: text || EMPTY_TEXT }),
+    make("span", { className: "score", textContent: score.toFixed(2).replace("-", "\u2212") })));
+  const choose = (place) => {
+    buttons.forEach((button, other) => button.setAttribute("aria-pressed", other === place));
+    showMap(hypotheses[place].attention);
+  };
+  buttons.forEach((button, place) => button.addEventListener("click", () => choose(place)));
+  byId("hypotheses").replaceChildren(...buttons.map((button) => make("li", {}, button)));
+  choose(0);
+}
+
 /* While an input method is composing, as for Chinese, Enter belongs to it. */
 function isEnter(event) {
   return event.key === "Enter" && !event.shiftKey && !event.isComposing;

@@ -16,27 +16,18 @@ async function transcribe(file) {
   try {
     const answer = await request({ recording: await inBase64(file) });
     if (!answer) return;
-    showTranscript(answer);
+    if (answer.hypotheses.length) showTranscript(answer);
+    else showFault("The model heard nothing in this recording.");
   } catch (error) {
     showFault(error.message);
   }
   byId("state").textContent = "";
 }
 
-function showTranscript({ hypotheses, notes }) {
+function showTranscript(answer) {
   byId("result").hidden = false;
-  byId("best").textContent = hypotheses[0].text || EMPTY_TEXT;
-  byId("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
-  const buttons = hypotheses.map(({ text, score }) => make("button", { type: "button" },
-    make("span", { className: "text", dir: "auto", lang: tag("tgt"), textContent: text || EMPTY_TEXT }),
-    make("span", { className: "score", textContent: score.toFixed(2).replace("-", "\u2212") })));
-  const choose = (place) => {
-    buttons.forEach((button, other) => button.setAttribute("aria-pressed", other === place));
-    showMap(hypotheses[place].attention);
-  };
-  buttons.forEach((button, place) => button.addEventListener("click", () => choose(place)));
-  byId("hypotheses").replaceChildren(...buttons.map((button) => make("li", {}, button)));
-  choose(0);
+  byId("best").textContent = answer.hypotheses[0].text || EMPTY_TEXT;
+  showHypotheses(answer);
 }
 
 byId("file").addEventListener("change", () => {

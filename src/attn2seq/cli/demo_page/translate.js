@@ -64,20 +64,10 @@ function joined(line, parts) {
   return place;
 }
 
-function showSentence({ source, notes, hypotheses }, several) {
-  byId("chosen").textContent = source;
+function showSentence(sentence, several) {
+  byId("chosen").textContent = sentence.source;
   byId("chosen").hidden = !several;
-  byId("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
-  const buttons = hypotheses.map(({ text, score }) => make("button", { type: "button" },
-    make("span", { className: "text", dir: "auto", lang: tag("tgt"), textContent: text || EMPTY_TEXT }),
-    make("span", { className: "score", textContent: score.toFixed(2).replace("-", "\u2212") })));
-  const choose = (place) => {
-    buttons.forEach((button, other) => button.setAttribute("aria-pressed", other === place));
-    showMap(hypotheses[place].attention);
-  };
-  buttons.forEach((button, place) => button.addEventListener("click", () => choose(place)));
-  byId("hypotheses").replaceChildren(...buttons.map((button) => make("li", {}, button)));
-  choose(0);
+  showHypotheses(sentence);
 }
 
 for (const each of [field, byId("prefix")]) each.addEventListener("input", later);
