@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from demo_server import live_model
+from browser import Browser
+from demo_server import live_model, served
+from headless_browser import PICTURES, needs_browser
 from table_model import decode_settings
 from tiny_model import TEXTS, VOCABULARY, tiny_model
 from tiny_tokenizer import tiny_tokenizer
@@ -202,3 +204,24 @@ def test_a_demo_of_texts_takes_no_recording(model_folder: Path) -> None:
     client = make_app(live_model(model_folder), "texts", []).test_client()
     answer = client.post("/answer", json={"recording": ""}, base_url="http://127.0.0.1")
     assert answer.status_code == 400
+
+
+@needs_browser
+def test_the_page_takes_a_recording(folder: Path, recordings: list[str], tmp_path: Path) -> None:
+    live = LiveListener(transcriber(folder, nbest=2, beam_size=4))
+    [expected] = live.translator.translate([recordings[1]])
+    with Browser(tmp_path) as browser, served(live) as address:
+        page = browser.open(address, 1000, 900)
+        page.choose("#file", Path(recordings[1]))
+        page.wait_for("!document.getElementById('result').hidden")
+        assert page.value("document.getElementById('best').textContent") == expected.text
+        assert page.value("document.querySelectorAll('#map svg g').length") == len(
+            expected.hypotheses[0].pieces
+        )
+        assert page.value("document.querySelector('#map canvas').width") > 1
+        assert page.complaints() == []
+        assert page.barriers() == []
+        page.picture(PICTURES / "demo-recording.png", whole=True)
+        page.choose("#file", Path(__file__))
+        fault = page.wait_for("document.getElementById('fault').textContent")
+        assert fault.startswith("The recording")

@@ -188,6 +188,12 @@ class Page:
         """Text where the cursor is, as an input method enters it."""
         self.tell("Input.insertText", text=text)
 
+    def choose(self, selector: str, path: Path) -> None:
+        """A file in the file field that the selector finds."""
+        root = self.tell("DOM.getDocument")["root"]["nodeId"]
+        node = self.tell("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.tell("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
     def press(self, key: str) -> None:
         """A key of KEY_CODES, pressed and released."""
         code = {"key": key, "code": key, "windowsVirtualKeyCode": KEY_CODES[key]}
