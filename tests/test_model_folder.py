@@ -62,7 +62,7 @@ def workspace(
     monkeypatch.chdir(tmp_path)
     prepare = {
         "unicode_form": "nfkc", "max_words": 0, "max_characters": 0, "max_length_ratio": 0.0,
-        "length_ratio_unit": "word", "src_script": "", "tgt_script": "",
+        "length_ratio_unit": "word", "max_similarity": 1.0, "src_script": "", "tgt_script": "",
         "min_character_score": 0.0, "min_language_id_score": 0.0, "drop_duplicate_targets": False,
         "drop_duplicates": True, "drop_leaked_sources": True, "dev_share": 0.0,
         "limit_train_pairs": 0, "seed": 1,

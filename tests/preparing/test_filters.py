@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from attn2seq.errors import UserError
 from attn2seq.preparing.prepare import prepare_corpus
-from attn2seq.preparing.scores import LanguageIdentifier, character_score
+from attn2seq.preparing.scores import LanguageIdentifier, character_score, similarity
 from attn2seq.preparing.settings import PrepareSettings
 
 PAIRS = [
@@ -58,6 +58,22 @@ def dropped(
 )  # fmt: skip
 def test_the_character_score_counts_letters(text: str, script: str, score: float) -> None:
     assert character_score(text, script) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("src", "tgt", "score"),
+    [("Click here", "Klick hier", 0.7), ("same", "same", 1.0), ("abc", "xyz", 0.0),
+     ("Taxi", "Taxi!", 0.8)],
+)  # fmt: skip
+def test_similarity_counts_the_characters_that_stay(src: str, tgt: str, score: float) -> None:
+    assert similarity(src, tgt) == similarity(tgt, src) == pytest.approx(score)
+
+
+def test_texts_that_were_copied_and_not_translated(
+    dropped: Callable[..., dict[str, int]],
+) -> None:
+    assert dropped(max_similarity=0.7) == {"max_similarity": 2}
+    assert dropped([*PAIRS, ("Taxi", "Taxi")]) == {}
 
 
 def test_letters_of_another_script(dropped: Callable[..., dict[str, int]]) -> None:

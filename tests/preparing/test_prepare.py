@@ -72,6 +72,7 @@ def test_each_reason_is_counted_once(
         "read": 9, "kept": 2, "merged": 0,
         "dropped": {
             "empty": 2, "max_words": 1, "max_characters": 1, "max_length_ratio": 1,
+            "max_similarity": 0,
             "min_character_score": 0, "min_language_id_score": 0, "drop_leaked_sources": 1,
             "drop_duplicates": 1, "drop_duplicate_targets": 0, "limit_train_pairs": 0,
         },

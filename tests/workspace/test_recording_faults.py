@@ -41,6 +41,7 @@ def test_sound_params(catalogue: Path) -> None:
         ("train", "too_long", "truncate", "set it to drop"),
         ("train", "src_word_dropout", 0.1, "set it to 0.0"),
         ("prepare", "max_length_ratio", 3.0, "set it to 0.0"),
+        ("prepare", "max_similarity", 0.5, "set it to 1.0"),
         ("prepare", "src_script", "Latin", 'set it to ""'),
         ("prepare", "min_language_id_score", 0.5, "set it to 0.0"),
     ],

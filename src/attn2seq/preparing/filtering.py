@@ -1,7 +1,8 @@
 """The reasons for which a training pair is left out.
 
 Those that OpusFilter has too are called after it: the character score is its CharacterScoreFilter,
-the language id score its LanguageIDFilter, max_length_ratio the threshold of its LengthRatioFilter.
+the language id score its LanguageIDFilter, max_length_ratio the threshold of its LengthRatioFilter,
+max_similarity that of its SimilarityFilter.
 """
 
 from collections.abc import Sequence, Set
@@ -10,7 +11,7 @@ import numpy as np
 
 from attn2seq.preparing.key_set import KeySet
 from attn2seq.preparing.keys import pair_keys, text_keys
-from attn2seq.preparing.scores import LanguageIdentifier, character_score
+from attn2seq.preparing.scores import LanguageIdentifier, character_score, similarity
 from attn2seq.preparing.settings import PrepareSettings
 
 # Why a training pair is left out, in the order in which it is asked; named like the settings.
@@ -19,6 +20,7 @@ REASONS = (
     "max_words",
     "max_characters",
     "max_length_ratio",
+    "max_similarity",
     "min_character_score",
     "min_language_id_score",
     "drop_leaked_sources",
@@ -85,6 +87,8 @@ class PairFilter:
         fewer, more = sorted((length(src), length(tgt)))
         if settings.max_length_ratio and more > settings.max_length_ratio * fewer:
             return "max_length_ratio"
+        if settings.max_similarity < 1 and similarity(src, tgt) > settings.max_similarity:
+            return "max_similarity"
         for text, script in zip((src, tgt), self._scripts, strict=True):
             if script and character_score(text, script) < settings.min_character_score:
                 return "min_character_score"

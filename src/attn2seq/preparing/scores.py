@@ -1,9 +1,10 @@
-"""Scores of a text by itself: whether its letters are of a script, and its words of a language."""
+"""Scores of texts: of which script the letters are, which language the words; how alike two are."""
 
 from functools import cache
 from typing import Any
 
 import regex
+from rapidfuzz.distance import Levenshtein
 
 from attn2seq.errors import UserError
 from attn2seq.reading.languages import language_of
@@ -18,6 +19,14 @@ def character_score(text: str, script: str) -> float:
     """
     letters = len(_LETTER.findall(text))
     return len(_letters_of(script).findall(text)) / letters if letters else 1.0
+
+
+def similarity(src: str, tgt: str) -> float:
+    """1 for equal texts, less the edit distance divided by the longer length, in characters.
+
+    `similarity("Click here", "Klick hier")` gives 0.7.
+    """
+    return Levenshtein.normalized_similarity(src, tgt)
 
 
 @cache

@@ -63,6 +63,10 @@ class PrepareSettings(Settings):
     length_ratio_unit: Literal["word", "character"]
     """What that ratio counts; characters for languages without spaces between words."""
 
+    max_similarity: Annotated[float, Field(ge=0, le=1)]
+    """Greatest similarity of source and target: 1 for equal texts, less their edit distance in
+    characters divided by the longer length; 1.0 for no limit."""
+
     src_script: Script
     """Script of the source, by its Unicode name, as `Latin` or `Han`; empty for any."""
 

@@ -54,6 +54,7 @@ def recording_faults(
     if isinstance(prepare, PrepareSettings):
         for key, off in (
             ("max_length_ratio", 0.0),
+            ("max_similarity", 1.0),
             ("src_script", ""),
             ("min_language_id_score", 0.0),
         ):
