@@ -59,16 +59,16 @@ def new_corpus(
     entry |= {"make_splits": {"dev": 1, "test": 1, "seed": 1}}
     entry |= {"licence": "unknown", "citation": "none"}
     # All is read before anything is written.
-    counts, examples = _read(found.files, _checked(entry))
-    entry["make_splits"] |= _sizes(counts.sources, *corpus.sizes)
+    counts, examples = _read(found.files, checked_entry(entry))
+    entry["make_splits"] |= split_sizes(counts.sources, *corpus.sizes)
     judge = "bleu" if counts.scorable >= counts.pairs / 10 else "exact_match"
     entry["judged_by"] = judge
     path = CATALOGUE / f"{name}.yaml"
     if path.exists() and not force:
         raise UserError(f"{path} exists: choose another --name, or replace it with --force")
-    copied = [place for file in found.files if (place := _place(file, force))]
+    copied = [place for file in found.files if (place := put_into_local(file, force))]
     with whole_file(path) as beside:
-        beside.write_text(_text_of(entry), encoding="utf-8")
+        beside.write_text(entry_text(entry), encoding="utf-8")
     sizes = entry["make_splits"]
     return [
         *found.told,
@@ -85,16 +85,16 @@ def new_corpus(
     ]  # fmt: skip
 
 
-def _checked(entry: dict[str, Any]) -> CatalogueEntry:
+def checked_entry(entry: dict[str, Any]) -> CatalogueEntry:
     """The entry as the project reads it. Raises UserError with all its faults."""
     if "/" in entry["name"]:
         raise UserError(f"--name {plain(entry['name'])}: a name without / is needed")
     with tempfile.TemporaryDirectory() as scratch:
-        Path(scratch, f"{entry['name']}.yaml").write_text(_text_of(entry), encoding="utf-8")
+        Path(scratch, f"{entry['name']}.yaml").write_text(entry_text(entry), encoding="utf-8")
         return read_catalogue_entry(Path(scratch), entry["name"])
 
 
-def _text_of(entry: dict[str, Any]) -> str:
+def entry_text(entry: dict[str, Any]) -> str:
     yaml = YAML()
     yaml.width = 4096
     text = io.StringIO()
@@ -132,19 +132,21 @@ def _read(files: Sequence[Path], entry: CatalogueEntry) -> tuple[_Counts, list[t
     return counts, examples
 
 
-def _sizes(sources: int, dev: int | None, test: int | None) -> dict[str, int]:
+def split_sizes(
+    sources: int, dev: int | None, test: int | None, counted: str = "distinct sources with a target"
+) -> dict[str, int]:
     """A twentieth each, of a small corpus up to a tenth, and no more than is of use."""
     share = min(MOST_IN_A_SPLIT, max(sources // 20, min(sources // 10, 50), 1))
     dev, test = dev or share, test or share
     if dev + test >= sources:
         raise UserError(
-            f"there are {sources:,} distinct sources with a target: too few for {dev:,} in dev, "
+            f"there are {sources:,} {counted}: too few for {dev:,} in dev, "
             f"{test:,} in test, and some in train"
         )
     return {"dev": dev, "test": test}
 
 
-def _place(file: Path, force: bool) -> Path | None:
+def put_into_local(file: Path, force: bool) -> Path | None:
     """Copy the file into data/local/; None where it is there already."""
     target = LOCAL / file.name
     if target.exists():

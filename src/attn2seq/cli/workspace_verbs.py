@@ -19,7 +19,7 @@ def recipes() -> list[str]:
 def new(
     files: Annotated[
         list[Path],
-        Argument(metavar="FILE [FILE]", help="A table, a TMX file, or two files of lines."),
+        Argument(metavar="FILE [FILE]", help="Texts (a table, TMX, two files), or recordings."),
     ],
     name: Annotated[
         str | None, Option(metavar="NAME", help="Of the corpus. Default: after the file.")
@@ -49,7 +49,8 @@ def new(
     From one table, or two text files. Looks at them (format, encoding, columns, languages, pairs),
     copies them to data/local/, writes an entry into data/catalogue/ and says what to do next. A
     table is separated by tabs or commas, with or without quotes, has a JSON object per line, or is
-    parquet; a translation memory (.tmx) does as well. Files of text may end in .gz.
+    parquet; a translation memory (.tmx) does as well. Files of text may end in .gz. A folder of
+    recordings has a text beside each, or a table of names and texts after it.
 
     \b
     Examples:
@@ -57,12 +58,18 @@ def new(
       attn2seq new mine.en mine.de --use
       attn2seq new questions.csv --src-column Question --tgt-column Answer \\
         --task "question answering" --src-lang en --tgt-lang en
+      attn2seq new recordings/ transcripts.tsv --tgt-lang en --use
     """
     here = enter_workspace()
     from attn2seq.cli.new import Corpus, new_corpus
+    from attn2seq.cli.new_recordings import new_recordings
     from attn2seq.sources.own_files import Wishes
 
     given = [as_given(file, here) for file in files]
+    if given[0].is_dir():
+        spoken, columns = Corpus(name, "speech recognition", (dev, test)), (src_column, tgt_column)
+        print("\n".join(new_recordings(given, tgt_lang, columns, spoken, use, force)))
+        return
     wishes = Wishes((src_lang, tgt_lang), (src_column, tgt_column), header)
     print("\n".join(new_corpus(given, wishes, Corpus(name, task, (dev, test)), use, force)))
 
