@@ -83,6 +83,19 @@ def test_a_table_of_names_and_texts(
     assert (status, "copied" in told) == (0, False)
 
 
+def test_a_table_in_quotes(
+    tmp_path: Path, new: Callable[..., Answer], prepare_settings: Callable[..., PrepareSettings]
+) -> None:
+    texts = TEXTS | {"c2": "do, mi"}
+    recorded(tmp_path / "mine", {name: text.replace(",", "") for name, text in texts.items()})
+    lines = [f'{name}.wav,"{text}"' for name, text in texts.items()]
+    Path("texts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    status, told, error = new("mine", "texts.csv", "--tgt-lang", "en")
+    assert (status, error) == (0, "")
+    assert "separated by commas, names in column 1, texts in column 2\n" in told
+    assert prepared(tmp_path, "mine", prepare_settings()) == {"train": 4, "dev": 1, "test": 1}
+
+
 def test_a_text_beside_each_recording(
     tmp_path: Path, new: Callable[..., Answer], prepare_settings: Callable[..., PrepareSettings]
 ) -> None:

@@ -17,7 +17,7 @@ MAX_NAME_BYTES = 255  # of a file, on all usual disks
 # The keys that belong to one reader alone, and those that it cannot do without.
 READER_KEYS = {
     "delimiter": ("delimited", "recordings"),
-    "quoted": ("delimited",),
+    "quoted": ("delimited", "recordings"),
     "header": ("delimited", "recordings"),
     "max_columns": ("delimited",),
     "columns": ("delimited", "parquet", "recordings"),

@@ -84,9 +84,15 @@ def _read_part(raw: Path, entry: CatalogueEntry, files: SplitFiles, several: boo
             return read_dialogues(raw, name, entry.dialogues)
         case "recordings":
             return (Row(one.line, one.name, [one.text]) for one in _recordings(raw, entry, files))
-    if reader == "delimited" and entry.quoted:
-        return _read_quoted(raw, entry, name, several)
+    if reader == "delimited":
+        return _read_table(raw, entry, name, several)
     return _read_lines(raw, entry, reader, name, several)
+
+
+def _read_table(raw: Path, entry: CatalogueEntry, name: str, several: bool) -> Iterator[Row]:
+    if entry.quoted:
+        return _read_quoted(raw, entry, name, several)
+    return _read_lines(raw, entry, "delimited", name, several)
 
 
 def recordings_of(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Recording]:
@@ -98,7 +104,7 @@ def recordings_of(raw: Path, entry: CatalogueEntry, split: str) -> Iterator[Reco
 def _recordings(raw: Path, entry: CatalogueEntry, files: SplitFiles) -> Iterator[Recording]:
     listed = None
     if files.file is not None and entry.columns is not None:
-        listed = _read_lines(raw, entry, "delimited", files.file, several=False)
+        listed = _read_table(raw, entry, files.file, several=False)
     return read_recordings(raw, entry, files, listed)
 
 
