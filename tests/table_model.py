@@ -24,6 +24,7 @@ def decode_settings(**overrides: Any) -> DecodeSettings:
         "device": "cpu",
         "number_type": "float32",
         "threads": 1,
+        "processes": 1,
         "ensemble": [],
         "search": "beam",
         "beam_size": 4,

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 # The search of a folder that knows none: a beam of 5, ranked as Wu et al. 2016 do.
 STANDARD: dict[str, Any] = {
-    "device": "auto", "number_type": "float32", "threads": 0, "ensemble": [], "search": "beam",
-    "beam_size": 5, "nbest": 1, "length_normalisation": "wu", "length_alpha": 1.0,
+    "device": "auto", "number_type": "float32", "threads": 0, "processes": 1, "ensemble": [],
+    "search": "beam", "beam_size": 5, "nbest": 1, "length_normalisation": "wu", "length_alpha": 1.0,
     "coverage_penalty": 0.0, "min_length": 0, "max_length_factor": 2.0, "max_length_offset": 20,
     "no_repeat_ngram_size": 0, "repetition_penalty": 1.0,
     "temperature": 1.0, "top_k": 0, "top_p": 1.0, "sampling_seed": 1, "mbr": "none",
     "mbr_candidates": 20, "max_source_length": 500, "batch_tokens": 16000, "attention_maps": 0,
 }  # fmt: skip
 # Settings that came later than the format: folders packaged before them do not name them.
-ADDED = ("no_repeat_ngram_size", "repetition_penalty")
+ADDED = ("no_repeat_ngram_size", "processes", "repetition_penalty")
 
 
 @dataclass(frozen=True)

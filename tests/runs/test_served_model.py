@@ -34,7 +34,7 @@ DECODE = {
     "max_length_factor": 2.0, "max_length_offset": 5, "max_source_length": 50, "threads": 1,
     "search": "beam", "coverage_penalty": 0.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0,
     "sampling_seed": 1, "mbr": "none", "mbr_candidates": 2, "ensemble": [],
-    "no_repeat_ngram_size": 0, "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0, "repetition_penalty": 1.0, "processes": 1,
 }  # fmt: skip
 SETTINGS = DecodeSettings.model_validate(DECODE)
 TEXTS = ["abc bca", "cab"]

@@ -17,6 +17,7 @@ from attn2seq.decoding.sampling import sample
 from attn2seq.decoding.scoring import ReferenceScore, score_targets
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings
+from attn2seq.distributed.ranks import ALONE, Ranks
 from attn2seq.features.settings import positions
 
 Progress = Callable[[int], object]  # told the number of sentences done since the last call
@@ -44,13 +45,31 @@ def find_all(
     ids that `prefixes` has for its source. Attention weights are kept for the first
     `attention_maps` sources; which hypotheses are found does not depend on that.
     """
+    found = find_share(readers, settings, device, attention_maps, progress, prefixes)
+    return [found[index] for index in range(len(readers[0].sources))]
+
+
+def find_share(
+    readers: Sequence[Reader],
+    settings: DecodeSettings,
+    device: torch.device,
+    attention_maps: int = 0,
+    progress: Progress = lambda done: None,
+    prefixes: Sequence[TokenIds] | None = None,
+    ranks: Ranks = ALONE,
+) -> dict[int, list[Found]]:
+    """The same of this process' share of the sources, by their place: of all, where it is alone.
+
+    Each process has every `ranks.count`-th batch, and batches do not depend on their number.
+    """
     sources = readers[0].sources
     search = sample if settings.search == "sampling" else beam_search
     if settings.search == "beam" and settings.beam_size == 1:
         search = greedy_search
     tokens = settings.batch_tokens // settings.rows
-    found: list[list[Found]] = [[] for _ in sources]
-    for indices in length_batches([source_length(source) for source in sources], tokens):
+    found: dict[int, list[Found]] = {}
+    lengths = [source_length(source) for source in sources]
+    for indices, done in shared_batches(lengths, tokens, ranks):
         model, src_BS, src_lengths_B = _batch(readers, indices, device)
         keep = min(indices) < attention_maps
         given = None if prefixes is None else [prefixes[index] for index in indices]
@@ -59,7 +78,7 @@ def find_all(
             if index >= attention_maps:
                 hypotheses = [replace(each, attn_weights_TS=None) for each in hypotheses]
             found[index] = hypotheses
-        progress(len(indices))
+        progress(done)
     return found
 
 
@@ -69,22 +88,39 @@ def score_all(
     settings: DecodeSettings,
     device: torch.device,
     progress: Progress = lambda done: None,
+    ranks: Ranks = ALONE,
 ) -> list[ReferenceScore]:
-    """The nats and tokens of each target (ids without eos), given its source."""
+    """The nats and tokens of each target (ids without eos), given its source.
+
+    Each process scores a share of the batches, and gets the scores of all.
+    """
     sources = readers[0].sources
-    scores = [ReferenceScore(0.0, 0)] * len(sources)
+    scores: dict[int, tuple[float, int]] = {}
     # Targets are read in step, so like target lengths save more than like source lengths.
     pairs = zip(sources, targets, strict=True)
     lengths = [max(source_length(src), len(tgt)) for src, tgt in pairs]
-    for indices in length_batches(lengths, settings.batch_tokens):
+    for indices, done in shared_batches(lengths, settings.batch_tokens, ranks):
         model, src_BS, src_lengths_B = _batch(readers, indices, device)
         batch = [targets[index] for index in indices]
         for index, score in zip(
             indices, score_targets(model, src_BS, src_lengths_B, batch), strict=True
         ):
-            scores[index] = score
-        progress(len(indices))
-    return scores
+            scores[index] = (score.nats, score.tokens)
+        progress(done)
+    for others in ranks.from_each(scores):
+        scores |= others
+    return [ReferenceScore(*scores[index]) for index in range(len(sources))]
+
+
+def shared_batches(
+    lengths: Sequence[int], tokens: int, ranks: Ranks
+) -> Iterator[tuple[list[int], int]]:
+    """The batches of this process, each with how many sentences are done with it by all."""
+    batches = list(length_batches(lengths, tokens))
+    for first in range(0, len(batches), ranks.count):
+        together = batches[first : first + ranks.count]
+        if ranks.rank < len(together):
+            yield together[ranks.rank], sum(map(len, together))
 
 
 def source_length(source: Source) -> int:

@@ -50,6 +50,8 @@ class DecodeSettings(Settings):
     # what the layers compute in; auto: bfloat16 where the processor multiplies it natively
     threads: int = Field(ge=0)
     # CPU threads; 0: all cores
+    processes: int = Field(ge=1)
+    # processes that divide the sentences among them, and the threads or a GPU each
     ensemble: list[FolderName]
     # folders of further models whose probabilities are averaged with the model's
     search: Search

@@ -8,7 +8,8 @@ from typing import Unpack
 
 from attn2seq.batching.batch import Source
 from attn2seq.config import shown, some
-from attn2seq.decoding.batched import Progress, Reader, find_all, score_all
+from attn2seq.decoding.batched import Progress, Reader, find_share, score_all
+from attn2seq.decoding.divided import of_all
 from attn2seq.decoding.ensemble import Member, load_members
 from attn2seq.decoding.mbr import nbest_weights, rank, sample_weights
 from attn2seq.decoding.reading_notes import Notes, check_text, merged, notes_of, unknown_units
@@ -17,6 +18,7 @@ from attn2seq.decoding.scoring import ReferenceScore
 from attn2seq.decoding.search import Found
 from attn2seq.decoding.settings import DecodeSettings, SearchOptions, requested_settings
 from attn2seq.decoding.translation import EMPTY, Hypothesis, Translation
+from attn2seq.distributed.ranks import ALONE, Ranks
 from attn2seq.errors import UserError
 from attn2seq.model.device import (
     cpu_threads,
@@ -48,15 +50,18 @@ class Translator:
         warn: Callable[[str], object] = LOG.warning,
         further: Sequence[Path] = (),
         unicode_form: UnicodeForm = "none",
+        ranks: Ranks = ALONE,
     ) -> None:
         """`further` are the folders of the models that decode.ensemble names, `unicode_form` the
-        form of the texts that they were trained with.
+        form of the texts that they were trained with. Each of several `ranks` does a share of the
+        work, and has the results of all.
 
         `warn` is told of texts that cannot be read as they stand. Raises UserError where a folder
         is no model, or has another target vocabulary than the first.
         """
         self.settings = settings
         self.unicode_form: UnicodeForm = unicode_form
+        self.ranks = ranks
         self.device = pick_device(settings.device, "decode.device")
         self.number_type = pick_number_type(settings.number_type, self.device)
         with cpu_threads(settings.threads):
@@ -153,7 +158,7 @@ class Translator:
         ):
             readers, _ = self._read(src, settings.max_source_length)
             tgt_ids = self.tgt_tokenizer.encode(normalise_texts(tgt, self.unicode_form))
-            return score_all(readers, tgt_ids, settings, self.device, progress)
+            return score_all(readers, tgt_ids, settings, self.device, progress, self.ranks)
 
     def _translate(
         self,
@@ -167,7 +172,7 @@ class Translator:
         sources = readers[0].sources
         real = [index for index, ids in enumerate(sources) if len(ids)]
         progress(len(lines) - len(real))
-        found = find_all(
+        found = find_share(
             [Reader(one.model, [one.sources[index] for index in real]) for one in readers],
             settings,
             self.device,
@@ -175,12 +180,15 @@ class Translator:
             sum(index < attention_maps for index in real),
             progress,
             None if begun is None else [begun[index] for index in real],
+            self.ranks,
         )
+        own = {place: self._hypotheses(each, settings) for place, each in found.items()}
+        hypotheses = of_all(own, self.ranks)
         translations = [EMPTY] * len(lines)
-        for index, hypotheses in zip(real, found, strict=True):
+        for place, index in enumerate(real):
             translations[index] = Translation(
                 self._src_pieces(lines[index], sources[index]),
-                self._hypotheses(hypotheses, settings),
+                hypotheses[place],
                 notes.get(index, ()),
             )
         return translations

@@ -1,4 +1,4 @@
-"""The other processes of a training on one machine, started by its first one.
+"""The other processes of a run on one machine, started by its first one.
 
 torch's launcher, torchrun, does this too, but it listens on all of the machine's addresses and lets
 anyone who connects read and write what the processes exchange. Here everything stays on loopback.
@@ -25,16 +25,20 @@ LIFELINE = "ATTN2SEQ_LIFELINE"
 # after it.
 GRACE_S = 10.0
 LOOPBACK = "127.0.0.1"
+RESUMES = "the same command resumes from the last checkpoint"
 
 
 @contextmanager
-def together(processes: int, command: Sequence[str]) -> Iterator[Ranks]:
+def together(
+    processes: int, command: Sequence[str], section: str = "train", remedy: str = RESUMES
+) -> Iterator[Ranks]:
     """This process as one of so many; the others run while the block does.
 
     Where a launcher started them all, its variables count. Else this process is the first, and runs
-    `command` once for each other. Raises UserError where the variables contradict the number.
+    `command` once for each other. `section` of the settings says how many, `remedy` what to do
+    where one is lost. Raises UserError where the variables contradict the number.
     """
-    if ranks := launched(processes):
+    if ranks := launched(processes, section):
         if os.environ.get(LIFELINE):
             threading.Thread(target=_end_with_first, daemon=True).start()
         yield ranks
@@ -42,7 +46,7 @@ def together(processes: int, command: Sequence[str]) -> Iterator[Ranks]:
         yield Ranks()
     else:
         store = _store()
-        helpers = _Helpers(processes, command, store.port)
+        helpers = _Helpers(processes, command, store.port, remedy)
         usual = {name: os.environ.get(name) for name in helpers.variables}
         os.environ.update(helpers.variables)
         try:
@@ -66,7 +70,7 @@ def _store() -> Any:
 class _Helpers:
     """All processes but the first."""
 
-    def __init__(self, count: int, command: Sequence[str], port: int) -> None:
+    def __init__(self, count: int, command: Sequence[str], port: int, remedy: str) -> None:
         loopback = next((n for _, n in socket.if_nameindex() if n.startswith("lo")), "lo")
         self.variables = {
             "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(count),
@@ -75,7 +79,7 @@ class _Helpers:
             "TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0",
             "GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback,
         }  # fmt: skip
-        self.count, self.command = count, command
+        self.count, self.command, self.remedy = count, command, remedy
         self.said: list[IO[bytes]] = []
         self.running: list[subprocess.Popen[bytes]] = []
         for rank in range(1, count):
@@ -128,14 +132,11 @@ class _Helpers:
                 how = f"was ended by signal {-status}" if status < 0 else f"ended with {status}"
                 said = told[first[0]]
                 return (
-                    f"process {first[0]} of {self.count} (counted from 0) {how}; the same command "
-                    f"resumes from the last checkpoint{f'. It said: {said}' if said else ''}"
+                    f"process {first[0]} of {self.count} (counted from 0) {how}; "
+                    f"{self.remedy}{f'. It said: {said}' if said else ''}"
                 )
             time.sleep(0.1)
-        return (
-            f"one of the {self.count} processes does not answer ({reason}); the same command "
-            "resumes from the last checkpoint"
-        )
+        return f"one of the {self.count} processes does not answer ({reason}); {self.remedy}"
 
     def _last_words(self, rank: int) -> str:
         file = self.said[rank - 1]

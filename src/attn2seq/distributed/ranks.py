@@ -1,8 +1,8 @@
-"""The processes that train together, and what they tell each other.
+"""The processes that train or decode together, and what they tell each other.
 
-Each holds the whole model and computes its share of every batch. torch's own variables say which it
-is: RANK of WORLD_SIZE, LOCAL_RANK of LOCAL_WORLD_SIZE on its machine, and MASTER_ADDR and
-MASTER_PORT, where they meet (https://docs.pytorch.org/docs/stable/elastic/run.html).
+Each holds the whole model. In training it computes its share of every batch. torch's own variables
+say which it is: RANK of WORLD_SIZE, LOCAL_RANK of LOCAL_WORLD_SIZE on its machine, and MASTER_ADDR
+and MASTER_PORT, where they meet (https://docs.pytorch.org/docs/stable/elastic/run.html).
 """
 
 import io
@@ -22,7 +22,7 @@ from attn2seq.model.drawing import Share
 
 # One that says nothing for so long is given up. One that ends is missed at once.
 SILENCE = timedelta(minutes=10)
-LOST = "another process of this training ended, or does not answer; what it said tells why"
+LOST = "another process of this run ended, or does not answer; what it said tells why"
 
 
 def _lost(reason: str) -> str:
@@ -31,7 +31,7 @@ def _lost(reason: str) -> str:
 
 @dataclass(frozen=True)
 class Ranks:
-    """One of `count` processes that train together, counted from 0; by default the only one.
+    """One of `count` processes that work together, counted from 0; by default the only one.
 
     What is done together has to be done by all, in the same order. A process that is missed ends
     it with a UserError that says what `lost` makes of the library's reason.
@@ -72,21 +72,30 @@ class Ranks:
 
     def from_first(self, make: Callable[[], Any]) -> Any:
         """What `make` gives in the first process, in all: tensors, and what plain data holds."""
+        return self._from(0, make)
+
+    def from_each(self, value: Any) -> list[Any]:
+        """The values of all processes, in all of them: tensors, and what plain data holds."""
+        return [self._from(rank, lambda: value) for rank in range(self.count)]
+
+    def _from(self, rank: int, make: Callable[[], Any]) -> Any:
+        """What `make` gives in the process of that rank, in all."""
         if self.count == 1:
             return make()
         content, made = torch.empty(0, dtype=torch.uint8), None
-        if self.is_first:
+        own = self.rank == rank
+        if own:
             file = io.BytesIO()
             made = make()
             torch.save(made, file)
             content = torch.frombuffer(file.getbuffer(), dtype=torch.uint8)
         size = torch.tensor([len(content)])
         with self._missing_told():
-            dist.broadcast(size, 0)
-            if not self.is_first:
+            dist.broadcast(size, rank)
+            if not own:
                 content = torch.empty(int(size), dtype=torch.uint8)
-            dist.broadcast(content, 0)
-        if self.is_first:
+            dist.broadcast(content, rank)
+        if own:
             return made
         file = io.BytesIO(content.numpy().tobytes())
         return torch.load(file, map_location="cpu", weights_only=True)
@@ -111,8 +120,8 @@ class Ranks:
         found = torch.cuda.device_count()
         if self.local_count > found:
             raise UserError(
-                f"{self.local_count} processes are to train on this machine, each on a GPU of its "
-                f"own, and torch sees {found}: lower train.processes, or set train.device to cpu. "
+                f"{self.local_count} processes are to run on this machine, each on a GPU of its "
+                f"own, and torch sees {found}: lower processes, or set device to cpu. "
                 "A launcher must let each process see all GPUs of its machine"
             )
         own = torch.device("cuda", self.local_rank)
@@ -149,10 +158,12 @@ class Ranks:
 ALONE = Ranks()
 
 
-def launched(processes: int, environment: Mapping[str, str] = os.environ) -> Ranks | None:
+def launched(
+    processes: int, section: str = "train", environment: Mapping[str, str] = os.environ
+) -> Ranks | None:
     """What the variables of a launch say; None where this process was not launched as one of many.
 
-    Raises UserError where they do not fit `processes`, the setting.
+    Raises UserError where they do not fit `processes`, as that section of the settings says it.
     """
     if not _is_launched(environment):
         return None
@@ -165,13 +176,13 @@ def launched(processes: int, environment: Mapping[str, str] = os.environ) -> Ran
     if not 0 <= rank < count or not 0 <= local_rank < local_count:
         said = ", ".join(f"{name}={value}" for name, value in given.items())
         raise UserError(
-            f"a launcher's variables contradict each other: {said}. Unset them to train without one"
+            f"a launcher's variables contradict each other: {said}. Unset them to do without one"
         )
     if count != processes:
         raise UserError(
-            f"{count} processes were launched (WORLD_SIZE), and train.processes is {processes}: "
-            f"set it to {count}, since the result is recorded under it; or unset RANK and "
-            "WORLD_SIZE to train without a launcher"
+            f"{count} processes were launched (WORLD_SIZE), and {section}.processes is "
+            f"{processes}: set it to {count}, since the result is recorded under it; or unset RANK "
+            "and WORLD_SIZE to do without a launcher"
         )
     return Ranks(rank, count, local_rank, local_count)
 

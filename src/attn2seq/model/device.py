@@ -181,6 +181,24 @@ def fix_cublas_workspace() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
+# oneDNN's own number of kernels, and one beyond which more are of no use. Those of LSTM layers take
+# up to a megabyte each, and may have a quarter of the memory.
+FEWEST_KERNELS, MOST_KERNELS, KERNEL_BYTES = 1024, 10_000, 1 << 20
+
+
+def kernels_to_keep(memory_bytes: int) -> int:
+    """How many compiled kernels fit a machine of so much memory."""
+    return min(max(memory_bytes // 4 // KERNEL_BYTES, FEWEST_KERNELS), MOST_KERNELS)
+
+
+def _memory_bytes() -> int:
+    """Of this machine; 0 where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 0
+
+
 def tune_cpu() -> None:
     """Let a CPU keep what each training step needs again; call it before the first product, in a
     process of our own: it holds for all of it.
@@ -190,7 +208,8 @@ def tune_cpu() -> None:
     makes one for each new shape of a product, and batches of all lengths have more shapes than it
     remembers by default. Neither changes a result.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "10000")
+    kept = kernels_to_keep(_memory_bytes())
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kept))
     if not sys.platform.startswith("linux"):
         return
     libc = ctypes.CDLL(None)
