@@ -53,8 +53,8 @@ def test_scores_of_each_speaker_the_best_first() -> None:
     measure = error_measure(["a x", "c", "d"], [["a b"], ["c"], ["d"]], "words")
     rows = by_speaker(["bo/1", "anna/1", "bo/2"], {"wer": measure})
     assert rows == [
-        {"speaker": "anna", "sentences": 1, "wer": 0.0},
-        {"speaker": "bo", "sentences": 2, "wer": 33.3333},
+        {"speaker": "anna", "sentences": 1, "wer": 0.0, "wer_of_others": 33.3333},
+        {"speaker": "bo", "sentences": 2, "wer": 33.3333, "wer_of_others": 0.0},
     ]
     assert by_speaker(["1", "2", "3"], {"wer": measure}) == []
 

@@ -48,7 +48,8 @@ def error_measure(
 def by_speaker(names: Sequence[str], measures: dict[str, Measure]) -> list[dict[str, Any]]:
     """The scores of each speaker, the best first; `names` are those of the recordings.
 
-    Empty where speakers are not known.
+    Beside them those of all others (`wer_of_others`): where one speaker moves the whole score, it
+    shows there. Empty where speakers are not known.
     """
     speakers = np.array([name.rpartition("/")[0] for name in names])
     judged = [name for name in ("wer", "cer") if name in measures]
@@ -57,6 +58,10 @@ def by_speaker(names: Sequence[str], measures: dict[str, Measure]) -> list[dict[
             "speaker": str(speaker),
             "sentences": int((speakers == speaker).sum()),
             **{name: round(measures[name].score(speakers == speaker), 4) for name in judged},
+            **{
+                f"{name}_of_others": round(measures[name].score(speakers != speaker), 4)
+                for name in judged
+            },
         }
         for speaker in np.unique(speakers)
         if speaker
