@@ -40,6 +40,14 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     assert built(tmp_path / "elsewhere" / "second", umask=0o077) == first
 
 
+def test_the_changelog_describes_the_version() -> None:
+    """Under a heading for what comes next stands the release, with its date."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    coming, latest = re.findall(r"^## (.*)$", text, re.MULTILINE)[:2]
+    assert coming == "Unreleased"
+    assert re.fullmatch(re.escape(PROJECT["version"]) + r" - \d{4}-\d{2}-\d{2}", latest)
+
+
 def pins(name: str) -> dict[str, str]:
     text = (ROOT / name).read_text(encoding="utf-8")
     return {canonicalize_name(package): version for package, version in PIN.findall(text)}

@@ -52,6 +52,7 @@ def model_from_hub(address: str) -> ModelFolder:
         "The library's cache lacks it, too. Where there is no network, copy the model's folder and "
         "name that, or name a mirror in HF_ENDPOINT"
     )
+    ours = version("attn2seq")
     with _answering(address, remedy):
         from huggingface_hub import snapshot_download
         from huggingface_hub.utils.tqdm import tqdm
@@ -70,7 +71,7 @@ def model_from_hub(address: str) -> ModelFolder:
             token=os.environ.get(TOKEN) or False,
             tqdm_class=Bar,
             library_name="attn2seq",
-            library_version=version("attn2seq"),
+            library_version=ours,
         )
     return read_model_folder(Path(folder))
 
@@ -90,13 +91,14 @@ def push(folder: Path, name: str, public: bool) -> Pushed:
             f"pushing needs {TOKEN} in the environment: a token that may write, from "
             "https://huggingface.co/settings/tokens"
         )
+    ours = version("attn2seq")
     with _answering(f"{SCHEME}{name}", "Nothing of the repository has changed: run it again"):
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
         if not sys.stderr.isatty():
             disable_progress_bars()
-        api = HfApi(token=token, library_name="attn2seq", library_version=version("attn2seq"))
+        api = HfApi(token=token, library_name="attn2seq", library_version=ours)
         api.create_repo(name, private=not public, exist_ok=True)
         there = api.model_info(name)
         if not public and not there.private:
@@ -117,7 +119,7 @@ def push(folder: Path, name: str, public: bool) -> Pushed:
                 *(CommitOperationAdd(path, file) for path, file in files.items()),
                 *(CommitOperationDelete(path) for path in gone),
             ],
-            commit_message=f"Model published by attn2seq {version('attn2seq')}",
+            commit_message=f"Model published by attn2seq {ours}",
         )
     return Pushed(str(done.oid), bool(there.private))
 
