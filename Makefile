@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-# Stages run `python`, which must be the environment's; MLflow and DVC stay quiet and offline.
+# Stages run `python`, which must be the environment's; what they use stays quiet.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
+export HF_HUB_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help repro test lint check-types docs ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability tables bench audit gc dist lock clean

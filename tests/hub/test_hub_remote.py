@@ -144,7 +144,7 @@ def test_without_a_network_the_cache_serves(
     assert [each.text for each in load("hub:me/toy").translate(TEXTS)] == expected
     with pytest.raises(UserError, match=r"no answer from http.*copy the model's folder and"):
         load("hub:me/other")
-    with pytest.raises(UserError, match=r"no answer from http.*Nothing of the repository has"):
+    with pytest.raises(UserError, match=r"no answer from http.*No file there has changed"):
         remote.push(model, "me/toy", public=True)
     assert not hub.asked
 

@@ -92,7 +92,7 @@ def push(folder: Path, name: str, public: bool) -> Pushed:
             "https://huggingface.co/settings/tokens"
         )
     ours = version("attn2seq")
-    with _answering(f"{SCHEME}{name}", "Nothing of the repository has changed: run it again"):
+    with _answering(f"{SCHEME}{name}", "No file there has changed: run it again"):
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
