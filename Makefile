@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-# Stages run `python`, which must be the environment's; MLflow and DVC stay quiet and offline.
+# Stages run `python`, which must be the environment's; what they use stays quiet.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
+export HF_HUB_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help repro test lint check-types docs ui report compare plots experiments track recipe translate demo pictures experiment register serve reliability tables bench audit gc dist lock clean
@@ -25,8 +26,8 @@ endif
 endif
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is `$(PYTHON) --version`: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' || \
+		{ echo "Python 3.11.5 or newer is needed, and $(PYTHON) is `$(PYTHON) --version`: make PYTHON=python3.11 ..."; exit 1; }
 	@echo "Making the environment in $(VENV) (some minutes, about 2 GB) ..."
 	@$(PYTHON) -m venv $(CLEAR) $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
@@ -133,7 +134,7 @@ dist: $(READY)  ## Build wheel, source archive and bill of materials into dist/
 	@cd dist && sha256sum * | tee SHA256SUMS
 
 lock: $(READY)  ## Resolve lock.txt anew from constraints.txt (needs a network)
-	@uv pip compile --quiet pyproject.toml --extra export --extra languages --extra pipeline --extra speech \
+	@uv pip compile --quiet pyproject.toml --extra export --extra hub --extra languages --extra pipeline --extra speech \
 		--constraints constraints.txt --generate-hashes --universal --python-version 3.11 \
 		--custom-compile-command "make lock" --output-file lock.txt
 

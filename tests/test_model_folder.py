@@ -14,6 +14,9 @@ from tiny_model import TEXTS
 
 import attn2seq
 from attn2seq.api import load
+from attn2seq.card_metadata import read_metadata
+from attn2seq.catalogue.catalogue import write_raw_entry
+from attn2seq.catalogue.entry import CatalogueEntry
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
 from attn2seq.model_folder import STANDARD
@@ -51,6 +54,14 @@ def workspace(
         "tgt_lang": "de", "licence": "CC BY 2.0", "citation": "Toy (2020)",
     }  # fmt: skip
     (tmp_path / "data/prepared/corpus.json").write_text(json.dumps(facts))
+    hub = "https://huggingface.co/datasets/somebody/toys/resolve/main/toys.tsv"
+    entry = CatalogueEntry.model_validate(facts | {
+        "files": [{"url": hub, "sha256": "0" * 64}], "reader": "delimited", "delimiter": "\t",
+        "bleu_tokenizer": "13a", "columns": {"src": 1, "tgt": 2},
+        "splits": {"train": {"file": "toys.tsv"}}, "make_splits": {"dev": 1, "test": 1, "seed": 1},
+    })  # fmt: skip
+    (tmp_path / "data/raw").mkdir()
+    write_raw_entry(tmp_path / "data/raw", entry)
     (tmp_path / "results/evaluate").mkdir(parents=True)
     scores = {split: {"bleu": 12.345, "perplexity": 3.0} for split in ("dev", "test")}
     signed = {split: {"bleu": {"signature": "a|b", "low": 1, "high": 20}} for split in scores}
@@ -120,6 +131,10 @@ def test_the_packaged_folder(workspace: dict[str, Any], tmp_path: Path) -> None:
                  "| BLEU ↑ | 12.35 (1.0–20.0) | 12.35 (1.0–20.0) | a, b |",
                  "a beam of 4"):  # fmt: skip
         assert part in card
+    metadata = read_metadata(card, model / "README.md")
+    assert (metadata["license"], metadata["datasets"]) == ("cc-by-2.0", ["somebody/toys"])
+    [score] = metadata["model-index"][0]["results"][0]["metrics"]
+    assert (score["type"], score["value"], score["args"]) == ("bleu", 12.35, {"signature": "a|b"})
     # Neither the place nor the time is in it.
     first = {path.name: path.read_bytes() for path in model.iterdir()}
     assert not [name for name, content in first.items() if str(tmp_path).encode() in content]

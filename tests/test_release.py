@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCKED_EXTRAS = ("export", "languages", "pipeline", "speech")
+LOCKED_EXTRAS = ("export", "hub", "languages", "pipeline", "speech")
 PIN = re.compile(r"^([\w.-]+)==([\w.+!-]+)", re.MULTILINE)
 
 
@@ -38,6 +38,14 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     first = built(tmp_path / "first", umask=0o022)
     assert {name.rpartition(".")[2] for name in first} == {"whl", "gz"}
     assert built(tmp_path / "elsewhere" / "second", umask=0o077) == first
+
+
+def test_the_changelog_describes_the_version() -> None:
+    """Under a heading for what comes next stands the release, with its date."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    coming, latest = re.findall(r"^## (.*)$", text, re.MULTILINE)[:2]
+    assert coming == "Unreleased"
+    assert re.fullmatch(re.escape(PROJECT["version"]) + r" - \d{4}-\d{2}-\d{2}", latest)
 
 
 def pins(name: str) -> dict[str, str]:

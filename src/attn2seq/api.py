@@ -8,8 +8,8 @@
             print(f"{hypothesis.score:.2f}", hypothesis.text)
     translator.score(["Where is the station?"], ["Wo ist der Bahnhof?"])  # nats, one for each pair
 
-A model folder holds all that this needs, and may lie anywhere. Neither DVC nor MLflow has to be
-installed, but for models that are to be fetched from them.
+A model folder holds all that this needs, and may lie anywhere. DVC, MLflow and huggingface_hub
+have to be installed only for models that are to be fetched from them.
 """
 
 import logging
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 MLFLOW_SCHEMES = ("models:/", "runs:/")
+HUB_SCHEME = "hub:"
 
 
 def load(
@@ -45,6 +46,7 @@ def load(
         attn2seq.load("models/model")                      # a folder
         attn2seq.load("models:/phrasebook-en-de@champion") # MLflow's registry, or runs:/<id>/model
         attn2seq.load("puffy-moth")                        # a DVC experiment, commit, tag or branch
+        attn2seq.load("hub:me/phrasebook-en-de")           # the Hugging Face hub, or ...@revision
         attn2seq.load("models/model", beam_size=10, threads=1)
 
     What the model was scored with is in its folder, and is how it translates; what is given here
@@ -86,6 +88,10 @@ def find_model(model: str | Path, scratch: Path) -> ModelFolder:
         from attn2seq.runs.model_in_mlflow import model_in_mlflow
 
         return model_in_mlflow(model, scratch)
+    if model.startswith(HUB_SCHEME):
+        from attn2seq.hub.remote import model_from_hub
+
+        return model_from_hub(model)
     from attn2seq.runs.model_of_revision import model_of_revision
 
     return model_of_revision(model)

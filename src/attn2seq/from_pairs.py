@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attn2seq.api import load
+from attn2seq.card_metadata import card_metadata
 from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
@@ -120,9 +121,9 @@ def train(
         texts = Texts(
             corpus=name, task=task, src_lang=src_lang, tgt_lang=tgt_lang, unicode_form=form
         )
-        card = (
-            f"# {name}\n\n{task.capitalize()}, {src_lang} to {tgt_lang}, trained with attn2seq.\n"
-        )
+        facts = {"name": name, "task": task, "src_lang": src_lang, "tgt_lang": tgt_lang}
+        about = f"{task.capitalize()}, {src_lang} to {tgt_lang}, trained with attn2seq."
+        card = f"{card_metadata(facts)}\n# {name}\n\n{about}\n"
         write_model_folder(folder, trained, {}, texts, decode, card)
     for each in checkpoints.folder.parent.iterdir():
         if each.is_dir():

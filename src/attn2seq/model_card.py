@@ -1,18 +1,21 @@
 """The README.md of a model folder: what the model is, its data, licence, scores, how to load it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attn2seq.card_metadata import card_metadata
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.metrics import METRICS
 from attn2seq.model.description import described
 from attn2seq.model.settings import ModelSettings
 
 SPLITS = ("dev", "test")
+ANYWHERE = 'attn2seq.load("path/to/this/folder")  # wherever it is copied'
+FROM_HUB = "attn2seq.load(\"{}\")  # needs huggingface-hub: pip install 'attn2seq[hub]'"
 LOAD = """\
 ```python
 import attn2seq
-translator = attn2seq.load("{0}")  # wherever it is copied
+translator = {0}
 print(translator.translate(["{1}"])[0].text)
 ```"""
 
@@ -24,18 +27,21 @@ def model_card(
     metrics: Mapping[str, Any],
     signatures: Mapping[str, Any],
     code: str | None,
+    datasets: Sequence[str] = (),
 ) -> str:
-    """Markdown. `facts` are the corpus's, as prepare wrote them; `metrics` and `signatures`
-    evaluate's; `code` is a digest of what the stages ran.
+    """Markdown, with metadata at the top. `facts` are the corpus's, as prepare wrote them;
+    `metrics` and `signatures` evaluate's; `code` is a digest of what the stages ran; `datasets` are
+    the hub's data sets that the corpus is from.
     """
-    return "\n".join(
+    return card_metadata(facts, metrics, signatures, datasets) + "\n".join(
         [
+            "",
             f"# {facts['name']}",
             "",
             f"{facts['task'].capitalize()}, {facts['src_lang']} to {facts['tgt_lang']}, by a "
             f"{described(model.model_dump())}, trained with attn2seq.",
             "",
-            LOAD.format("path/to/this/folder", "a.wav" if "recordings" in facts else "a text"),
+            LOAD.format(ANYWHERE, "a.wav" if "recordings" in facts else "a text"),
             "",
             "The folder needs nothing else: weights, vocabularies, text normalisation and "
             "search settings are in it.",
@@ -57,6 +63,11 @@ SCORES_NOTE = (
     "Intervals hold 95% of bootstrap samples of the sentences. The kept weights were chosen on "
     "dev; report test."
 )
+
+
+def loaded_from(card: str, address: str) -> str:
+    """The card of a copy that is on the hub, at the address `hub:<owner>/<name>`."""
+    return card.replace(ANYWHERE, FROM_HUB.format(address))
 
 
 def origin_lines(origin: Mapping[str, str]) -> list[str]:

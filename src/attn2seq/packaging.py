@@ -72,16 +72,17 @@ def write_model_folder(
         "decode": decode.model_dump(),
     }
     with whole_folder(target) as folder:
-        _copy_model(trained, folder)
+        copy_model(trained, folder)
         for name, member in members.items():
             (folder / MEMBERS / name).mkdir(parents=True)
-            _copy_model(member, folder / MEMBERS / name)
+            copy_model(member, folder / MEMBERS / name)
         text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         (folder / CONFIG).write_text(text, encoding="utf-8")
         (folder / CARD).write_text(card, encoding="utf-8")
 
 
-def _copy_model(source: Path, folder: Path) -> None:
+def copy_model(source: Path, folder: Path) -> None:
+    """The files of one model into an existing folder. Raises UserError where one is missing."""
     for name in read_config(source / CONFIG).files:
         if not (source / name).is_file():
             raise UserError(f"{source} holds no model ({name} is missing): train one again")

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from huggingface_hub import ModelCard
 from made_once import made_once
 from ruamel.yaml import YAML
 from tiny_project import run_stages, working_in, write_params
 from tone_corpus import ENTRY, encoded, tone, tone_archive
 
 import attn2seq
+from attn2seq.hub.folder import write_for_hub
+from attn2seq.model_folder import read_model_folder
 
 CHANGES = {
     "download": {"corpus": "tones"},
@@ -88,6 +91,19 @@ def test_the_folder_gives_what_the_stage_gave(spoken: Path) -> None:
     found = [each.text for each in translator.translate(paths)]
     stage = (spoken / "results/decode/test/hypotheses.txt").read_text(encoding="utf-8")
     assert found == stage.splitlines()
+
+
+def test_it_is_published_as_a_recognizer_of_speech(spoken: Path, tmp_path: Path) -> None:
+    write_for_hub(read_model_folder(spoken / "models/model"), tmp_path / "published")
+    assert {path.name for path in (tmp_path / "published").iterdir()} == {
+        "README.md", "SHA256SUMS", "config.json", "model.safetensors", "tgt.model",
+    }  # fmt: skip
+    data = ModelCard.load(tmp_path / "published/README.md").data
+    assert data.pipeline_tag == "automatic-speech-recognition"
+    assert {"wer", "cer"} <= set(data.metrics)
+    scores = json.loads((spoken / "results/evaluate/metrics.json").read_text(encoding="utf-8"))
+    [wer] = [score for score in data.eval_results if score.metric_type == "wer"]
+    assert wer.metric_value == round(scores["test"]["wer"], 2)
 
 
 def test_the_report_tells_the_scores_of_each_speaker(spoken: Path) -> None:

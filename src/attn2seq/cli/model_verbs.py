@@ -9,8 +9,9 @@ from typer import Argument, Option
 from attn2seq.cli.replies import REPLIES
 
 MODEL_HELP = (
-    "A model folder, a revision (commit, tag, branch, DVC experiment) or an address in MLflow "
-    "(models:/name@alias, runs:/id/model). Default: models/model of the workspace."
+    "A model folder, a revision (commit, tag, branch, DVC experiment), an address in MLflow "
+    "(models:/name@alias, runs:/id/model) or on the hub (hub:owner/name). Default: models/model of "
+    "the workspace."
 )
 Model = Annotated[str | None, Option("--model", "-m", metavar="MODEL", help=MODEL_HELP)]
 BeamSize = Annotated[
@@ -183,4 +184,34 @@ def export(
     export_to(model, folder, weights.value)
 
 
-VERBS = (translate, score, demo, chat, export)
+def publish(
+    model: Annotated[str | None, Argument(metavar="MODEL", help=MODEL_HELP)] = None,
+    folder: Annotated[
+        Path | None, Option("--to", metavar="FOLDER", help="Where to write it: a new folder.")
+    ] = None,
+    repository: Annotated[
+        str | None, Option("--push", metavar="OWNER/NAME", help="Put it on the hub, privately.")
+    ] = None,
+    public: Annotated[bool, Option("--public", help="With --push: for all to see.")] = False,
+) -> None:
+    """Write a trained model for others, or push it to a hub.
+
+    The folder holds the model with its ensemble's members, a list of checksums, and as README.md
+    the model card, with metadata for a hub: licence, languages, task, scores. Read the card before
+    you push: the licence in it is the corpus's.
+
+    Pushing needs a token that may write, in HF_TOKEN. The hub is huggingface.co, or the server that
+    HF_ENDPOINT names. What was pushed is the model hub:owner/name.
+
+    \b
+    Examples:
+      attn2seq publish --to published
+      attn2seq publish published --push me/mine
+      attn2seq publish models:/mine@champion --push me/mine --public
+    """
+    from attn2seq.cli.publish import publish as publish_to
+
+    publish_to(model, folder, repository, public)
+
+
+VERBS = (translate, score, demo, chat, export, publish)
