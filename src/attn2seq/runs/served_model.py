@@ -6,7 +6,6 @@ the package imports it. It goes with the model, together with what it imports.
 """
 
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +14,21 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
-from pydantic import BaseModel
 
-from attn2seq.config import nearest, plain
 from attn2seq.decoding.settings import OPTIONS
-from attn2seq.decoding.translation import Translation
 from attn2seq.errors import UserError
 from attn2seq.model.device import tune_cpu
 from attn2seq.model_folder import read_model_folder
+from attn2seq.serving.invocations import (
+    KEYS,
+    Served,
+    answer,
+    check_keys,
+    checked_params,
+    checked_texts,
+)
 
 LOG = logging.getLogger(__name__)
-# Of one request; more is a mistake, or several requests.
-MAX_TEXTS, MAX_CHARACTERS = 1000, 1 << 20
-KEYS = ("inputs", "params")
-
-
-class ServedHypothesis(BaseModel):
-    """One of the translations of a text."""
-
-    text: str
-    score: float  # log_prob, normalised for length as the model was scored
-    log_prob: float  # nats
-    tokens: int  # of the end, too
-
-
-class Served(BaseModel):
-    """What a text gets."""
-
-    translation: str  # the best one
-    score: float
-    nbest: list[ServedHypothesis]  # the best first
-    notes: tuple[str, ...]  # what of the text the model could not read as it stands
 
 
 class BadInputError(MlflowException):  # type: ignore[misc]  # mlflow has no types
@@ -88,29 +71,12 @@ class TranslationModel(PythonModel):  # type: ignore[misc]  # mlflow has no type
                 "this model reads recordings, which are not served: use attn2seq.load, or "
                 "`attn2seq demo`"
             )
-        texts = _sound_texts(model_input)
-        options = _known_options(params or {})
         try:
+            texts, options = checked_texts(model_input), checked_params(params)
             translations = self._translator.translate(texts, **options)
         except UserError as error:
             raise BadInputError(str(error)) from None
-        return [_answer(translation) for translation in translations]
-
-
-def _known_options(params: dict[str, Any]) -> dict[str, Any]:
-    _check_keys("params: ", params, OPTIONS)
-    return params
-
-
-def _check_keys(where: str, given: Iterable[str], known: Iterable[str]) -> None:
-    known = list(known)
-    for name in given:
-        if name not in known:
-            guess = nearest(name, known)
-            raise BadInputError(
-                f"{where}unknown key {plain(name[:80])} "
-                + (f"(did you mean {guess}?)" if guess else f"(known: {', '.join(known)})")
-            )
+        return [answer(translation) for translation in translations]
 
 
 def _pass_params_on() -> None:
@@ -126,8 +92,6 @@ def _pass_params_on() -> None:
     def hand_on(params: Any, schema: Any) -> Any:
         if schema is None or {param.name for param in schema.params} != set(OPTIONS):
             return enforce(params, schema)  # of another model in this process
-        if not isinstance(params or {}, dict):
-            raise BadInputError('params must be an object: {"nbest": 2}')
         return params
 
     hand_on.hands_on = True  # type: ignore[attr-defined]
@@ -146,39 +110,14 @@ def _refuse_other_keys() -> None:
     def refuse(json_input: Any) -> Any:
         given = scoring_server._decode_json_input(json_input)
         if KEYS[0] in given:
-            _check_keys("", given, KEYS)
+            try:
+                check_keys("", given, KEYS)
+            except UserError as error:
+                raise BadInputError(str(error)) from None
         return split(given)
 
     refuse.refuses = True  # type: ignore[attr-defined]
     scoring_server._split_data_and_params = refuse
-
-
-def _sound_texts(texts: object) -> list[str]:
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise BadInputError('the input must be a list of strings: {"inputs": ["a text", ...]}')
-    if not texts:
-        raise BadInputError("the list of texts is empty")
-    if len(texts) > MAX_TEXTS:
-        raise BadInputError(f"{len(texts):,} texts; send {MAX_TEXTS:,} at most at a time")
-    characters = sum(map(len, texts))
-    if characters > MAX_CHARACTERS:
-        raise BadInputError(f"{characters:,} characters; send {MAX_CHARACTERS:,} at most at a time")
-    return texts
-
-
-def _answer(translation: Translation) -> Served:
-    nbest = [
-        ServedHypothesis(
-            text=hypothesis.text,
-            score=round(hypothesis.score, 6),
-            log_prob=round(hypothesis.log_prob, 6),
-            tokens=hypothesis.tokens,
-        )
-        for hypothesis in translation.hypotheses
-    ]
-    return Served(
-        translation=nbest[0].text, score=nbest[0].score, nbest=nbest, notes=translation.notes
-    )
 
 
 set_model(TranslationModel())
