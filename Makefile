@@ -134,7 +134,7 @@ dist: $(READY)  ## Build wheel, source archive and bill of materials into dist/
 	@cd dist && sha256sum * | tee SHA256SUMS
 
 lock: $(READY)  ## Resolve lock.txt anew from constraints.txt (needs a network)
-	@uv pip compile --quiet pyproject.toml --extra export --extra hub --extra languages --extra pipeline --extra speech \
+	@uv pip compile --quiet pyproject.toml --extra export --extra hub --extra languages --extra pipeline --extra serve --extra speech \
 		--constraints constraints.txt --generate-hashes --universal --python-version 3.11 \
 		--custom-compile-command "make lock" --output-file lock.txt
 
