@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from attn2seq.cli import doctor
+from attn2seq.cli import doctor, fast_server
 from attn2seq.export import folder
 from attn2seq.workspace import recording_faults
 
@@ -26,6 +26,9 @@ SPEECH = {canonicalize_name(name) for name in recording_faults.PACKAGES}
 FILLED_IN = {
     ("src/attn2seq/export/folder.py", "attn2seq[export]"): set(folder.PACKAGES),
     ("src/attn2seq/cli/doctor.py", "attn2seq"): set(doctor.STAGES),
+    ("src/attn2seq/cli/fast_server.py", "attn2seq[serve]"): {
+        canonicalize_name(name) for name in fast_server.PACKAGES
+    },
     ("src/attn2seq/features/audio.py", "attn2seq[speech]"): SPEECH,
     ("src/attn2seq/workspace/recording_faults.py", "attn2seq[speech]"): SPEECH,
 }

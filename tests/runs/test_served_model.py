@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import sentencepiece
+from starlette.testclient import TestClient
 
 import attn2seq
 from attn2seq.decoding.settings import DecodeSettings
@@ -27,6 +28,7 @@ from attn2seq.runs.logged_models import PACKAGES
 from attn2seq.runs.mlflow_store import Runs
 from attn2seq.runs.record import Group, ModelFiles, RunRecord, Store
 from attn2seq.runs.registry import Registry
+from attn2seq.serving.app import make_app
 
 DECODE = {
     "device": "cpu", "number_type": "float32", "beam_size": 3, "nbest": 2, "attention_maps": 0,
@@ -140,7 +142,8 @@ def test_the_champion_translates_and_serves_where_the_repository_is_not(
         ]
         assert found == expected
         assert [answer["translation"] for answer in answers] == [best[0][0] for best in expected]
-        status, served = post(port, json.dumps({"inputs": ODD, "params": {"nbest": 1}}).encode())
+        odd = json.dumps({"inputs": ODD, "params": {"nbest": 1}}).encode()
+        status, served = post(port, odd)
         assert status == 200
         direct = Translator(letters, SETTINGS, lambda text: None).translate(ODD, nbest=1)
         assert [answer["translation"] for answer in served["predictions"]] == [
@@ -158,7 +161,26 @@ def test_the_champion_translates_and_serves_where_the_repository_is_not(
             assert said, body
             assert reason in said, said[:1000]
             assert len(said) < 1000
+        assert_the_fast_server_answers_the_same(letters, port, odd)
     assert (folder / "model_card.md").read_text() == "a card"
+
+
+def assert_the_fast_server_answers_the_same(model: Path, port: str, odd: bytes) -> None:
+    translator = Translator(model, SETTINGS, lambda text: None)
+    json_header = {"Content-Type": "application/json"}
+    with TestClient(make_app(lambda: translator, pytest.fail)) as client:
+        while client.get("/ready").status_code != 200:
+            pass
+        for body in (json.dumps({"inputs": TEXTS}).encode(), odd, *BAD_INPUT):
+            answer = client.post("/invocations", content=body, headers=json_header)
+            if answer.status_code == 413:  # bounded there alone
+                continue
+            status, served = post(port, body)
+            assert answer.status_code == status, body[:100]
+            if status == 200:
+                assert answer.json() == served
+            elif BAD_INPUT[body] not in ("", "list", "str"):  # which MLflow itself refuses
+                assert answer.json().items() <= served.items()
 
 
 BAD_INPUT = {

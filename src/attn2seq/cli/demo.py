@@ -2,7 +2,6 @@
 talk with a model of dialogues, or have a recording written down.
 """
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn2seq.api import find_model
+from attn2seq.cli.local_server import HOST, listen
 from attn2seq.cli.replies import REPLIES
 from attn2seq.cli.workspace import choose_model
-from attn2seq.errors import UserError
 from attn2seq.workspace.paths import MODEL, PREPARED
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from attn2seq.cli.demo_answers import Live
 
-HOST = "127.0.0.1"
 DEV = PREPARED / "dev.parquet"
 EXAMPLES, EXAMPLE_CHARACTERS = 4, 70
 SHOWN = 5
@@ -41,7 +39,7 @@ def serving(
     model: str, port: int, beam_size: int | None, nbest: int | None
 ) -> "Iterator[tuple[BaseWSGIServer, str]]":
     """A server that listens, and its address; port 0 is a free one. Raises UserError."""
-    with _listen(port) as listening:  # before the seconds that loading takes
+    with listen(port, "demo") as listening:  # before the seconds that loading takes
         from werkzeug.serving import make_server
 
         from attn2seq.cli.demo_app import QuietHandler, make_app
@@ -77,17 +75,6 @@ def _live(model: str, beam_size: int | None, nbest: int | None) -> "Live":
     if isinstance(translator, Transcriber):
         return LiveListener(translator, folder.texts)
     return LiveModel(translator, folder.texts)
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        return socket.create_server((HOST, port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"port {port} cannot be used ({reason}): choose another, such as --port 8080 "
-            "(make demo PORT=8080)"
-        ) from None
 
 
 def _examples(model: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""MLflow's own servers, on this machine alone: their port, and how they end."""
+"""Servers, on this machine alone unless told: their port, and how those of MLflow end."""
 
 import signal
 import socket
@@ -22,6 +22,20 @@ def refuse_taken(port: int, command: str) -> None:
                 f"port {port} is taken, perhaps by another `attn2seq {command}`: choose one with "
                 f"--port {port + 50} (make {command} PORT={port + 50})"
             )
+
+
+def listen(port: int, command: str, host: str = HOST) -> socket.socket:
+    """A socket that listens; port 0 is a free one. Raises UserError."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        where = f"port {port}" + ("" if host == HOST else f" of {host}")
+        raise UserError(
+            f"{where} cannot be used ({reason}): choose another, such as --port 8080 "
+            f"(make {command} PORT=8080)"
+        ) from None
 
 
 @contextmanager

@@ -147,6 +147,37 @@ def chat(
     )
 
 
+def serve(
+    port: Annotated[int, Option(metavar="PORT")] = 5001,
+    fast: Annotated[
+        bool, Option("--fast", help="By our own server, which decodes requests together.")
+    ] = False,
+    model: Annotated[
+        str | None,
+        Option("--model", "-m", metavar="MODEL", help="With --fast: another than the champion."),
+    ] = None,
+    host: Annotated[
+        str | None,
+        Option(metavar="ADDRESS", help="With --fast: where to listen. Default: this machine."),
+    ] = None,
+) -> int:
+    """Serve the champion on this machine.
+
+    By MLflow's own server, or with --fast by ours, for which a model is named as for `attn2seq
+    translate`. Requests and answers are the same. Ctrl-C ends it.
+
+    \b
+    Examples:
+      attn2seq serve --port 5001
+      attn2seq serve --fast --model models/model
+      curl -H 'Content-Type: application/json' -d '{"inputs": ["a text"]}' \\
+        127.0.0.1:5001/invocations
+    """
+    from attn2seq.cli.serve import serve_model
+
+    return serve_model(fast, model, host, port)
+
+
 class ExportFormat(StrEnum):
     """What other runtimes read."""
 
@@ -214,4 +245,4 @@ def publish(
     publish_to(model, folder, repository, public)
 
 
-VERBS = (translate, score, demo, chat, export, publish)
+VERBS = (translate, score, demo, chat, serve, export, publish)

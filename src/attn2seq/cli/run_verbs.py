@@ -218,21 +218,4 @@ def register(
     print(register_best(run, force))
 
 
-def serve(port: Annotated[int, Option(metavar="PORT")] = 5001) -> int:
-    """Serve the champion on this machine.
-
-    By MLflow's own server. Ctrl-C ends it.
-
-    \b
-    Examples:
-      attn2seq serve --port 5001
-      curl -H 'Content-Type: application/json' -d '{"inputs": ["a text"]}' \\
-        127.0.0.1:5001/invocations
-    """
-    enter_workspace()
-    from attn2seq.cli.serve import serve_champion
-
-    return serve_champion(port)
-
-
-VERBS = (experiment, tune, experiments, compare, plots, track, ui, register, serve)
+VERBS = (experiment, tune, experiments, compare, plots, track, ui, register)
