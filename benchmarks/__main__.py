@@ -32,6 +32,7 @@ SCRIPTS = (
     "step_profile",
     "ways",
     "processes",
+    "serving",
 )
 ON_A_GPU = ("gnmt_gpu",)
 
