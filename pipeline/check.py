@@ -2,7 +2,8 @@
 
 import pipeline.environment  # noqa: F401  (first: it may end the stage)
 from attn2seq.preparing.settings import DownloadSettings
-from attn2seq.workspace.check_params import check_params, check_surroundings, warnings_of
+from attn2seq.workspace.check_params import check_params, warnings_of
+from attn2seq.workspace.check_surroundings import check_surroundings
 from attn2seq.workspace.local_files import checked_text
 from attn2seq.workspace.paths import CATALOGUE, CHECKED, ENSEMBLE, LOCAL
 from attn2seq.workspace.stage import Stage, run_stage

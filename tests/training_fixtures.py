@@ -34,7 +34,7 @@ def train_settings() -> Callable[..., TrainSettings]:
             "too_long": "drop", "src_word_dropout": 0.0,
             "accumulate_batches": 1, "momentum": 0.0,
             "schedule_every_steps": 10, "schedule_patience": 1, "schedule_factor": 0.5,
-            "coverage_loss": 1.0, "r_drop": 0.0, "scheduled_sampling": 0.0,
+            "coverage_loss": 1.0, "ctc_weight": 0.0, "r_drop": 0.0, "scheduled_sampling": 0.0,
             "scheduled_sampling_course": "linear", "scheduled_sampling_steps": 20,
             "ema_decay": 0.0, "average_checkpoints": 0, "average_of": "best",
         }  # fmt: skip

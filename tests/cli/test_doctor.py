@@ -8,7 +8,7 @@ import pytest
 
 from attn2seq.cli import doctor
 from attn2seq.cli.main import main
-from attn2seq.workspace import check_params
+from attn2seq.workspace import check_surroundings
 
 Doctor = Callable[[], tuple[int, str]]
 
@@ -116,7 +116,7 @@ def test_a_gpu_that_torch_cannot_use(
 ) -> None:
     import torch
 
-    monkeypatch.setattr(check_params, "has_nvidia_driver", lambda: True)
+    monkeypatch.setattr(check_surroundings, "has_nvidia_driver", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     status, said = examined()
     assert status == 0

@@ -37,8 +37,9 @@ def write_model(
         sample_rate=RATE, mel_bins=BINS, mean=[5.0] * BINS, deviation=[4.0] * BINS
     )  # fmt: skip
     source = FrameSource.model_validate({"frames": form, "front_end": kind, "front_end_size": 4})
+    model_settings = tiny_model(attention).settings  # draws weights of its own
     torch.manual_seed(seed)
-    model = Seq2Seq(tiny_model(attention).settings, 0, VOCABULARY, source)
+    model = Seq2Seq(model_settings, 0, VOCABULARY, source)
     for parameter in model.parameters():
         parameter.data.mul_(4)
     model.output.bias.data.zero_()

@@ -65,6 +65,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "scheduled_sampling": 0.8, "scheduled_sampling_steps": 5, "src_word_dropout": 0.2,
     },
     "Transformer": {**TRANSFORMER, **DROPOUT},
+    "CTC": {"ctc_weight": 0.5, "r_drop": 1.0, "accumulate_batches": 2, **DROPOUT},
     "moving and checkpoint averages, early stopping": {
         "ema_decay": 0.9, "average_checkpoints": 2, "learning_rate": 3.0,
         "evaluate_every_steps": 2, "patience": 1,

@@ -54,6 +54,14 @@ def test_other_recordings_of_a_batch_change_nothing(kind: str) -> None:
         torch.testing.assert_close(alone[0], together[row, : int(count)], atol=1e-5, rtol=1e-5)
 
 
+def test_fresh_convolutions_keep_the_scale_of_frames() -> None:
+    """torch's own weights make a seventh of it, of which most is the same at all positions."""
+    torch.manual_seed(1)
+    frames_BSF = torch.randn(8, 60, 10)
+    embedded, _ = make_front_end(source_of("convolution"), 64)(frames_BSF, torch.tensor([60] * 8))
+    assert 0.5 < float(embedded.detach().std(1).mean()) < 1.5
+
+
 def test_convolutions_equal_the_equation() -> None:
     """y[c, t, f] = relu(b + sum over 3 x 3 of w x[2t + i - 1, 2f + j - 1]), twice, then linear."""
     torch.manual_seed(2)

@@ -31,7 +31,7 @@ CHANGES = {
     "train": {
         "max_steps": 400, "max_epochs": 100, "evaluate_every_steps": 100, "batch_tokens": 400,
         "batch_sentences": 16, "learning_rate": 0.01, "warmup_steps": 20, "label_smoothing": 0.0,
-        "number_type": "float32",
+        "number_type": "float32", "ctc_weight": 0.3,
     },
     "decode": {"max_length_factor": 1.0, "threads": 1},
 }  # fmt: skip

@@ -122,6 +122,7 @@ SWITCHES: list[dict[str, Any]] = [
     {"average_checkpoints": 3, "average_of": "best", "learning_rate": 0.3},
     {"src_word_dropout": 0.2},
     {"r_drop": 2.0},
+    {"ctc_weight": 0.3, "number_type": "bfloat16", "accumulate_batches": 2},
     {"scheduled_sampling": 0.8},
     {"max_tokens": 3, "too_long": "truncate"},
     {"freeze_embeddings": True},

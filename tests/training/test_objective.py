@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from attn2seq.batching.batch import Batch, make_batch
 from attn2seq.model.seq2seq import Seq2Seq
@@ -62,11 +63,14 @@ def test_a_copied_word_that_is_drawn_as_an_input_is_the_source_s_own(
 ) -> None:
     """Scheduled sampling predicts without dropout of any kind."""
     model = copying_alone(small_model)
-    read: list[Batch] = []
-    model.register_forward_pre_hook(lambda _, arguments: read.append(arguments[0]))
+    sources: list[Tensor] = []
+    inputs: list[Tensor] = []
+    for embedding, read in ((model.src_embedding, sources), (model.tgt_embedding, inputs)):
+        embedding.register_forward_pre_hook(lambda _, args, read=read: read.append(args[0]))
     settings = train_settings(
         src_word_dropout=1 - 1e-9, scheduled_sampling=1.0, scheduled_sampling_steps=1
     )
     batch_loss(model, make_batch([[5, 6, 7]], [[8] * 9]), settings, step=5)
-    assert read[0].src_BS.tolist() == [[UNK_ID] * 3 + [3]]
-    assert set(read[0].tgt_in_BT[0, 1:].tolist()) <= {3, 5, 6, 7}
+    # After all steps of the sampling, the pass that is trained.
+    assert sources[-1].tolist() == [[UNK_ID] * 3 + [3]]
+    assert set(inputs[-1][0, 1:].tolist()) <= {3, 5, 6, 7}

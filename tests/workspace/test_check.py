@@ -109,6 +109,19 @@ def test_coverage_needs_attention(params: dict[str, Any]) -> None:
     ]
 
 
+def test_ctc_needs_a_source_in_its_order(params: dict[str, Any]) -> None:
+    params["train"]["ctc_weight"] = 0.3
+    check_params(params, CATALOGUE)
+    params["model"] |= {
+        "reverse_source": True, "attention": "none", "input_feeding": False,
+        "readout_from": "state",
+    }  # fmt: skip
+    assert faults(params) == [
+        "train.ctc_weight: CTC aligns source and target in order, and model.reverse_source turns "
+        "the source round: set it to false, or ctc_weight to 0.0"
+    ]
+
+
 def test_a_character_score_needs_a_script(params: dict[str, Any]) -> None:
     params["prepare"]["min_character_score"] = 0.5
     assert faults(params) == [

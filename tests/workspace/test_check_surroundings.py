@@ -9,8 +9,8 @@ from smallest_entry import ENTRY
 
 from attn2seq.config import ConfigError
 from attn2seq.model.config_file import CONFIG, read_config
-from attn2seq.workspace import check_params as check_params_module
-from attn2seq.workspace.check_params import check_surroundings
+from attn2seq.workspace import check_surroundings as check_surroundings_module
+from attn2seq.workspace.check_surroundings import check_surroundings
 from attn2seq.workspace.paths import CHECKED
 from attn2seq.workspace.stage import Stage
 from pipeline import check
@@ -51,7 +51,7 @@ def test_what_sound_params_need_on_this_machine(
     YAML(typ="safe").dump(values, catalogue / "mine.yaml")
     params["download"] |= {"corpus": "mine", "src_vectors": "own.txt"}
     params["train"]["device"] = "cuda"
-    monkeypatch.setattr(check_params_module, "has_nvidia_driver", lambda: False)
+    monkeypatch.setattr(check_surroundings_module, "has_nvidia_driver", lambda: False)
     with pytest.raises(ConfigError) as caught:
         check_surroundings(params, catalogue, local, tmp_path)
     told = str(caught.value).split("\n")
@@ -62,7 +62,7 @@ def test_what_sound_params_need_on_this_machine(
     (local / "sub").mkdir(parents=True)
     (local / "sub/mine.tsv").touch()
     (local / "own.txt").touch()
-    monkeypatch.setattr(check_params_module, "has_nvidia_driver", lambda: True)
+    monkeypatch.setattr(check_surroundings_module, "has_nvidia_driver", lambda: True)
     check_surroundings(params, catalogue, local, tmp_path)
 
 

@@ -106,7 +106,7 @@ def _device(root: Path | None) -> Iterator[Finding]:
         yield Finding("fault", "device", f"torch cannot be loaded: {error}", "install torch again")
         return
     from attn2seq.model.device import describe_device, pick_device, pick_number_type
-    from attn2seq.workspace.check_params import has_nvidia_driver
+    from attn2seq.workspace.check_surroundings import has_nvidia_driver
 
     device = pick_device("auto", "train.device")
     number_type = str(pick_number_type("auto", device)).removeprefix("torch.")

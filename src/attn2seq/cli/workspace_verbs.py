@@ -108,7 +108,8 @@ def check() -> None:
     enter_workspace()
     root = Path.cwd()
     from attn2seq.config import read_yaml
-    from attn2seq.workspace.check_params import check_params, check_surroundings
+    from attn2seq.workspace.check_params import check_params
+    from attn2seq.workspace.check_surroundings import check_surroundings
     from attn2seq.workspace.door import check_git, check_stages, tells_of_path
     from attn2seq.workspace.paths import CATALOGUE, ENSEMBLE, LOCAL, PARAMS
 

@@ -4,7 +4,7 @@ Shapes: B batch, S frames, F mel bins, P positions (S / 4, rounded up), E embedd
 H units of both directions.
 """
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,9 @@ class ConvolutionFrontEnd(nn.Module):
         self.first = nn.Conv2d(1, channels, kernel_size=3, stride=2, padding=1)
         self.second = nn.Conv2d(channels, channels, kernel_size=3, stride=2, padding=1)
         self.joined = nn.Linear(channels * halved(halved(mel_bins)), embedding_size)
+        for convolution in (self.first, self.second):
+            _keep_scale(convolution, "relu")
+        _keep_scale(self.joined, "linear")
 
     def forward(self, frames_BSF: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         """What the encoder reads, `embedded_BPE`, and how many positions each recording has."""
@@ -54,6 +57,7 @@ class PyramidFrontEnd(nn.Module):
         self.first = RecurrentLayer("lstm", mel_bins, units, bidirectional=True)
         self.second = RecurrentLayer("lstm", 4 * units, units, bidirectional=True)
         self.joined = nn.Linear(4 * units, embedding_size)
+        _keep_scale(self.joined, "linear")
 
     def forward(self, frames_BSF: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         """What the encoder reads, `embedded_BPE`, and how many positions each recording has."""
@@ -69,6 +73,16 @@ def make_front_end(source: FrameSource, embedding_size: int) -> FrontEnd:
     """A fresh module."""
     kind = ConvolutionFrontEnd if source.front_end == "convolution" else PyramidFrontEnd
     return kind(source.frames.mel_bins, source.front_end_size, embedding_size)
+
+
+def _keep_scale(layer: nn.Conv2d | nn.Linear, then: Literal["relu", "linear"]) -> None:
+    """Draw weights that give outputs the variance of inputs (He et al. 2015, section 2.2).
+
+    By torch's own the encoder would hardly hear anything at first (docs/experiments.md).
+    """
+    nn.init.kaiming_normal_(layer.weight, nonlinearity=then)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
 
 
 def paired(outputs_BSH: Tensor) -> Tensor:

@@ -64,6 +64,7 @@ class Seq2Seq(nn.Module):
         self.output = nn.Linear(settings.output_size, tgt_vocabulary_size)
         if settings.tie_embeddings != "none":
             self.output.weight = self.tgt_embedding.weight
+        self.ctc: nn.Linear | None = None  # a layer of training alone (attn2seq.training.ctc)
 
     def encode(self, src_BS: Tensor, src_lengths_B: Tensor) -> Encoded:
         """The source batch, ready for the decoder; `src_lengths_B` counts eos, on the CPU."""
@@ -115,7 +116,10 @@ class Seq2Seq(nn.Module):
 
     def forward(self, batch: Batch) -> Decoded:
         """What the decoder finds at every target position under teacher forcing."""
-        encoded = self.encode(batch.src_BS, batch.src_lengths_B)
+        return self.teacher_forced(batch, self.encode(batch.src_BS, batch.src_lengths_B))
+
+    def teacher_forced(self, batch: Batch, encoded: Encoded) -> Decoded:
+        """The same of a batch whose sources are encoded already."""
         decoded, _ = self.advance(batch.tgt_in_BT, self.initial_state(encoded), encoded)
         return decoded
 

@@ -25,6 +25,7 @@ from attn2seq.training.checkpoints import (
     random_states,
     restore_random_states,
 )
+from attn2seq.training.ctc import add_ctc, without_ctc
 from attn2seq.training.epochs import Indices, plan_epoch
 from attn2seq.training.evaluation import evaluate_pairs
 from attn2seq.training.history import History, Progress, Row
@@ -72,6 +73,8 @@ class Trainer:
         self.total_steps = len(self.epoch.steps) * settings.max_epochs
         if settings.max_steps:
             self.total_steps = min(self.total_steps, settings.max_steps)
+        if settings.ctc_weight:
+            add_ctc(model)
         self.optimizer = Optimizer(model, settings, self.total_steps)
         self.average = CheckpointAverage(settings.average_checkpoints, settings.average_of)
         self.progress = Progress()
@@ -252,10 +255,10 @@ class Trainer:
         weights = self.average.mean()
         if not weights:
             self.kept = looks.get(self.progress.best_step, {})
-            return self.progress.best_weights
+            return without_ctc(self.progress.best_weights)
         self.model.load_state_dict(weights, strict=False)
         self.kept = looks[self.average.steps()[-1]] | self._dev_scores()
-        return weights
+        return without_ctc(weights)
 
     def _say_progress(self, scores: str, started: float, first_step: int) -> None:
         step, progress, now = self.optimizer.step_number, self.progress, self.clock()

@@ -1,6 +1,6 @@
 """What a training step minimises on a batch, penalties of the weights apart.
 
-Besides the loss: source words that are hidden, R-Drop, and scheduled sampling.
+Besides the loss: CTC, source words that are hidden, R-Drop, and scheduled sampling.
 
 Shapes: B batch, T target positions, C positions of a chunk, V target vocabulary, N sentences of a
 step.
@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from attn2seq.batching.batch import Batch
+from attn2seq.model.decoder import Decoded
 from attn2seq.model.drawing import drawn
 from attn2seq.model.seq2seq import Seq2Seq, positions
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from attn2seq.training.ctc import ctc_loss
 from attn2seq.training.loss import sequence_loss, sum_in_chunks
 from attn2seq.training.settings import TrainSettings
 
@@ -28,16 +30,29 @@ def batch_loss(model: Seq2Seq, batch: Batch, settings: TrainSettings, step: int)
         batch = sample_inputs(model, batch, share)
     # Only what the model reads is hidden: a word that it copies is the source's own.
     read = drop_words(batch, settings.src_word_dropout)
-    decoded = model(read)
-    smoothing, coverage = settings.label_smoothing, settings.coverage_loss
-    loss = sequence_loss(model, decoded, batch, smoothing, coverage)
+    loss, decoded = _one_pass(model, read, batch, settings)
     if not settings.r_drop:
         return loss
     # Half of Eq. 4 in Liang et al. 2021, so that the rate and the clipping keep their meaning.
-    again = model(read)
-    loss = loss + sequence_loss(model, again, batch, smoothing, coverage)
+    loss_again, again = _one_pass(model, read, batch, settings)
     passes = (positions(each, batch) for each in (decoded, again))
-    return (loss + settings.r_drop * divergence(model, *passes)) / 2
+    return (loss + loss_again + settings.r_drop * divergence(model, *passes)) / 2
+
+
+def _one_pass(
+    model: Seq2Seq, read: Batch, batch: Batch, settings: TrainSettings
+) -> tuple[Tensor, Decoded]:
+    """The loss of `batch`, of which the model reads `read`, and what the decoder found.
+
+    With CTC as in Eq. 15 of Kim, Hori and Watanabe 2017, arXiv 1609.06773.
+    """
+    encoded = model.encode(read.src_BS, read.src_lengths_B)
+    decoded = model.teacher_forced(read, encoded)
+    loss = sequence_loss(model, decoded, batch, settings.label_smoothing, settings.coverage_loss)
+    if weight := settings.ctc_weight:
+        assert model.ctc is not None
+        loss = (1 - weight) * loss + weight * ctc_loss(model.ctc, encoded, batch)
+    return loss, decoded
 
 
 def drop_words(batch: Batch, share: float) -> Batch:

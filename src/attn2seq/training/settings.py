@@ -62,6 +62,8 @@ class TrainSettings(SegmentationSettings):
     # probability mass spread evenly over the vocabulary
     coverage_loss: float = Field(ge=0)
     # weight of attention on what was looked at before, where the model keeps coverage
+    ctc_weight: float = Field(ge=0, lt=1)
+    # share of the CTC loss of the encoder's states in what is minimised; 0: none
     r_drop: float = Field(ge=0)
     # weight of the symmetric divergence between two dropout passes; 0: one pass
     scheduled_sampling: float = Field(ge=0, le=1)
