@@ -2,9 +2,9 @@
 
     python docs/site/pages.py FOLDER
 
-Pages of docs/ are taken as they are, but for their links. The home page is README.md, the reference
-of settings is params.yaml with the ranges that the settings' own classes state, that of commands is
-their help: so none of them can go stale.
+Pages of docs/ are taken as they are, but for their links; notebooks with their text, code and
+equations. The home page is README.md, the reference of settings is params.yaml with the ranges that
+the settings' own classes state, that of commands is their help: so none of them can go stale.
 """
 
 import re
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import annotated_types
+import jupytext
+from latex2mathml.converter import convert
 from pydantic.fields import FieldInfo
 from typer.testing import CliRunner
 
@@ -36,11 +38,14 @@ LINK = re.compile(r"\[([^\[\]]*)\]\((?!https?:|#)([^)\s]+)\)")
 
 def main(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    pages = {page: relinked(ROOT / source, page) for source, page in PAGES.items()}
+    pages = {page: page_text(ROOT / source, page) for source, page in PAGES.items()}
     for source in (ROOT / "docs").rglob("*.md"):
         page = source.relative_to(ROOT / "docs").as_posix()
         if page != "README.md":
-            pages[page] = relinked(source, page)
+            pages[page] = page_text(source, page)
+    for source in (ROOT / "docs/notebooks").glob("*.py"):
+        page = f"notebooks/{source.stem}.md"
+        pages[page] = "\n\n".join(notebook_parts(source, page))
     pages["reference/params.md"] = "".join(params_page())
     pages["reference/command_line.md"] = "".join(command_page())
     for page, text in pages.items():
@@ -49,8 +54,35 @@ def main(folder: Path) -> None:
     shutil.copytree(ROOT / "docs/pictures", folder / "pictures")
 
 
-def relinked(source: Path, page: str) -> str:
-    """The file's text, its links from the page's place; what is no page is named, not linked."""
+def page_text(source: Path, page: str) -> str:
+    """A Markdown file's text, for the page's place."""
+    # A picture within a link first: its own brackets are in the way of the link around it.
+    pictures = re.compile(r"\[!\[([^\]]*)\]\(docs/([^)]+)\)\]\(docs/[^)]+\)")
+    text = relinked(
+        pictures.sub(r"![\1](docs/\2)", source.read_text(encoding="utf-8")), source, page
+    )
+    return re.sub(r"!\[[^\]]*\]\(([^)]+)\)", r"[\g<0>](\1)", text)  # opens at its full size
+
+
+def notebook_parts(source: Path, page: str) -> Iterator[str]:
+    """A notebook's cells as Markdown."""
+    yield f"*A notebook: `{source.relative_to(ROOT)}`. [How to open it](../how_to/notebooks.md).*"
+    for cell in jupytext.read(source).cells:
+        if cell.cell_type == "code":
+            yield f"```python\n{cell.source}\n```"
+        else:
+            yield with_equations(relinked(cell.source, source, page))
+
+
+def with_equations(text: str) -> str:
+    """The text with its LaTeX as MathML, which browsers draw without a script."""
+    text = re.sub(r"\$\$([^$]+)\$\$", lambda at: convert(at[1], display="block"), text)
+    # Within a span, since Markdown would begin a block at an equation that begins a line.
+    return re.sub(r"\$([^$]+)\$", lambda at: f"<span>{convert(at[1])}</span>", text)
+
+
+def relinked(text: str, source: Path, page: str) -> str:
+    """The text of a file, its links from the page's place; what is no page is named, not linked."""
 
     def link(match: re.Match[str]) -> str:
         label, address = match[1], match[2]
@@ -58,15 +90,16 @@ def relinked(source: Path, page: str) -> str:
         there = (source.parent / path).resolve().relative_to(ROOT).as_posix()
         inside = there.removeprefix("docs/") if there.startswith("docs/") else ""
         target = PAGES.get(there, "index.md" if there == "docs/README.md" else inside)
+        if target.startswith("notebooks/"):
+            target = target.removesuffix(".py") + ".md"
         if not target or target.endswith(".py"):
             return f"`{there}`" if label.strip("`") in (path, there) else f"{label} (`{there}`)"
         up = "../" * page.count("/")
         return f"[{label}]({up}{target}{'#' + anchor if anchor else ''})"
 
-    # A picture within a link first: its own brackets are in the way of the link around it.
-    text = source.read_text(encoding="utf-8")
-    pictures = re.compile(r"\[!\[([^\]]*)\]\(docs/([^)]+)\)\]\(docs/[^)]+\)")
-    return LINK.sub(link, pictures.sub(r"![\1](docs/\2)", text))
+    # Between fences is code, in which `[one](other)` is no link.
+    parts = re.split(r"(^```.*?^```)", text, flags=re.DOTALL | re.MULTILINE)
+    return "".join(part if part.startswith("```") else LINK.sub(link, part) for part in parts)
 
 
 @dataclass

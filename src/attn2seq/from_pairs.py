@@ -20,23 +20,24 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attn2seq.api import load
+from attn2seq.api import find_model, load
 from attn2seq.card_metadata import card_metadata
 from attn2seq.config import Settings, read_yaml, validate
 from attn2seq.decoding.settings import DecodeSettings
 from attn2seq.errors import UserError
+from attn2seq.model.config_file import CONFIG, read_config
 from attn2seq.model.device import cpu_threads, pick_device, pick_number_type, repeatable
 from attn2seq.model.settings import ModelSettings
 from attn2seq.packaging import Texts, write_model_folder
 from attn2seq.preparing.cleaning import normalise_text
-from attn2seq.preparing.settings import PrepareSettings
+from attn2seq.preparing.settings import START_FOLDER, PrepareSettings
 from attn2seq.tokenization.settings import TokenizeSettings
 from attn2seq.tokenization.splits import SPLITS, tokenize_splits
 from attn2seq.training.checkpoints import CheckpointFolder
 from attn2seq.training.history import History
 from attn2seq.training.run import train_model
 from attn2seq.training.settings import TrainSettings
-from attn2seq.workspace.fingerprint import digest
+from attn2seq.workspace.fingerprint import digest, md5_of
 
 if TYPE_CHECKING:
     from attn2seq.decoding.translator import Translator
@@ -59,6 +60,7 @@ def train(
     task: str = "translation",
     src_lang: str = "und",
     tgt_lang: str = "und",
+    start_from: str | Path | None = None,
     say: Callable[[str], object] = LOG.info,
 ) -> "Translator":
     """Learn from `pairs` of source and target, keep the weights that are best on `dev`.
@@ -72,6 +74,10 @@ def train(
     or the path of one; of prepare only `unicode_form` is used, since what is learnt from is for you
     to choose. Pairs of which a side is blank are left out. `name`, `task` and the languages are
     noted in the folder; "und" is an unknown one. `say` is told of the progress, line by line.
+
+    `start_from` is a trained model to fine-tune, named as for `attn2seq.load`: training starts with
+    its weights and vocabularies. So the section tokenize of `params` has no effect, and the section
+    model must have that model's settings, dropout apart.
 
     While it trains, `<folder>.training` holds the curve, history.csv, and checkpoints: after a
     stop, the same call goes on from there, and ends in the same bytes. The random generators of
@@ -94,37 +100,40 @@ def train(
     work = folder.with_name(f"{folder.name}.training")
     device = pick_device(training.device, "train.device")
     number_type = pick_number_type(training.number_type, device)
-    made_of = {
-        "params": {section: record.model_dump() for section, record in records.items()},
-        "pairs": {split: _digest(table) for split, table in tables.items()},
-        "machine": [str(device), str(number_type)],
-    }
 
     def tell(text: str) -> None:
         say(text)
 
-    checkpoints = CheckpointFolder(work / digest(made_of), tell)
-    with tempfile.TemporaryDirectory() as scratch, checkpoints, cpu_threads(training.threads):
+    with tempfile.TemporaryDirectory() as scratch:
         prepared, tokenized, trained = (
             Path(scratch) / part for part in ("prepared", "ids", "model")
         )
-        prepared.mkdir()
-        for split in SPLITS:  # whoever scores has a test set of their own
-            pq.write_table(tables.get(split, tables["dev"]), prepared / f"{split}.parquet")
-        tokenize_splits(prepared, tokenized, records["tokenize"], tell)
-        with repeatable(training.deterministic, "train.deterministic"):
-            train_model(
-                tokenized, trained, work / "metrics.json", records["model"], training, device,
-                number_type, History(work / "history.csv"), checkpoints,
-                tell,
-            )  # fmt: skip
-        texts = Texts(
-            corpus=name, task=task, src_lang=src_lang, tgt_lang=tgt_lang, unicode_form=form
-        )
-        facts = {"name": name, "task": task, "src_lang": src_lang, "tgt_lang": tgt_lang}
-        about = f"{task.capitalize()}, {src_lang} to {tgt_lang}, trained with attn2seq."
-        card = f"{card_metadata(facts)}\n# {name}\n\n{about}\n"
-        write_model_folder(folder, trained, {}, texts, decode, card)
+        start = None if start_from is None else _start_folder(start_from, Path(scratch))
+        made_of = {
+            "params": {section: record.model_dump() for section, record in records.items()},
+            "pairs": {split: _digest(table) for split, table in tables.items()},
+            "machine": [str(device), str(number_type)],
+            **({} if start is None else {"start": md5_of(start)}),
+        }
+        checkpoints = CheckpointFolder(work / digest(made_of), tell)
+        with checkpoints, cpu_threads(training.threads):
+            prepared.mkdir()
+            for split in SPLITS:  # whoever scores has a test set of their own
+                pq.write_table(tables.get(split, tables["dev"]), prepared / f"{split}.parquet")
+            tokenize_splits(prepared, tokenized, records["tokenize"], tell, start=start)
+            with repeatable(training.deterministic, "train.deterministic"):
+                train_model(
+                    tokenized, trained, work / "metrics.json", records["model"], training, device,
+                    number_type, History(work / "history.csv"), checkpoints,
+                    tell,
+                )  # fmt: skip
+            texts = Texts(
+                corpus=name, task=task, src_lang=src_lang, tgt_lang=tgt_lang, unicode_form=form
+            )
+            facts = {"name": name, "task": task, "src_lang": src_lang, "tgt_lang": tgt_lang}
+            about = f"{task.capitalize()}, {src_lang} to {tgt_lang}, trained with attn2seq."
+            card = f"{card_metadata(facts)}\n# {name}\n\n{about}\n"
+            write_model_folder(folder, trained, {}, texts, decode, card)
     for each in checkpoints.folder.parent.iterdir():
         if each.is_dir():
             shutil.rmtree(each, ignore_errors=True)
@@ -146,6 +155,17 @@ def _table(pairs: Pairs, form: Any, name: str) -> pa.Table:
     if not sides[0]:
         raise UserError(f"{name} holds no pair of texts")
     return pa.table({"src": sides[0], "tgt": sides[1]})
+
+
+def _start_folder(model: str | Path, scratch: Path) -> Path:
+    """A copy of the files of the model to start from, without what makes it an ensemble."""
+    found, copy = find_model(model, scratch).path, scratch / START_FOLDER
+    copy.mkdir()
+    for name in read_config(found / CONFIG).files:
+        if not (found / name).is_file():
+            raise UserError(f"start_from: {found / name} is missing: copy the whole model folder")
+        shutil.copyfile(found / name, copy / name)
+    return copy
 
 
 def _digest(table: pa.Table) -> str:

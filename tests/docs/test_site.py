@@ -76,6 +76,18 @@ def test_the_reference_names_every_setting_command_and_key(site: Path) -> None:
     assert "ready to translate" in python
 
 
+def test_notebooks_keep_their_code_and_have_their_equations_drawn(
+    project: Path, site: Path
+) -> None:
+    laid_out = (project / ".cache/site/notebooks/attention.md").read_text(encoding="utf-8")
+    assert "torch.tanh(self.hidden[depth](final[0]))" in laid_out
+    assert "$" not in laid_out
+    page = (site / "notebooks/attention.html").read_text(encoding="utf-8")
+    assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in page
+    assert re.search(r"<p><span><math .*?</math></span> is the source", page)
+    assert 'href="compare_runs.html"' in (site / "notebooks/train_in_python.html").read_text("utf-8")
+
+
 def test_a_broken_link_is_found(project: Path, site: Path) -> None:
     page = project / ".cache/site/gpu.md"
     whole = page.read_text(encoding="utf-8")

@@ -2,12 +2,15 @@
 
 import csv
 import re
+import shutil
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from safetensors.numpy import load_file
 from tiny_task import PARAMS, write_corpus
 
 import attn2seq
@@ -98,6 +101,45 @@ def test_a_stopped_training_goes_on(
     ).read_bytes()
     left = [path.name for path in (tmp_path / "halves.training").iterdir()]
     assert sorted(left) == ["history.csv", "metrics.json"]
+
+
+def test_fine_tuning_starts_from_the_weights_and_vocabularies_of_a_model(
+    params: dict[str, Any], corpus: dict[str, Pairs], tmp_path: Path
+) -> None:
+    attn2seq.train(corpus["train"], corpus["dev"], tmp_path / "base", short(params))
+    # Steps too small to be seen: what training began with is what it ends with.
+    still = short(params, learning_rate=1e-12)
+    still["tokenize"] |= {"vocabulary_size": 9}
+    said: list[str] = []
+    fewer = corpus["train"][:100]
+    attn2seq.train(
+        fewer, corpus["dev"], tmp_path / "tuned", still, start_from=tmp_path / "base",
+        say=said.append,
+    )  # fmt: skip
+    assert any("all weights start from those of a trained model" in line for line in said)
+    for name in ("src.model", "tgt.model"):
+        assert (tmp_path / "tuned" / name).read_bytes() == (tmp_path / "base" / name).read_bytes()
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("base", "tuned"))
+    for name, weight in before.items():
+        np.testing.assert_allclose(after[name], weight, rtol=1e-6)
+
+
+def test_a_model_that_training_cannot_start_from(
+    params: dict[str, Any], corpus: dict[str, Pairs], model_folder: Path, tmp_path: Path
+) -> None:
+    def start(model: Path) -> None:
+        attn2seq.train(
+            corpus["train"], corpus["dev"], tmp_path / "model", short(params), start_from=model
+        )
+
+    with pytest.raises(attn2seq.UserError, match=r"that model has 16; .*: make them equal"):
+        start(model_folder)
+    part = tmp_path / "part"
+    shutil.copytree(model_folder, part, ignore=shutil.ignore_patterns("tgt.model"))
+    with pytest.raises(attn2seq.UserError, match=r"tgt\.model is missing: copy the whole"):
+        start(part)
+    with pytest.raises(attn2seq.UserError, match="holds no model"):
+        start(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
