@@ -176,7 +176,7 @@ swiss = {
 }
 tuning = params | {
     "train": params["train"]
-    | {"learning_rate": 0.001, "max_steps": max(STEPS // 10, 1), "evaluate_every_steps": 10}
+    | {"learning_rate": 0.001, "warmup_steps": 10, "evaluate_every_steps": 10}
 }
 tuned = attn2seq.train(
     swiss["train"][:TUNING_PAIRS], swiss["dev"], FOLDER / "swiss", tuning,
