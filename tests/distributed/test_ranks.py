@@ -81,8 +81,8 @@ def test_a_mask_on_a_gpu_lies_in_memory_as_that_of_the_whole_batch(rows: int) ->
 
 
 def test_without_a_launch_nothing_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert launched(1, {}) is None
-    assert launched(4, {"RANK": "1"}) is None
+    assert launched(1, environment={}) is None
+    assert launched(4, environment={"RANK": "1"}) is None
     monkeypatch.setenv("RANK", "1")
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert not is_helper()
@@ -92,7 +92,7 @@ def test_without_a_launch_nothing_is_launched(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_a_launch_says() -> None:
     variables = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
-    found = launched(8, variables)
+    found = launched(8, environment=variables)
     assert found is not None
     assert (found.rank, found.count, found.local_rank, found.local_count) == (5, 8, 1, 4)
     assert not found.is_first
@@ -100,7 +100,7 @@ def test_what_a_launch_says() -> None:
     assert found.threads(10) == 2
     assert found.threads(3) == 1
     # As clusters start one process a machine.
-    found = launched(2, {"RANK": "1", "WORLD_SIZE": "2"})
+    found = launched(2, environment={"RANK": "1", "WORLD_SIZE": "2"})
     assert found is not None
     assert (found.local_rank, found.local_count) == (0, 1)
     assert Ranks(0, 4, 0, 4).named("name") == "name-4"
@@ -119,12 +119,12 @@ def test_a_launch_that_contradicts_itself_or_the_settings(
     variables: dict[str, str], said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        launched(2, variables)
+        launched(2, environment=variables)
 
 
 def test_too_few_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    told = "4 processes are to train on this machine, .* torch sees 1: lower train.processes"
+    told = "4 processes are to run on this machine, .* torch sees 1: lower processes"
     for rank in (0, 1):  # the first does not begin what the others cannot help with
         with pytest.raises(UserError, match=told):
             Ranks(rank, 4, rank, 4).device(torch.device("cuda"))
