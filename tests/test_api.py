@@ -61,8 +61,8 @@ def test_every_setting_can_be_given() -> None:
     """At each call those of the search, when it is loaded also those of the machine."""
     search = set(get_type_hints(SearchOptions)) | {"beam_size", "nbest"}
     machine = {"device", "number_type", "threads", "ensemble"}
-    # The translator is told how many maps to keep at each call.
-    assert search | machine | {"attention_maps"} == set(DecodeSettings.model_fields)
+    # Maps are asked for at each call; several processes are the stage's affair.
+    assert search | machine | {"attention_maps", "processes"} == set(DecodeSettings.model_fields)
     assert machine | {"beam_size", "nbest"} < set(inspect.signature(load).parameters)
     hints = get_type_hints(DecodeSettings)
     for name, kind in get_type_hints(SearchOptions).items():
