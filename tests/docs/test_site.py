@@ -85,9 +85,7 @@ def test_notebooks_keep_their_code_and_have_their_equations_drawn(
     page = (site / "notebooks/attention.html").read_text(encoding="utf-8")
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in page
     assert re.search(r"<p><span><math .*?</math></span> is the source", page)
-    assert 'href="compare_runs.html"' in (site / "notebooks/train_in_python.html").read_text(
-        "utf-8"
-    )
+    assert 'compare_runs.html"' in (site / "notebooks/train_in_python.html").read_text("utf-8")
 
 
 def test_a_broken_link_is_found(project: Path, site: Path) -> None:
