@@ -1,6 +1,7 @@
 """`attn2seq serve --fast` as a process: where it listens, how it ends, and what it says."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -130,6 +132,24 @@ def test_mistakes_are_told_in_a_line(
     assert told.startswith("attn2seq serve: error: ")
     assert said in told
     assert signal.getsignal(signal.SIGTERM) is usual
+
+
+def test_what_other_libraries_log_to_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some close their stream with the handler: absl does, which scoring loads."""
+
+    class Handler(logging.StreamHandler[TextIO]):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+            super().close()
+
+    handler = Handler()
+    monkeypatch.chdir(tmp_path)
+    assert main(["serve", "--fast", "--model", "nowhere", "--port", "0"]) == 1
+    assert not handler.closed
 
 
 def test_packages_that_are_missing_are_named(

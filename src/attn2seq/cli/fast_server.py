@@ -71,6 +71,7 @@ def _serve(model: str, listening: "socket.socket") -> None:
         uvicorn.Config(
             app, lifespan="on", log_level="warning", access_log=False, server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
+            log_config=None,  # its own closes the handlers, and streams, of other libraries
         )
     )  # fmt: skip
     _tell(model, *listening.getsockname()[:2])
