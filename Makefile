@@ -133,10 +133,12 @@ dist: $(READY)  ## Build wheel, source archive and bill of materials into dist/
 		--output-file dist/attn2seq.cdx.json
 	@cd dist && sha256sum * | tee SHA256SUMS
 
-lock: $(READY)  ## Resolve lock.txt anew from constraints.txt (needs a network)
-	@uv pip compile --quiet pyproject.toml --extra export --extra hub --extra languages --extra pipeline --extra serve --extra speech \
-		--constraints constraints.txt --generate-hashes --universal --python-version 3.11 \
-		--custom-compile-command "make lock" --output-file lock.txt
+lock: LOCK = uv pip compile --quiet pyproject.toml --extra export --extra hub --extra languages \
+	--extra pipeline --extra serve --extra speech --constraints constraints.txt --generate-hashes \
+	--universal --python-version 3.11 --custom-compile-command "make lock"
+lock: $(READY)  ## Resolve lock.txt and lock-cpu.txt anew from constraints.txt (needs a network)
+	@$(LOCK) --output-file lock.txt
+	@$(LOCK) --output-file lock-cpu.txt --torch-backend cpu
 
 clean:  ## Remove what stages wrote; caches, runs and committed results stay
 	@git clean -fdXq -- data/raw data/prepared data/tokenized models results

@@ -28,7 +28,7 @@ def test_hadolint_has_no_objection() -> None:
 def test_what_is_copied_is_there_and_is_let_through() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
     names = {name for line in copied for name in line.split()}
-    assert {"src", "lock.txt", "pyproject.toml"} <= names
+    assert {"src", "lock.txt", "lock-cpu.txt", "pyproject.toml"} <= names
     assert all((ROOT / name).exists() for name in names)
     let_through = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert names == let_through

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCKS = ("lock.txt", "lock-cpu.txt")
 LOCKED_EXTRAS = ("export", "hub", "languages", "pipeline", "serve", "speech")
 PIN = re.compile(r"^([\w.-]+)==([\w.+!-]+)", re.MULTILINE)
 
@@ -53,10 +54,11 @@ def pins(name: str) -> dict[str, str]:
     return {canonicalize_name(package): version for package, version in PIN.findall(text)}
 
 
-def test_the_lock_has_a_hash_for_each_package() -> None:
-    text = (ROOT / "lock.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_a_hash_for_each_package(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
     entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
-    assert len(entries) == len(pins("lock.txt")) > 100
+    assert len(entries) == len(pins(lock)) > 100
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
@@ -68,6 +70,13 @@ def test_the_lock_has_what_the_project_asks_for(extra: str) -> None:
         version = locked.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in lock.txt: `make lock`"
         assert requirement.specifier.contains(version), f"{requirement}: `make lock`"
+
+
+def test_without_cuda_the_versions_are_the_same() -> None:
+    cuda, cpu = map(pins, LOCKS)
+    assert cpu.pop("torch") == cuda.pop("torch") + "+cpu"
+    assert cpu.items() <= cuda.items()
+    assert all(name.startswith(("cuda-", "nvidia-", "triton")) for name in cuda.keys() - cpu.keys())
 
 
 def test_lock_and_constraints_name_the_same_versions() -> None:
