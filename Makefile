@@ -136,7 +136,7 @@ dist: $(READY)  ## Build wheel, source archive and bill of materials into dist/
 lock: LOCK = uv pip compile --quiet pyproject.toml --extra export --extra hub --extra languages \
 	--extra pipeline --extra serve --extra speech --constraints constraints.txt --generate-hashes \
 	--universal --python-version 3.11 --custom-compile-command "make lock"
-lock: $(READY)  ## Resolve lock.txt and lock-cpu.txt anew from constraints.txt (needs a network)
+lock: $(READY)  ## Resolve the locks anew from constraints.txt (needs a network)
 	@$(LOCK) --output-file lock.txt
 	@$(LOCK) --output-file lock-cpu.txt --torch-backend cpu
 

@@ -10,6 +10,8 @@ import torch
 
 from attn2seq.batching.batch import Batch, make_batch
 from attn2seq.errors import UserError
+from attn2seq.model.decoder import Decoded
+from attn2seq.model.encoder import Encoded
 from attn2seq.model.seq2seq import Seq2Seq
 from attn2seq.tokenization.tokenizer import BOS_ID, EOS_ID, PAD_ID
 from attn2seq.training import objective as scheduled_sampling
@@ -122,15 +124,17 @@ def test_training_draws_as_the_share_rises(
         scheduled_sampling, "_draw", lambda log_probs_NV: log_probs_NV.new_full((1,), EOS_ID).long()
     )
     made = trainer(scheduled_sampling=1.0, scheduled_sampling_steps=10, max_steps=20, max_epochs=9)
+    teacher_forced = made.model.teacher_forced
     shares: list[float] = []
 
-    def note(module: torch.nn.Module, arguments: tuple[Batch, ...]) -> None:
-        if module.training:
-            words = arguments[0].tgt_in_BT[:, 1:]
+    def note(batch: Batch, encoded: Encoded) -> Decoded:
+        if made.model.training:
+            words = batch.tgt_in_BT[:, 1:]
             words = words[words != PAD_ID]
             shares.append(float((words == EOS_ID).float().mean()))
+        return teacher_forced(batch, encoded)
 
-    made.model.register_forward_pre_hook(note)
+    monkeypatch.setattr(made.model, "teacher_forced", note)
     made.run()
     assert shares[0] == 0
     assert 0.25 < sum(shares[4:7]) / 3 < 0.75
