@@ -1,4 +1,6 @@
-"""The README from top to bottom: its commands as written, in one fresh clone, with a tiny model."""
+"""README and tutorial from top to bottom: their commands as written, each in a fresh clone, with a
+tiny model.
+"""
 
 import os
 import re
@@ -6,8 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from urllib.request import urlopen
@@ -16,25 +19,12 @@ import pytest
 from tiny_repository import PROJECT, Repository, copy_project, interrupt, set_identity
 from tracking_server import free_port
 
+from attn2seq.phrasebook.phrasebook import generate_phrasebook
+
 # What a README holds: commands to type, files to write, Python to run, and what is printed.
 KINDS = ("sh", "python", "yaml", "text")
-NOT_RUN = {
-    "make test": "it runs this test",
-    "attn2seq chat --model DIALOGUES": "the embedded corpus has no dialogues",
-}
-# Commands that serve a page until Ctrl-C; they get a free port.
-SERVERS = ("attn2seq ui", "attn2seq demo")
-# What the reader puts in place of a name; `{...}` is made by the test.
-PLACES = {
-    "<this repository>": "{upstream}",
-    "apply NAME": "apply {experiment}",
-    "/mnt/shared/attn2seq": "{storage}",
-}
-# What the text around the commands asks for first.
-BEFORE = {
-    "attn2seq translate --model HEAD~1": ["git commit --quiet -am 'An experiment applied'"],
-    "attn2seq translate --model models:/": ["attn2seq register --force"],
-}
+# Commands that serve until Ctrl-C, which get a free port, and what they answer there.
+SERVERS = {"attn2seq ui": "", "attn2seq demo": "", "attn2seq serve": "health"}
 SMALL = {
     "tokenize.vocabulary_size": 120, "model.embedding_size": 16,
     "model.encoder_hidden_size": 8, "model.decoder_hidden_size": 16, "model.attention_size": 16,
@@ -52,14 +42,63 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks() -> Iterator[Block]:
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
-    for kind, block in re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.M | re.S):
-        yield Block(kind, block)
+@dataclass(frozen=True)
+class Page:
+    """A page, and what its commands need besides. A beginning that no command has is a fault."""
+
+    name: str
+    not_run: Mapping[str, str] = field(default_factory=dict)  # command -> why
+    # What the reader puts in place of a name; `{...}` is made by the test.
+    places: Mapping[str, str] = field(default_factory=dict)
+    # Beginning of a command -> what the text around it asks for first.
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Beginning of a command -> what prints nothing after it.
+    clean_after: Mapping[str, str] = field(default_factory=dict)
+
+    def blocks(self) -> Iterator[Block]:
+        text = (PROJECT / self.name).read_text(encoding="utf-8")
+        for kind, block in re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.M | re.S):
+            yield Block(kind, block)
 
 
-def test_each_block_says_what_it_is() -> None:
-    assert {block.kind for block in blocks()} == {*KINDS}
+PAGES = [
+    Page(
+        "README.md",
+        not_run={
+            "make test": "it runs this test",
+            "attn2seq chat --model DIALOGUES": "the embedded corpus has no dialogues",
+        },
+        places={
+            "<this repository>": "{upstream}",
+            "apply NAME": "apply {experiment}",
+            "/mnt/shared/attn2seq": "{storage}",
+        },
+        before={
+            "attn2seq translate --model HEAD~1": (
+                "git commit --quiet -am 'An experiment applied'",
+            ),
+            "attn2seq translate --model models:/": ("attn2seq register --force",),
+        },
+    ),
+    Page(
+        "docs/tutorial.md",
+        not_run={"attn2seq register": "a tiny model is no champion: it is made one by force"},
+        places={"<this repository>": "{upstream}"},
+        before={
+            "attn2seq new mine.tsv": ("cp {sentences} mine.tsv",),
+            "attn2seq serve": ("attn2seq register --force",),
+        },
+        clean_after={
+            "git checkout HEAD": "git status --porcelain --untracked-files=no; dvc diff HEAD",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_block_says_what_it_is(page: Page) -> None:
+    assert {block.kind for block in page.blocks()} <= {*KINDS}
+    assert "sh" in {block.kind for block in page.blocks()}
 
 
 def make_environment(root: Path) -> None:
@@ -72,17 +111,20 @@ def make_environment(root: Path) -> None:
 
 
 def serve(clone: Repository, command: str) -> None:
-    """Start it, wait until its page can be opened, and end it as a user does."""
+    """Start it, wait until it answers, and end it as a user does."""
     port, answers = free_port(), False
     with clone.start("bash", "-c", f"exec {command} --port {port}") as process:
         until = time.monotonic() + 240
         while not answers and process.poll() is None and time.monotonic() < until:
             # Not only a connection: a port may be taken before there is a page.
-            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}", timeout=60) as page:
+            with (
+                suppress(OSError),
+                urlopen(f"http://127.0.0.1:{port}/{SERVERS[command]}", timeout=60) as page,
+            ):
                 answers = page.status == 200
             time.sleep(0.2)
         said = interrupt(process)
-    assert answers, f"{command} served no page:\n{said}"
+    assert answers, f"{command} answered nothing:\n{said}"
     assert process.returncode in (0, 130), said
     assert "http://127.0.0.1" in said
 
@@ -91,7 +133,8 @@ def serve(clone: Repository, command: str) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(5400)  # eight trainings, one after the other, on a machine that may be busy
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_every_command_works_as_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_works_as_written(tmp_path: Path, page: Page) -> None:
     upstream = Repository(tmp_path / "upstream/attn2seq")
     copy_project(upstream.root, with_results=True)
     upstream.set_params(SMALL)
@@ -103,11 +146,16 @@ def test_every_command_works_as_written(tmp_path: Path) -> None:
     set_identity(upstream)
     upstream.commit("The project with a tiny model")
     clone = Repository(tmp_path / "attn2seq")
-    places = {"upstream": str(upstream.root), "storage": str(tmp_path / "storage")}
-    unused = {*NOT_RUN, *SERVERS, *PLACES, *BEFORE}
+    places = {name: str(tmp_path / name) for name in ("storage", "sentences")}
+    places["upstream"] = str(upstream.root)
+    pairs = generate_phrasebook(1, {"train": 300})["train"]
+    Path(places["sentences"]).write_text(
+        "".join(f"{src}\t{tgt}\n" for src, tgt in pairs), encoding="utf-8"
+    )
+    unused = {*page.not_run, *page.places, *page.before, *page.clean_after}
 
     def run(line: str) -> None:
-        for written, put in PLACES.items():
+        for written, put in page.places.items():
             if written in line:
                 unused.discard(written)
                 if "{experiment}" in put:
@@ -116,16 +164,15 @@ def test_every_command_works_as_written(tmp_path: Path) -> None:
                     places["experiment"] = next(name for name in names if "learning_rate" in name)
                 line = line.replace(written, put.format(**places))
         command = line.partition("  #")[0].strip()
-        if command in NOT_RUN:
+        if command in page.not_run:
             unused.discard(command)
             return
-        for beginning, commands in BEFORE.items():
+        for beginning, commands in page.before.items():
             if command.startswith(beginning):
                 unused.discard(beginning)
                 for before in commands:
-                    clone.run("bash", "-c", before)
+                    clone.run("bash", "-c", before.format(**places))
         if command in SERVERS:
-            unused.discard(command)
             serve(clone, command)
         elif not clone.root.exists():
             subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True)
@@ -137,8 +184,12 @@ def test_every_command_works_as_written(tmp_path: Path) -> None:
             said = clone.run("bash", "-c", line)
             assert "Traceback" not in said, said
             print(f"$ {command}\n{said}", flush=True)
+        for beginning, look in page.clean_after.items():
+            if command.startswith(beginning):
+                unused.discard(beginning)
+                assert clone.run("bash", "-c", look) == ""
 
-    for block in blocks():
+    for block in page.blocks():
         if block.kind == "sh":
             for line in block.text.splitlines():
                 if edit := re.match(r"# edit params.yaml, for example (\S+): (\S+),", line):
@@ -147,4 +198,4 @@ def test_every_command_works_as_written(tmp_path: Path) -> None:
                     run(line)
         elif block.kind == "python":
             clone.run("python", "-c", block.text)
-    assert not unused, "listed here, but not in the README"
+    assert not unused, "listed here, but not on the page"

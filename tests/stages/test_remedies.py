@@ -98,8 +98,8 @@ REMEDIES = {
         ("dvc checkout --force data/prepared",),
     ),
     "a damaged lock": Remedy(
-        put("dvc.lock", "stages: 3\n"), ("summary",), "`git checkout -- dvc.lock`",
-        ("git checkout -- dvc.lock",),
+        put("dvc.lock", "stages: 3\n"), ("summary",), "`git checkout HEAD -- dvc.lock`",
+        ("git checkout HEAD -- dvc.lock",),
     ),
     "a damaged lock, deleted": Remedy(
         put("dvc.lock", "stages: 3\n"), ("check",), "or delete it", ("rm dvc.lock",)

@@ -67,7 +67,7 @@ def test_a_lock_without_stages_is_told_with_the_remedy(
         assert main(verb) == 1
         said = capsys.readouterr().err
         assert said.startswith(f"attn2seq {verb[0]}: error: dvc.lock lists no stages"), said
-        assert "`git checkout -- dvc.lock`" in said
+        assert "`git checkout HEAD -- dvc.lock`" in said
     (workspace / "dvc.lock").unlink()  # the other remedy
     assert main(["check"]) == 0
 

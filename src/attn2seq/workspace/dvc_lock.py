@@ -13,8 +13,8 @@ from ruamel.yaml.error import YAMLError
 from attn2seq.errors import UserError
 
 REMEDY = (
-    "`git checkout -- dvc.lock` brings back the one of the last commit, or delete it, and `make "
-    "repro` writes another"
+    "`git checkout HEAD -- dvc.lock` brings back the one of the last commit, or delete it, and "
+    "`make repro` writes another"
 )
 
 
